@@ -1,0 +1,92 @@
+//! Commands as they stand in the queue, and the one place that sends each to its decision.
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{
+    Authority, Event, IssueToken, Origin, Refusal, RevokeToken, State,
+    configure::{Configure, configure},
+    issue::{Mint, issue},
+    revoke::revoke,
+    text::{Kid, Name, Subject},
+};
+
+/// A command with everything that its decision needs besides the state.
+#[derive(Debug, Clone)]
+pub struct Command {
+    /// What is asked for.
+    pub act: Act,
+    /// By whom.
+    pub authority: Authority,
+    /// Through which door, for the record.
+    pub origin: Origin,
+    /// The decision's clock.
+    pub now: DateTime<Utc>,
+}
+
+/// What can be asked for.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// A token, under an identifier that chance has given.
+    Issue {
+        /// What it shall be like.
+        command: Box<IssueToken>,
+        /// Its identifier.
+        jti: Uuid,
+        /// The key that the asking process will sign with.
+        signer: Kid,
+    },
+    /// The end of a token.
+    Revoke(RevokeToken),
+    /// That the log agree with how this process was started.
+    Configure(Box<Configure>),
+}
+
+impl Command {
+    /// The events that the command causes, none when everything is already so.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn decide(&self, state: &State) -> Result<Vec<Event>, Refusal> {
+        match &self.act {
+            Act::Issue { command, jti, signer } => {
+                let mint = Mint { jti: *jti, signer, now: self.now };
+                let issued = issue(state, command, &self.authority, self.origin.path, mint)?;
+                Ok(vec![Event::TokenIssued(Box::new(issued))])
+            }
+            Act::Revoke(command) => {
+                let revoked = revoke(state, command, &self.authority, self.now)?;
+                Ok(revoked.map(Event::TokenRevoked).into_iter().collect())
+            }
+            Act::Configure(command) => configure(&state.settings, command),
+        }
+    }
+
+    /// The token that the command is about.
+    #[must_use]
+    pub fn jti(&self) -> Option<Uuid> {
+        match &self.act {
+            Act::Issue { jti, .. } => Some(*jti),
+            Act::Revoke(command) => Some(command.jti),
+            Act::Configure(_) => None,
+        }
+    }
+
+    /// The tokens whose state the decision looks at, by identifier.
+    pub fn tokens_needed(&self) -> impl Iterator<Item = Uuid> {
+        let target = match &self.act {
+            Act::Revoke(command) => Some(command.jti),
+            Act::Issue { .. } | Act::Configure(_) => None,
+        };
+        target.into_iter().chain(self.authority.credential)
+    }
+
+    /// The name whose holders the decision looks at.
+    #[must_use]
+    pub fn name_needed(&self) -> Option<(&Subject, &Name)> {
+        match &self.act {
+            Act::Issue { command, .. } => command.name.as_ref().map(|name| (&command.sub, name)),
+            Act::Revoke(_) | Act::Configure(_) => None,
+        }
+    }
+}

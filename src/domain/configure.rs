@@ -1,0 +1,79 @@
+//! `Configure`: the first start writes down what shapes a token; every later one must agree with it.
+
+use super::{
+    Event, Refusal, Settings,
+    event::{Configured, KeyActivated, KeyAdded},
+    policy::Policy,
+    text::{Audience, Environment, Issuer},
+};
+
+/// What a process was told, and what it would write down if the log said nothing yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Configure {
+    /// `iss`, when this process was told one.
+    pub issuer: Option<Issuer>,
+    /// `iss` of a new log for which none was told.
+    pub issuer_default: Issuer,
+    /// `aud`, when this process was told one.
+    pub audience: Option<Audience>,
+    /// `aud` of a new log for which none was told.
+    pub audience_default: Audience,
+    /// `env`, when this process was told one.
+    pub env: Option<Environment>,
+    /// The key that it would sign with.
+    pub key: KeyChoice,
+}
+
+/// The key of a start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyChoice {
+    /// This process was told to sign with it.
+    Told(KeyAdded),
+    /// A new log may begin with it; one that has a key keeps its own.
+    Offered(KeyAdded),
+    /// None is needed: the log was seen to have one.
+    Kept,
+}
+
+/// Decides a start: nothing when the log agrees, the missing events when it is silent.
+///
+/// # Errors
+/// [`Refusal::SettingDiffers`], with both values.
+pub fn configure(settings: &Settings, command: &Configure) -> Result<Vec<Event>, Refusal> {
+    let mut events = Vec::new();
+    match (&settings.issuer, &settings.audience) {
+        (Some(issuer), Some(audience)) => {
+            agree("the issuer", command.issuer.as_ref().map(Issuer::as_str), issuer.as_str())?;
+            agree("the audience", command.audience.as_ref().map(Audience::as_str), audience.as_str())?;
+            let logged = settings.env.as_ref().map_or("", Environment::as_str);
+            agree("the environment", command.env.as_ref().map(Environment::as_str), logged)?;
+        }
+        _ => events.push(Event::Configured(Configured {
+            issuer: command.issuer.clone().unwrap_or_else(|| command.issuer_default.clone()),
+            audience: command.audience.clone().unwrap_or_else(|| command.audience_default.clone()),
+            env: command.env.clone(),
+        })),
+    }
+    if settings.policy.is_none() {
+        events.push(Event::PolicyApplied(Policy::initial()));
+    }
+    match (&settings.active, &command.key) {
+        (Some(kid), KeyChoice::Told(told)) => agree("the signing key", Some(told.kid.as_str()), kid.as_str())?,
+        (Some(_), KeyChoice::Offered(_) | KeyChoice::Kept) => {}
+        (None, KeyChoice::Told(key) | KeyChoice::Offered(key)) => {
+            events.push(Event::KeyAdded(key.clone()));
+            events.push(Event::KeyActivated(KeyActivated { kid: key.kid.clone() }));
+        }
+        (None, KeyChoice::Kept) => return Err(Refusal::NotConfigured),
+    }
+    Ok(events)
+}
+
+fn agree(setting: &'static str, given: Option<&str>, logged: &str) -> Result<(), Refusal> {
+    match given {
+        Some(given) if given != logged => {
+            Err(Refusal::SettingDiffers { setting, given: given.to_owned(), logged: logged.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}

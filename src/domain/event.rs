@@ -1,0 +1,206 @@
+//! Versioned facts in the past tense. What is `Option` only because it may be erased says so.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    claims::{self, Claims, Teams},
+    key::{Algorithm, PublicJwk},
+    origin::Origin,
+    policy::Policy,
+    revoke::RevocationReason,
+    text::{Audience, Description, Environment, Issuer, Kid, Name, Note, Permission},
+};
+
+/// The place of an event in the log: 1, 2, 3 … without a hole; 0 is before the first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Position(pub i64);
+
+impl Position {
+    /// The place after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What can happen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A token was issued.
+    TokenIssued(Box<TokenIssued>),
+    /// A token was revoked.
+    TokenRevoked(TokenRevoked),
+    /// The catalog was told who it is.
+    Configured(Configured),
+    /// A policy took effect.
+    PolicyApplied(Policy),
+    /// A key was made known, to be published before it signs.
+    KeyAdded(KeyAdded),
+    /// A key became the one that signs.
+    KeyActivated(KeyActivated),
+}
+
+impl Event {
+    /// The token the event speaks of, if it speaks of one.
+    #[must_use]
+    pub fn jti(&self) -> Option<Uuid> {
+        match self {
+            Self::TokenIssued(issued) => Some(issued.jti),
+            Self::TokenRevoked(revoked) => Some(revoked.jti),
+            Self::Configured(_) | Self::PolicyApplied(_) | Self::KeyAdded(_) | Self::KeyActivated(_) => None,
+        }
+    }
+}
+
+/// A claim that makes a token more than its bearer's own public-only one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Elevation {
+    /// `is_admin`.
+    Admin,
+    /// Teams were named, or every team.
+    Teams,
+    /// Permissions were named.
+    Permissions,
+}
+
+impl Elevation {
+    /// The persisted name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Teams => "teams",
+            Self::Permissions => "permissions",
+        }
+    }
+}
+
+/// `token.issued.v1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenIssued {
+    /// The token.
+    pub jti: Uuid,
+    /// `iat`, seconds since 1970.
+    pub iat: i64,
+    /// `exp`, seconds since 1970.
+    pub exp: i64,
+    /// The key that signs it.
+    pub kid: Kid,
+    /// The key's algorithm.
+    pub alg: Algorithm,
+    /// Whom it is meant for.
+    pub aud: Vec<Audience>,
+    /// Whether it claims an administrator.
+    pub is_admin: bool,
+    /// The teams it reaches.
+    #[serde(deserialize_with = "Teams::deserialize")]
+    pub teams: Teams,
+    /// What it may be used for.
+    pub permissions: Vec<Permission>,
+    /// Whether it came past the API's controls.
+    pub out_of_band: bool,
+    /// What was elevated.
+    pub elevated: Vec<Elevation>,
+    /// The version of the policy that allowed it.
+    pub policy_version: u32,
+    /// Personal: the token's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+    /// Personal: what it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Description>,
+    /// Personal: why it was issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Note>,
+    /// Personal: the exact `header.payload` that is signed; `None` once erased.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing_input: Option<String>,
+}
+
+impl TokenIssued {
+    /// The full claims; `None` once erased.
+    #[must_use]
+    pub fn claims(&self) -> Option<Claims> {
+        self.signing_input.as_deref().and_then(claims::claims_of)
+    }
+}
+
+/// `token.revoked.v1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenRevoked {
+    /// The token.
+    pub jti: Uuid,
+    /// Why, in one of RFC 5280's words.
+    pub reason: RevocationReason,
+    /// From when on it is inactive; `None` = at once, whatever anybody's clock says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effective_from: Option<DateTime<Utc>>,
+    /// Personal: why, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
+}
+
+/// `catalog.configured.v1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Configured {
+    /// `iss` of every token from here on.
+    pub issuer: Issuer,
+    /// `aud` of a token for which none was asked.
+    pub audience: Audience,
+    /// `env` of every token from here on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub env: Option<Environment>,
+}
+
+/// `key.added.v1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyAdded {
+    /// The key.
+    pub kid: Kid,
+    /// Its one algorithm.
+    pub alg: Algorithm,
+    /// Its public half; a shared secret has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwk: Option<PublicJwk>,
+}
+
+/// `key.activated.v1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyActivated {
+    /// The key.
+    pub kid: Kid,
+}
+
+/// An event with when and where it came from, before it has a position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occurrence {
+    /// What happened.
+    pub event: Event,
+    /// The decision's clock.
+    pub occurred_at: DateTime<Utc>,
+    /// Who, and through which door.
+    pub origin: Origin,
+}
+
+/// An event in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its place.
+    pub position: Position,
+    /// The database's clock; never goes backwards along the log.
+    pub recorded_at: DateTime<Utc>,
+    /// What happened, when and where it came from.
+    pub occurrence: Occurrence,
+}

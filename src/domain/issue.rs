@@ -1,0 +1,352 @@
+//! `IssueToken`: the one command that both doors build, and the one function that decides it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{
+    Authority, Claims, Header, Malformed, Path, Refusal, State, TokenIssued,
+    authority::{Permissions, RoutePermission},
+    claims::{AuthProvider, CLIENT_ID, Scopes, TOKEN_BYTES_MAX, TYP, Teams, TokenUse, User, signing_input},
+    event::Elevation,
+    restrictions::{IpRestriction, TimeRestrictions, UsageLimits},
+    settings::Shape,
+    text::{Audience, Description, Email, FullName, Kid, Name, Namespace, Note, Permission, ServerId, Subject, TeamId},
+};
+
+/// The longest lists that one token carries.
+pub const LIST_MAX: usize = 256;
+/// The longest signature there is, in base64url: RSA with 4,096 bits, and the dot before it.
+const SIGNATURE_BYTES_MAX: usize = 684;
+
+/// A token is asked for. Both doors build this and nothing else.
+///
+/// The wire form of `POST /tokens`: every member but `sub` is optional, unknown members are refused.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "IssueWire")]
+pub struct IssueToken {
+    /// Whom it speaks for.
+    pub sub: Subject,
+    /// Its name, unique among the subject's active tokens.
+    pub name: Option<Name>,
+    /// What it is for.
+    pub description: Option<Description>,
+    /// Whom it is meant for; empty = the configured audience.
+    pub aud: Vec<Audience>,
+    /// `expires_in`, RFC 6749 section 5.1: whole seconds from `iat`; `None` = the policy's default.
+    pub ttl_seconds: Option<u32>,
+    /// Whether it claims an administrator.
+    pub is_admin: bool,
+    /// The address of its subject, when `sub` is none.
+    pub email: Option<Email>,
+    /// The name of its subject.
+    pub full_name: Option<FullName>,
+    /// The teams it reaches; `None` = not said.
+    pub teams: Option<Teams>,
+    /// The namespaces it reaches.
+    pub namespaces: Vec<Namespace>,
+    /// What narrows it.
+    pub scopes: Scopes,
+    /// Why it is needed.
+    pub reason: Option<Note>,
+}
+
+impl IssueToken {
+    /// The plainest request: a token for `sub`, everything else as the policy has it.
+    #[must_use]
+    pub fn plain(sub: Subject) -> Self {
+        Self {
+            sub,
+            name: None,
+            description: None,
+            aud: Vec::new(),
+            ttl_seconds: None,
+            is_admin: false,
+            email: None,
+            full_name: None,
+            teams: None,
+            namespaces: Vec::new(),
+            scopes: Scopes::default(),
+            reason: None,
+        }
+    }
+
+    /// Checks what one field alone cannot show, and takes repeated list members once.
+    ///
+    /// # Errors
+    /// [`Malformed`]: a list is too long, or members contradict each other.
+    pub fn checked(mut self) -> Result<Self, Malformed> {
+        if self.teams == Some(Teams::Every) && !self.is_admin {
+            return Err(Malformed::Contradiction("teams null means every team, which only an is_admin token reaches"));
+        }
+        if let Some(Teams::These(teams)) = &mut self.teams {
+            once_each(teams)?;
+        }
+        once_each(&mut self.aud)?;
+        once_each(&mut self.namespaces)?;
+        once_each(&mut self.scopes.permissions)?;
+        once_each(&mut self.scopes.ip_restrictions)?;
+        Ok(self)
+    }
+
+    /// The claims that make the token more than its bearer's own public-only one.
+    #[must_use]
+    pub fn elevations(&self) -> Vec<Elevation> {
+        let names_teams = match &self.teams {
+            Some(Teams::These(teams)) => !teams.is_empty(),
+            Some(Teams::Every) => true,
+            None => false,
+        };
+        [
+            (self.is_admin, Elevation::Admin),
+            (names_teams, Elevation::Teams),
+            (!self.scopes.permissions.is_empty(), Elevation::Permissions),
+        ]
+        .into_iter()
+        .filter_map(|(is_elevated, elevation)| is_elevated.then_some(elevation))
+        .collect()
+    }
+}
+
+fn once_each<T: PartialEq>(list: &mut Vec<T>) -> Result<(), Malformed> {
+    if list.len() > LIST_MAX {
+        return Err(Malformed::TooMany { length: list.len(), max: LIST_MAX });
+    }
+    let mut seen = Vec::with_capacity(list.len());
+    for item in list.drain(..) {
+        if !seen.contains(&item) {
+            seen.push(item);
+        }
+    }
+    *list = seen;
+    Ok(())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct IssueWire {
+    sub: Subject,
+    name: Option<Name>,
+    description: Option<Description>,
+    #[serde(default)]
+    aud: Vec<Audience>,
+    expires_in: Option<std::num::NonZeroU32>,
+    #[serde(default)]
+    is_admin: bool,
+    email: Option<Email>,
+    full_name: Option<FullName>,
+    #[serde(default, deserialize_with = "said")]
+    teams: Option<Teams>,
+    #[serde(default)]
+    namespaces: Vec<Namespace>,
+    #[serde(default)]
+    scopes: ScopesWire,
+    reason: Option<Note>,
+}
+
+/// `scopes` of a request, in which every member may be left out.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScopesWire {
+    server_id: Option<ServerId>,
+    permissions: Vec<Permission>,
+    ip_restrictions: Vec<IpRestriction>,
+    time_restrictions: TimeRestrictions,
+    usage_limits: UsageLimits,
+}
+
+impl From<ScopesWire> for Scopes {
+    fn from(wire: ScopesWire) -> Self {
+        let ScopesWire { server_id, permissions, ip_restrictions, time_restrictions, usage_limits } = wire;
+        Self { server_id, permissions, ip_restrictions, time_restrictions, usage_limits }
+    }
+}
+
+/// Tells a member that is there, if only as `null`, from one that is not.
+fn said<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Teams>, D::Error> {
+    Teams::deserialize(deserializer).map(Some)
+}
+
+impl TryFrom<IssueWire> for IssueToken {
+    type Error = Malformed;
+
+    fn try_from(wire: IssueWire) -> Result<Self, Malformed> {
+        Self {
+            sub: wire.sub,
+            name: wire.name,
+            description: wire.description,
+            aud: wire.aud,
+            ttl_seconds: wire.expires_in.map(Into::into),
+            is_admin: wire.is_admin,
+            email: wire.email,
+            full_name: wire.full_name,
+            teams: wire.teams,
+            namespaces: wire.namespaces,
+            scopes: wire.scopes.into(),
+            reason: wire.reason,
+        }
+        .checked()
+    }
+}
+
+/// What chance and time give to one issuance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mint<'a> {
+    /// The new token's identifier.
+    pub jti: Uuid,
+    /// The key that the asking process will sign with.
+    pub signer: &'a Kid,
+    /// The instant of the decision.
+    pub now: DateTime<Utc>,
+}
+
+/// Decides an issuance: the event, with the exact header and payload that will be signed once it is durable.
+///
+/// # Errors
+/// [`Refusal`], naming the rule.
+pub fn issue(
+    state: &State,
+    command: &IssueToken,
+    authority: &Authority,
+    path: Path,
+    mint: Mint<'_>,
+) -> Result<TokenIssued, Refusal> {
+    let shape = state.settings.shape()?;
+    if shape.kid != mint.signer {
+        return Err(Refusal::KeyNotHere { kid: shape.kid.clone() });
+    }
+    state.require_credential(authority.credential, mint.now)?;
+    let teams = contain(command, authority)?;
+    let ttl = lifetime(command, shape, path)?;
+    if let Some(name) = &command.name
+        && let Some(jti) = state.holder_of_name(&command.sub, name, mint.now)
+    {
+        return Err(Refusal::NameInUse { name: name.clone(), jti });
+    }
+    let header = Header { typ: TYP.to_owned(), alg: shape.alg, kid: shape.kid.clone() };
+    record(command, path, shape.policy.version, &header, claims(command, shape, teams, ttl, mint))
+}
+
+/// Holds a request to what its caller may grant, and settles the teams.
+fn contain(command: &IssueToken, authority: &Authority) -> Result<Teams, Refusal> {
+    authority.require(RoutePermission::TokensCreate)?;
+    if !authority.is_admin {
+        if let Some(own) = &authority.subject
+            && *own != command.sub
+        {
+            return Err(Refusal::SubjectNotYours { own: own.clone() });
+        }
+        if command.is_admin {
+            return Err(Refusal::AdminNotYours);
+        }
+    }
+    contain_permissions(&command.scopes.permissions, &authority.permissions)?;
+    contain_teams(command, authority)
+}
+
+fn contain_permissions(asked: &[Permission], held: &Permissions) -> Result<(), Refusal> {
+    let own = || match held {
+        Permissions::All => Vec::new(),
+        Permissions::These(own) => own.clone(),
+    };
+    if asked.is_empty() && !held.are_all() {
+        return Err(Refusal::PermissionsRequired { own: own() });
+    }
+    let beyond: Vec<Permission> = asked.iter().filter(|permission| !held.cover(permission)).cloned().collect();
+    if beyond.is_empty() { Ok(()) } else { Err(Refusal::PermissionsNotYours { asked: beyond, own: own() }) }
+}
+
+fn contain_teams(command: &IssueToken, authority: &Authority) -> Result<Teams, Refusal> {
+    let Teams::These(own) = &authority.teams else {
+        return Ok(command.teams.clone().unwrap_or_else(|| default_teams(command)));
+    };
+    match &command.teams {
+        // A list that names nothing of the caller's would be a public-only token that nobody asked for.
+        None if own.is_empty() && !command.is_admin => Ok(Teams::These(Vec::new())),
+        None => Err(Refusal::TeamsRequired { own: own.clone() }),
+        Some(Teams::Every) => Err(Refusal::TeamsNotYours { asked: Vec::new(), own: own.clone() }),
+        Some(Teams::These(asked)) => {
+            let beyond: Vec<TeamId> = asked.iter().filter(|team| !own.contains(team)).cloned().collect();
+            if beyond.is_empty() {
+                Ok(Teams::These(asked.clone()))
+            } else {
+                Err(Refusal::TeamsNotYours { asked: beyond, own: own.clone() })
+            }
+        }
+    }
+}
+
+fn default_teams(command: &IssueToken) -> Teams {
+    if command.is_admin { Teams::Every } else { Teams::These(Vec::new()) }
+}
+
+fn lifetime(command: &IssueToken, shape: Shape<'_>, path: Path) -> Result<u32, Refusal> {
+    let rules = shape.policy.of(path);
+    let ttl = command.ttl_seconds.unwrap_or(rules.ttl_seconds_default);
+    if ttl > rules.ttl_seconds_max {
+        return Err(Refusal::TtlTooLong { asked: ttl, max: rules.ttl_seconds_max });
+    }
+    Ok(ttl)
+}
+
+fn claims(command: &IssueToken, shape: Shape<'_>, teams: Teams, ttl: u32, mint: Mint<'_>) -> Claims {
+    let permissions: Vec<&str> = command.scopes.permissions.iter().map(Permission::as_str).collect();
+    Claims {
+        iss: shape.issuer.clone(),
+        aud: if command.aud.is_empty() { vec![shape.audience.clone()] } else { command.aud.clone() },
+        sub: command.sub.clone(),
+        client_id: CLIENT_ID.to_owned(),
+        jti: mint.jti,
+        iat: mint.now.timestamp(),
+        exp: (mint.now + TimeDelta::seconds(i64::from(ttl))).timestamp(),
+        scope: (!permissions.is_empty()).then(|| permissions.join(" ")),
+        token_use: TokenUse::Api,
+        env: shape.env.cloned(),
+        user: user(command),
+        teams,
+        namespaces: command.namespaces.clone(),
+        scopes: command.scopes.clone(),
+    }
+}
+
+fn user(command: &IssueToken) -> User {
+    User {
+        email: command.email.clone().unwrap_or_else(|| Email::of_subject(&command.sub)),
+        full_name: command.full_name.clone().unwrap_or_else(|| FullName::of_subject(&command.sub)),
+        is_admin: command.is_admin,
+        auth_provider: AuthProvider::ApiToken,
+    }
+}
+
+fn record(
+    command: &IssueToken,
+    path: Path,
+    policy_version: u32,
+    header: &Header,
+    claims: Claims,
+) -> Result<TokenIssued, Refusal> {
+    let too_large = |bytes| Refusal::TokenTooLarge { bytes, max: TOKEN_BYTES_MAX };
+    let input = signing_input(header, &claims).map_err(|_| too_large(usize::MAX))?;
+    let bytes = input.len() + SIGNATURE_BYTES_MAX;
+    if bytes > TOKEN_BYTES_MAX {
+        return Err(too_large(bytes));
+    }
+    Ok(TokenIssued {
+        jti: claims.jti,
+        iat: claims.iat,
+        exp: claims.exp,
+        kid: header.kid.clone(),
+        alg: header.alg,
+        aud: claims.aud,
+        is_admin: claims.user.is_admin,
+        teams: claims.teams,
+        permissions: claims.scopes.permissions,
+        out_of_band: path.is_out_of_band(),
+        elevated: command.elevations(),
+        policy_version,
+        name: command.name.clone(),
+        description: command.description.clone(),
+        reason: command.reason.clone(),
+        signing_input: Some(input),
+    })
+}

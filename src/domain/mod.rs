@@ -1,0 +1,54 @@
+//! The decisions, pure: no clock, no chance, no `await`, no SQL, no HTTP.
+//!
+//! # Glossary
+//!
+//! | word | meaning |
+//! |---|---|
+//! | command | something asked for, imperative: [`IssueToken`], [`RevokeToken`] |
+//! | event | something that happened, past tense: [`TokenIssued`], [`TokenRevoked`] |
+//! | position | the place of an event in the log: 1, 2, 3 … without a hole |
+//! | cursor | a reader's last position |
+//! | subject | whom a token speaks for (`sub`, RFC 7519 section 4.1.2) |
+//! | actor | who caused an event |
+//! | caller | who sent the request at hand |
+//! | authority | what a caller may grant |
+//! | path | the door an event came through: `api`, `cli-dev`, `cli-admin`, `system` |
+//! | out-of-band | issued through a shell, past the API's controls, and flagged so |
+//! | state | what the log says of a token: issued, revoked, suspended |
+//! | status | a state at an instant: `active`, `expired`, `suspended`, `revoked` |
+//! | refusal | the domain said no |
+//! | malformed | an input that did not parse |
+//! | settings | what shapes every token and is itself in the log: issuer, audience, policy, keys |
+//! | signing input | the exact `header.payload` that is signed (RFC 7515 section 2) |
+
+pub mod ambient;
+pub mod authority;
+pub mod claims;
+pub mod command;
+pub mod configure;
+pub mod event;
+pub mod issue;
+pub mod key;
+pub mod malformed;
+pub mod origin;
+pub mod policy;
+pub mod refusal;
+pub mod restrictions;
+pub mod revoke;
+pub mod settings;
+pub mod state;
+pub mod text;
+pub mod token;
+
+pub use authority::Authority;
+pub use claims::{Claims, Header};
+pub use command::{Act, Command};
+pub use event::{Event, Occurrence, Position, Recorded, TokenIssued, TokenRevoked};
+pub use issue::IssueToken;
+pub use malformed::Malformed;
+pub use origin::{Actor, Origin, Path};
+pub use refusal::Refusal;
+pub use revoke::RevokeToken;
+pub use settings::Settings;
+pub use state::State;
+pub use token::{Status, Token};

@@ -1,0 +1,106 @@
+//! `RevokeToken`: the end of one token, decided.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Authority, Refusal, State, TokenRevoked, authority::RoutePermission, text::Note};
+
+/// Ends one token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevokeToken {
+    /// Which.
+    pub jti: Uuid,
+    /// Why.
+    pub reason: RevocationReason,
+    /// Why, in a person's words.
+    pub note: Option<Note>,
+}
+
+/// Why a token was revoked, in the words of RFC 5280 section 5.3.1.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevocationReason {
+    /// No reason was given.
+    #[default]
+    Unspecified,
+    /// The token, or the key that signed it, may be in other hands.
+    KeyCompromise,
+    /// Its subject may no longer do what it allows.
+    PrivilegeWithdrawn,
+    /// Another token took its place.
+    Superseded,
+    /// What it was for has ended.
+    CessationOfOperation,
+}
+
+impl RevocationReason {
+    /// Every reason.
+    pub const ALL: [Self; 5] = [
+        Self::Unspecified,
+        Self::KeyCompromise,
+        Self::PrivilegeWithdrawn,
+        Self::Superseded,
+        Self::CessationOfOperation,
+    ];
+
+    /// The persisted name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::KeyCompromise => "key_compromise",
+            Self::PrivilegeWithdrawn => "privilege_withdrawn",
+            Self::Superseded => "superseded",
+            Self::CessationOfOperation => "cessation_of_operation",
+        }
+    }
+}
+
+impl fmt::Display for RevocationReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for RevocationReason {
+    type Err = super::Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == text).ok_or_else(|| super::Malformed::NotA {
+            value: text.to_owned(),
+            expected: "one of unspecified, key_compromise, privilege_withdrawn, superseded and cessation_of_operation",
+        })
+    }
+}
+
+/// Decides a revocation. A token that is already revoked needs no second event: `Ok(None)`.
+/// An expired one can still be revoked, so that the record says why it was not to be trusted.
+///
+/// # Errors
+/// [`Refusal`]: the caller may not revoke, or the token is not its own to know.
+pub fn revoke(
+    state: &State,
+    command: &RevokeToken,
+    authority: &Authority,
+    now: DateTime<Utc>,
+) -> Result<Option<TokenRevoked>, Refusal> {
+    state.require_credential(authority.credential, now)?;
+    authority.require(RoutePermission::TokensRevoke)?;
+    let unknown = Refusal::TokenUnknown { jti: command.jti };
+    let token = state.token(command.jti).ok_or_else(|| unknown.clone())?;
+    if !authority.reaches(token.sub.as_ref()) {
+        return Err(unknown);
+    }
+    if token.revocation.as_ref().is_some_and(|revocation| revocation.holds(now)) {
+        return Ok(None);
+    }
+    Ok(Some(TokenRevoked {
+        jti: command.jti,
+        reason: command.reason,
+        effective_from: None,
+        note: command.note.clone(),
+    }))
+}

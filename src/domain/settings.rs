@@ -1,0 +1,92 @@
+//! What shapes every token and is itself in the log: a fold over a few events.
+
+use super::{
+    Event, Position, Recorded, Refusal,
+    key::{Algorithm, KeyRecord},
+    policy::Policy,
+    text::{Audience, Environment, Issuer, Kid},
+};
+
+/// The settings as of a position.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `iss`.
+    pub issuer: Option<Issuer>,
+    /// `aud` when none is asked for.
+    pub audience: Option<Audience>,
+    /// `env`.
+    pub env: Option<Environment>,
+    /// The policy in force.
+    pub policy: Option<Policy>,
+    /// Every key, in the order in which they were added.
+    pub keys: Vec<KeyRecord>,
+    /// The key that signs.
+    pub active: Option<Kid>,
+}
+
+/// The settings that one issuance needs, all of them there.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape<'a> {
+    /// `iss`.
+    pub issuer: &'a Issuer,
+    /// `aud` when none is asked for.
+    pub audience: &'a Audience,
+    /// `env`.
+    pub env: Option<&'a Environment>,
+    /// The policy in force.
+    pub policy: &'a Policy,
+    /// The key that signs.
+    pub kid: &'a Kid,
+    /// Its algorithm.
+    pub alg: Algorithm,
+}
+
+impl Settings {
+    /// Takes one event into account; events of other kinds change nothing.
+    pub fn apply(&mut self, recorded: &Recorded) {
+        match &recorded.occurrence.event {
+            Event::Configured(configured) => {
+                self.issuer = Some(configured.issuer.clone());
+                self.audience = Some(configured.audience.clone());
+                self.env.clone_from(&configured.env);
+            }
+            Event::PolicyApplied(policy) => self.policy = Some(policy.clone()),
+            Event::KeyAdded(key) => self.keys.push(KeyRecord {
+                kid: key.kid.clone(),
+                alg: key.alg,
+                jwk: key.jwk.clone(),
+                added: recorded.position,
+                activated: None,
+            }),
+            Event::KeyActivated(key) => self.activate(&key.kid, recorded.position),
+            Event::TokenIssued(_) | Event::TokenRevoked(_) => {}
+        }
+    }
+
+    fn activate(&mut self, kid: &Kid, position: Position) {
+        if let Some(record) = self.keys.iter_mut().find(|record| record.kid == *kid) {
+            record.activated.get_or_insert(position);
+            self.active = Some(kid.clone());
+        }
+    }
+
+    /// The key of that name.
+    #[must_use]
+    pub fn key(&self, kid: &Kid) -> Option<&KeyRecord> {
+        self.keys.iter().find(|record| record.kid == *kid)
+    }
+
+    /// Everything that an issuance needs.
+    ///
+    /// # Errors
+    /// [`Refusal::NotConfigured`] while any of it is missing.
+    pub fn shape(&self) -> Result<Shape<'_>, Refusal> {
+        let key = self.active.as_ref().and_then(|kid| self.key(kid));
+        match (&self.issuer, &self.audience, &self.policy, key) {
+            (Some(issuer), Some(audience), Some(policy), Some(key)) => {
+                Ok(Shape { issuer, audience, env: self.env.as_ref(), policy, kid: &key.kid, alg: key.alg })
+            }
+            _ => Err(Refusal::NotConfigured),
+        }
+    }
+}

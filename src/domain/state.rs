@@ -1,0 +1,99 @@
+//! What one batch of commands is decided on: the settings and the few tokens that the batch touches.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{
+    Event, Recorded, Refusal, Settings, Status, Token,
+    text::{Name, Subject},
+};
+
+/// A part of what the log says, large enough for the commands at hand; later commands see what earlier ones did.
+#[derive(Debug, Clone, Default)]
+pub struct State {
+    /// Issuer, audience, policy, keys.
+    pub settings: Settings,
+    tokens: HashMap<Uuid, Token>,
+    names: HashMap<(Subject, Name), Vec<Uuid>>,
+    touched: HashSet<Uuid>,
+}
+
+impl State {
+    /// The settings, and no token yet.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+
+    /// Adds a token as it stands in the log.
+    pub fn insert(&mut self, token: Token) {
+        if let (Some(sub), Some(name)) = (&token.sub, &token.name) {
+            let holders = self.names.entry((sub.clone(), name.clone())).or_default();
+            if !holders.contains(&token.jti) {
+                holders.push(token.jti);
+            }
+        }
+        self.tokens.insert(token.jti, token);
+    }
+
+    /// The token of that identifier.
+    #[must_use]
+    pub fn token(&self, jti: Uuid) -> Option<&Token> {
+        self.tokens.get(&jti)
+    }
+
+    /// The active token of `sub` that has the name, at `now`.
+    #[must_use]
+    pub fn holder_of_name(&self, sub: &Subject, name: &Name, now: DateTime<Utc>) -> Option<Uuid> {
+        let holders = self.names.get(&(sub.clone(), name.clone()))?;
+        // A suspended token may come back under its name, so it keeps it.
+        let holds = |jti: &&Uuid| {
+            self.token(**jti).is_some_and(|t| matches!(t.status(now), Status::Active | Status::Suspended))
+        };
+        holders.iter().find(holds).copied()
+    }
+
+    /// Lets a caller pass whose credential, if it has one, is active at `now`.
+    ///
+    /// # Errors
+    /// [`Refusal::CredentialInactive`]: it was revoked or ran out while the command waited.
+    pub fn require_credential(&self, credential: Option<Uuid>, now: DateTime<Utc>) -> Result<(), Refusal> {
+        match credential {
+            Some(jti) if self.token(jti).is_none_or(|token| token.status(now) != Status::Active) => {
+                Err(Refusal::CredentialInactive)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Folds one event in, exactly as a replay of the log would.
+    pub fn apply(&mut self, recorded: &Recorded) {
+        match &recorded.occurrence.event {
+            Event::TokenIssued(issued) => {
+                self.insert(Token::issued(issued, recorded));
+                self.touched.insert(issued.jti);
+            }
+            Event::TokenRevoked(revoked) => {
+                if let Some(token) = self.tokens.get_mut(&revoked.jti) {
+                    token.revoke(revoked, recorded);
+                    self.touched.insert(revoked.jti);
+                }
+            }
+            Event::Configured(_) | Event::PolicyApplied(_) | Event::KeyAdded(_) | Event::KeyActivated(_) => {
+                self.settings.apply(recorded);
+            }
+        }
+    }
+
+    /// The tokens that [`Self::apply`] made or changed.
+    pub fn touched(&self) -> impl Iterator<Item = &Token> {
+        self.touched.iter().filter_map(|jti| self.tokens.get(jti))
+    }
+
+    /// Every token.
+    pub fn into_tokens(self) -> impl Iterator<Item = Token> {
+        self.tokens.into_values()
+    }
+}

@@ -1,0 +1,243 @@
+//! One token as the log tells it, and its status at an instant.
+
+use std::fmt;
+
+use chrono::{DateTime, TimeZone, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    Position, Recorded,
+    claims::{Scopes, Teams, signing_input_digest},
+    event::{Elevation, TokenIssued, TokenRevoked},
+    origin::Path,
+    revoke::RevocationReason,
+    text::{Audience, Description, Email, FullName, Kid, Name, Namespace, Note, Subject},
+};
+
+/// What the log says of one token. What is personal is `None` once erased.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Its identifier.
+    pub jti: Uuid,
+    /// Personal: whom it speaks for.
+    pub sub: Option<Subject>,
+    /// Personal: its name.
+    pub name: Option<Name>,
+    /// Personal: what it is for.
+    pub description: Option<Description>,
+    /// Personal: why it was issued.
+    pub reason: Option<Note>,
+    /// Personal: the address of its subject.
+    pub email: Option<Email>,
+    /// Personal: the name of its subject.
+    pub full_name: Option<FullName>,
+    /// Whom it is meant for.
+    pub aud: Vec<Audience>,
+    /// The key that signs it.
+    pub kid: Kid,
+    /// Whether it claims an administrator.
+    pub is_admin: bool,
+    /// The teams it reaches.
+    pub teams: Teams,
+    /// The namespaces it reaches.
+    pub namespaces: Vec<Namespace>,
+    /// What narrows it.
+    pub scopes: Scopes,
+    /// What was elevated.
+    pub elevated: Vec<Elevation>,
+    /// The door it came through.
+    pub path: Path,
+    /// Whether it came past the API's controls.
+    pub out_of_band: bool,
+    /// Personal: who had it issued, for people to read.
+    pub issued_by: Option<String>,
+    /// The version of the policy that allowed it.
+    pub policy_version: u32,
+    /// Where in the log it was issued.
+    pub issued: Position,
+    /// `iat`.
+    pub issued_at: DateTime<Utc>,
+    /// `exp`: the first instant at which it is expired.
+    pub expires_at: DateTime<Utc>,
+    /// SHA-256 of its signing input; `None` once erased, and then no presented token can be confirmed.
+    pub claims_digest: Option<[u8; 32]>,
+    /// Its revocation, once there is one.
+    pub revocation: Option<Revocation>,
+    /// Its suspension, while there is one.
+    pub suspension: Option<Suspension>,
+}
+
+/// How a token was revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// Where in the log.
+    pub position: Position,
+    /// When it was decided.
+    pub at: DateTime<Utc>,
+    /// From when on it holds; `None` = at once, whatever anybody's clock says.
+    pub effective_from: Option<DateTime<Utc>>,
+    /// Why.
+    pub reason: RevocationReason,
+    /// Personal: why, in a person's words.
+    pub note: Option<Note>,
+    /// Personal: who, for people to read.
+    pub by: Option<String>,
+}
+
+/// How a token was suspended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suspension {
+    /// Where in the log.
+    pub position: Position,
+    /// When it was decided.
+    pub at: DateTime<Utc>,
+}
+
+/// A token's state at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It may be used.
+    Active,
+    /// Its time is over: `now >= exp`.
+    Expired,
+    /// It is held back and may come back.
+    Suspended,
+    /// It is over for good.
+    Revoked,
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Expired, Self::Suspended, Self::Revoked];
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::str::FromStr for Status {
+    type Err = super::Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| super::Malformed::NotA {
+            value: text.to_owned(),
+            expected: "one of active, expired, suspended and revoked",
+        })
+    }
+}
+
+/// A `NumericDate` (RFC 7519 section 2) as an instant.
+#[must_use]
+pub fn instant(seconds: i64) -> DateTime<Utc> {
+    Utc.timestamp_opt(seconds, 0).single().unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+impl Token {
+    /// The token that an issuance brings into being.
+    #[must_use]
+    pub fn issued(event: &TokenIssued, recorded: &Recorded) -> Self {
+        let origin = &recorded.occurrence.origin;
+        let claims = event.claims();
+        let mut token = Self {
+            jti: event.jti,
+            sub: None,
+            name: event.name.clone(),
+            description: event.description.clone(),
+            reason: event.reason.clone(),
+            email: None,
+            full_name: None,
+            aud: event.aud.clone(),
+            kid: event.kid.clone(),
+            is_admin: event.is_admin,
+            teams: event.teams.clone(),
+            namespaces: Vec::new(),
+            scopes: Scopes { permissions: event.permissions.clone(), ..Scopes::default() },
+            elevated: event.elevated.clone(),
+            path: origin.path,
+            out_of_band: event.out_of_band,
+            issued_by: origin.actor.display(),
+            policy_version: event.policy_version,
+            issued: recorded.position,
+            issued_at: instant(event.iat),
+            expires_at: instant(event.exp),
+            claims_digest: event.signing_input.as_deref().map(signing_input_digest),
+            revocation: None,
+            suspension: None,
+        };
+        if let Some(claims) = claims {
+            token.sub = Some(claims.sub);
+            token.email = Some(claims.user.email);
+            token.full_name = Some(claims.user.full_name);
+            token.namespaces = claims.namespaces;
+            token.scopes = claims.scopes;
+        }
+        token
+    }
+
+    /// The token after a revocation. The first one stays: a later one can only bring the end nearer.
+    pub fn revoke(&mut self, event: &TokenRevoked, recorded: &Recorded) {
+        let revocation = Revocation {
+            position: recorded.position,
+            at: recorded.occurrence.occurred_at,
+            effective_from: event.effective_from,
+            reason: event.reason,
+            note: event.note.clone(),
+            by: recorded.occurrence.origin.actor.display(),
+        };
+        match &self.revocation {
+            Some(first) if !revocation.is_sooner_than(first) => {}
+            _ => self.revocation = Some(revocation),
+        }
+    }
+
+    /// The status at `now`: revoked before expired before suspended before active.
+    #[must_use]
+    pub fn status(&self, now: DateTime<Utc>) -> Status {
+        if self.revocation.as_ref().is_some_and(|revocation| revocation.holds(now)) {
+            Status::Revoked
+        } else if now >= self.expires_at {
+            Status::Expired
+        } else if self.suspension.is_some() {
+            Status::Suspended
+        } else {
+            Status::Active
+        }
+    }
+
+    /// Whether a presented token's `header.payload` is the one that was issued, and active at `now`.
+    #[must_use]
+    pub fn confirms(&self, presented: &[u8; 32], now: DateTime<Utc>) -> bool {
+        self.claims_digest.as_ref() == Some(presented) && self.status(now) == Status::Active
+    }
+}
+
+impl Revocation {
+    /// Whether it holds at `now`: at once, or from its deadline on.
+    #[must_use]
+    pub fn holds(&self, now: DateTime<Utc>) -> bool {
+        self.effective_from.is_none_or(|deadline| now >= deadline)
+    }
+
+    fn is_sooner_than(&self, other: &Self) -> bool {
+        match (self.effective_from, other.effective_from) {
+            (None, Some(_)) => true,
+            (Some(mine), Some(theirs)) => mine < theirs,
+            (_, None) => false,
+        }
+    }
+}
