@@ -1,0 +1,225 @@
+//! The private halves on this node, each prepared once, by name.
+
+use std::{collections::BTreeMap, fmt, path::Path, sync::Arc};
+
+use aws_lc_rs::hmac;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use zeroize::Zeroizing;
+
+use super::{
+    directory::{self, KeyDirectory},
+    error::{KeyringError, SigningError},
+    secret::SharedSecret,
+    signed_token::SignedToken,
+    signer::Signer,
+    thumbprint::thumbprint,
+    verify::{SecretOfKid, Verifier},
+};
+use crate::domain::{
+    claims::{Header, TOKEN_BYTES_MAX, decode_part},
+    key::{Algorithm, KeyRecord, PublicJwk},
+    text::Kid,
+};
+
+/// The private keys and shared secrets that this node can sign with. What they are *for* is in the log: which one
+/// signs, and which ones verify.
+pub struct Keyring {
+    directory: KeyDirectory,
+    keys: BTreeMap<Kid, Key>,
+}
+
+struct Key {
+    facts: KeyFacts,
+    signer: Signer,
+}
+
+/// What may be told of a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyFacts {
+    /// Its name.
+    pub kid: Kid,
+    /// Its one algorithm.
+    pub alg: Algorithm,
+    /// Its public half; `None` for a shared secret.
+    pub jwk: Option<PublicJwk>,
+}
+
+impl Keyring {
+    /// Takes a directory, made with mode 0700 if it is missing, and reads each `<kid>.pem` in it.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when anybody else can read the keys, or one of them is broken or misnamed.
+    pub fn open(directory: &Path) -> Result<Self, KeyringError> {
+        let mut keyring = Self { directory: KeyDirectory::open(directory)?, keys: BTreeMap::new() };
+        keyring.read_directory()?;
+        Ok(keyring)
+    }
+
+    /// Takes a shared secret for HS256, which is never written to disk.
+    ///
+    /// # Errors
+    /// None that can happen: see [`KeyringError::Name`].
+    pub fn add_secret(&mut self, secret: SharedSecret) -> Result<Kid, KeyringError> {
+        let facts = KeyFacts { kid: secret.kid()?, alg: Algorithm::Hs256, jwk: None };
+        Ok(self.insert(Key { facts, signer: Signer::Hs256(secret.key) }))
+    }
+
+    /// Takes a private key from a file elsewhere: PEM of PKCS#8, PKCS#1 (RSA) or SEC1 (P-256). The key says its
+    /// algorithm; the public half and the algorithm, where they are given, have to fit.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when the file is broken or open to others, or does not fit.
+    pub fn add_key_file(
+        &mut self,
+        private: &Path,
+        public: Option<&Path>,
+        alg: Option<Algorithm>,
+    ) -> Result<Kid, KeyringError> {
+        let signer = read_signer(private, &directory::read_private(private)?)?;
+        match alg {
+            Some(asked) if asked != signer.alg() => {
+                Err(KeyringError::AlgorithmMismatch { path: private.to_owned(), asked, found: signer.alg() })
+            }
+            _ => Ok(()),
+        }?;
+        public.map_or(Ok(()), |public| check_public(&signer, private, public))?;
+        Ok(self.insert(Key::new(signer)?))
+    }
+
+    /// The directory's key of this algorithm, made if there is none yet. Two processes that start at once get the same
+    /// one. It waits for files, and for RS256 (3072 bits) up to seconds: not for an async thread.
+    ///
+    /// # Errors
+    /// [`KeyringError`]; always for HS256, whose secret has to be the gateway's.
+    pub fn ensure_generated(&mut self, alg: Algorithm) -> Result<Kid, KeyringError> {
+        if alg == Algorithm::Hs256 {
+            return Err(KeyringError::NeedsSecret { alg });
+        }
+        let _lock = self.directory.lock()?;
+        let here = self.read_directory()?;
+        match here.into_iter().find(|kid| self.keys.get(kid).is_some_and(|key| key.facts.alg == alg)) {
+            Some(kid) => Ok(kid),
+            None => self.generate(alg),
+        }
+    }
+
+    /// What may be told of a key; `None` when its private half is not on this node.
+    #[must_use]
+    pub fn facts(&self, kid: &Kid) -> Option<KeyFacts> {
+        self.keys.get(kid).map(|key| key.facts.clone())
+    }
+
+    /// The names of the keys, in lexicographic order.
+    pub fn kids(&self) -> impl Iterator<Item = &Kid> {
+        self.keys.keys()
+    }
+
+    /// Signs a `header.payload`, whose header has to name this key and its algorithm. Microseconds, but 1.4 ms with
+    /// RS256: there call it through `spawn_blocking`.
+    ///
+    /// # Errors
+    /// [`SigningError`].
+    pub fn sign(&self, kid: &Kid, signing_input: &str) -> Result<SignedToken, SigningError> {
+        let key = self.keys.get(kid).ok_or_else(|| SigningError::UnknownKey { kid: kid.clone() })?;
+        if !key.is_named_by(signing_input) {
+            return Err(SigningError::OtherHeader { kid: kid.clone() });
+        }
+        let signature =
+            key.signer.sign(signing_input.as_bytes()).map_err(|_| SigningError::Failed { kid: kid.clone() })?;
+        assemble(signing_input, &signature)
+    }
+
+    /// A verifier for the keys of the log: key pairs by their recorded public halves, shared secrets by this keyring.
+    ///
+    /// # Errors
+    /// [`KeyringError::Record`] when a record cannot verify anything. A shared secret that is not here is no error: its
+    /// tokens get [`Invalid::SecretMissing`](super::Invalid::SecretMissing).
+    pub fn verifier(&self, keys: &[KeyRecord]) -> Result<Verifier, KeyringError> {
+        Verifier::new(keys, self)
+    }
+
+    /// Signs whatever it is given, as a thief of the key could.
+    #[cfg(test)]
+    pub(super) fn sign_anything(&self, kid: &Kid, message: &str) -> Vec<u8> {
+        self.keys[kid].signer.sign(message.as_bytes()).expect("a signature")
+    }
+
+    fn read_directory(&mut self) -> Result<Vec<Kid>, KeyringError> {
+        self.directory.key_files()?.iter().map(|path| self.read_file(path)).collect()
+    }
+
+    fn read_file(&mut self, path: &Path) -> Result<Kid, KeyringError> {
+        let key = Key::new(read_signer(path, &directory::read_own(path)?)?)?;
+        if path.file_stem().is_none_or(|stem| stem != key.facts.kid.as_str()) {
+            return Err(KeyringError::Misnamed { path: path.to_owned(), kid: key.facts.kid });
+        }
+        Ok(self.insert(key))
+    }
+
+    fn generate(&mut self, alg: Algorithm) -> Result<Kid, KeyringError> {
+        let (signer, pem) = Signer::generate(alg).map_err(|_| KeyringError::Generation { alg })?;
+        let key = Key::new(signer)?;
+        self.directory.store(&key.facts.kid, &pem)?;
+        Ok(self.insert(key))
+    }
+
+    fn insert(&mut self, key: Key) -> Kid {
+        let kid = key.facts.kid.clone();
+        self.keys.insert(kid.clone(), key);
+        kid
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring").field("directory", &self.directory).field("kids", &self.keys.keys()).finish()
+    }
+}
+
+impl SecretOfKid for Keyring {
+    fn secret(&self, kid: &Kid) -> Option<Arc<hmac::Key>> {
+        match &self.keys.get(kid)?.signer {
+            Signer::Hs256(key) => Some(Arc::clone(key)),
+            Signer::EdDsa(_) | Signer::Es256(_) | Signer::Rs256(_) => None,
+        }
+    }
+}
+
+impl Key {
+    /// A key pair, named after its public half.
+    fn new(signer: Signer) -> Result<Self, KeyringError> {
+        let alg = signer.alg();
+        let jwk = signer.jwk().ok_or(KeyringError::NeedsSecret { alg })?;
+        Ok(Self { facts: KeyFacts { kid: thumbprint(&jwk)?, alg, jwk: Some(jwk) }, signer })
+    }
+
+    fn is_named_by(&self, signing_input: &str) -> bool {
+        let header = signing_input.split_once('.').and_then(|(header, _)| decode_part::<Header>(header));
+        header.is_some_and(|header| header.kid == self.facts.kid && header.alg == self.facts.alg)
+    }
+}
+
+fn read_signer(path: &Path, text: &str) -> Result<Signer, KeyringError> {
+    Signer::from_pem(text).map_err(|fault| KeyringError::Broken { path: path.to_owned(), fault })
+}
+
+fn check_public(signer: &Signer, private: &Path, public: &Path) -> Result<(), KeyringError> {
+    match signer.is_half_of(&directory::read_public(public)?) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(KeyringError::PublicMismatch { public: public.to_owned(), private: private.to_owned() }),
+        Err(fault) => Err(KeyringError::Broken { path: public.to_owned(), fault }),
+    }
+}
+
+fn assemble(signing_input: &str, signature: &[u8]) -> Result<SignedToken, SigningError> {
+    let bytes = signing_input.len() + 1 + (signature.len() * 4).div_ceil(3);
+    if bytes > TOKEN_BYTES_MAX {
+        return Err(SigningError::TooLong { bytes, max: TOKEN_BYTES_MAX });
+    }
+    // Room for everything at once: a string that grows leaves a copy behind that nobody overwrites.
+    let mut token = Zeroizing::new(String::with_capacity(bytes));
+    token.push_str(signing_input);
+    token.push('.');
+    URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+    Ok(SignedToken::new(token))
+}

@@ -1,0 +1,291 @@
+//! Strict verification: what a token has to be before the log is asked about it.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use aws_lc_rs::{hmac, signature::ParsedPublicKey};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    error::{KeyringError, RecordFault},
+    public_key,
+};
+use crate::domain::{
+    claims::{CLIENT_ID, Claims, Header, TOKEN_BYTES_MAX, TYP, signing_input_digest},
+    key::{Algorithm, KeyRecord},
+    text::{Issuer, Kid},
+};
+
+/// How far in the future an `iat` may lie, in seconds: two clocks are never quite the same.
+pub const IAT_AHEAD_SECONDS_MAX: i64 = 5;
+/// The long form of [`TYP`], RFC 9068 section 4.
+const TYP_LONG: &str = "application/at+jwt";
+
+/// The keys of the log, prepared once. Cheap to share, never changed: a new key means a new verifier.
+pub struct Verifier {
+    keys: HashMap<Kid, VerifyingKey>,
+}
+
+/// Where the shared secrets are.
+pub(super) trait SecretOfKid {
+    /// The secret of this name, if it is here.
+    fn secret(&self, kid: &Kid) -> Option<Arc<hmac::Key>>;
+}
+
+struct VerifyingKey {
+    alg: Algorithm,
+    material: Material,
+}
+
+enum Material {
+    Public(ParsedPublicKey),
+    Shared(Arc<hmac::Key>),
+    NotHere,
+}
+
+/// A token that is ours, sound and not expired. Whether it was issued and still stands, only the log can say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verified {
+    /// What it says.
+    pub claims: Claims,
+    /// The key that signed it.
+    pub kid: Kid,
+    /// SHA-256 of `header.payload`, to be compared with what was issued under this `jti`.
+    pub signing_input_digest: [u8; 32],
+}
+
+impl Verified {
+    /// Whether `aud` names this audience. Every caller has to ask for its own.
+    #[must_use]
+    pub fn is_for(&self, audience: &str) -> bool {
+        self.claims.aud.iter().any(|member| member.as_str() == audience)
+    }
+}
+
+/// Why a token is not accepted. For counters and audit only: outside, nobody may tell one from another, save
+/// [`Invalid::SecretMissing`], which is not a no.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// Longer than any token of ours.
+    #[error("a token of {bytes} bytes exceeds the maximum of {max}")]
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+        /// The longest that is looked at.
+        max: usize,
+    },
+    /// A byte outside ASCII.
+    #[error("the token is not ASCII")]
+    NotAscii,
+    /// Not three parts, or an empty one.
+    #[error("the token has not exactly three parts")]
+    Parts,
+    /// It names none of our keys: somebody else's token, such as a session of a gateway that shares the secret.
+    #[error("the token names no key of the log")]
+    Foreign,
+    /// It names a key of ours in a header that we never write.
+    #[error("the header names a key of the log and is not of our making")]
+    Header,
+    /// The log knows the key as a shared secret, and this node was not given it. It could not tell, which is not a no
+    /// (503).
+    #[error("the shared secret {kid} is not on this node")]
+    SecretMissing {
+        /// The secret's name.
+        kid: Kid,
+    },
+    /// `alg` is not the key's own.
+    #[error("the header says {said}, but the key is for {own}")]
+    Algorithm {
+        /// The token's.
+        said: Algorithm,
+        /// The key's.
+        own: Algorithm,
+    },
+    /// The signature is not canonical base64url.
+    #[error("the signature is not canonical base64url")]
+    SignatureEncoding,
+    /// The signature is not the key's.
+    #[error("the signature does not verify")]
+    Signature,
+    /// Signed by us, but not the claims that we write: missing, unknown, duplicate or of a wrong type; also a `jti`
+    /// that is not a canonical lower-case UUID.
+    #[error("the claims are not of our making")]
+    Claims,
+    /// `typ` is not that of an access token.
+    #[error("typ is not at+jwt")]
+    Typ,
+    /// `iss` is not ours.
+    #[error("iss is not this catalog's")]
+    Issuer,
+    /// `aud` is empty.
+    #[error("aud is empty")]
+    Audience,
+    /// `client_id` is not `catalog`.
+    #[error("client_id is not catalog")]
+    ClientId,
+    /// It was good until `exp`.
+    #[error("token {jti} expired at {exp}")]
+    Expired {
+        /// The token.
+        jti: Uuid,
+        /// The first second at which it was no longer accepted.
+        exp: i64,
+    },
+    /// `iat` lies further in the future than clocks differ.
+    #[error("iat {iat} is in the future")]
+    IssuedInFuture {
+        /// What it says.
+        iat: i64,
+    },
+}
+
+impl Verifier {
+    pub(super) fn new(records: &[KeyRecord], secrets: &impl SecretOfKid) -> Result<Self, KeyringError> {
+        let mut keys = HashMap::with_capacity(records.len());
+        for record in records {
+            let fault = |fault| KeyringError::Record { kid: record.kid.clone(), fault };
+            let key = VerifyingKey::new(record, secrets).map_err(fault)?;
+            if keys.insert(record.kid.clone(), key).is_some() {
+                return Err(fault(RecordFault::Twice));
+            }
+        }
+        Ok(Self { keys })
+    }
+
+    /// Checks a token, in this order: length and ASCII, three parts, header, `kid`, the key's one algorithm, signature,
+    /// claims, `typ`, `iss`, `aud`, `client_id`, `exp` (expired at `exp`, without leeway), `iat`. Up to 70 µs.
+    ///
+    /// Not checked here, and left to callers: that `aud` holds the audience they need ([`Verified::is_for`]), and what
+    /// the log says. An ES256 signature can be restated by anybody who has it (`s` and `n - s` both verify), so tokens
+    /// are compared by [`Verified::signing_input_digest`], never by their text.
+    ///
+    /// # Errors
+    /// [`Invalid`], the first cause found.
+    pub fn verify(&self, token: &str, issuer: &Issuer, now: DateTime<Utc>) -> Result<Verified, Invalid> {
+        let parts = Parts::of(token)?;
+        let (header, key) = self.header(parts.header)?;
+        key.check(header.alg)?;
+        key.verify(parts.signing_input, parts.signature, &header.kid)?;
+        let claims = decode::<Claims>(parts.payload).ok_or(Invalid::Claims)?;
+        check_claims(&header, &claims, issuer)?;
+        check_times(&claims, now)?;
+        Ok(Verified { claims, kid: header.kid, signing_input_digest: signing_input_digest(parts.signing_input) })
+    }
+
+    fn header(&self, part: &str) -> Result<(Header, &VerifyingKey), Invalid> {
+        let Some(header) = decode::<Header>(part) else {
+            return Err(if self.is_named_in(part) { Invalid::Header } else { Invalid::Foreign });
+        };
+        let key = self.keys.get(&header.kid).ok_or(Invalid::Foreign)?;
+        Ok((header, key))
+    }
+
+    /// Whether a header that is not of our making names a key of ours all the same.
+    fn is_named_in(&self, part: &str) -> bool {
+        let json = URL_SAFE_NO_PAD.decode(part).ok().and_then(|json| serde_json::from_slice::<Value>(&json).ok());
+        let kid = json.as_ref().and_then(|header| header.get("kid")?.as_str());
+        kid.is_some_and(|kid| self.keys.keys().any(|ours| ours.as_str() == kid))
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("kids", &self.keys.keys()).finish()
+    }
+}
+
+impl VerifyingKey {
+    fn new(record: &KeyRecord, secrets: &impl SecretOfKid) -> Result<Self, RecordFault> {
+        let material = match (record.alg, &record.jwk) {
+            (Algorithm::Hs256, None) => secrets.secret(&record.kid).map_or(Material::NotHere, Material::Shared),
+            (alg, jwk) => Material::Public(public_key::parse(alg, jwk.as_ref())?),
+        };
+        Ok(Self { alg: record.alg, material })
+    }
+
+    fn check(&self, said: Algorithm) -> Result<(), Invalid> {
+        if said != self.alg {
+            return Err(Invalid::Algorithm { said, own: self.alg });
+        }
+        Ok(())
+    }
+
+    fn verify(&self, signing_input: &str, signature: &str, kid: &Kid) -> Result<(), Invalid> {
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Invalid::SignatureEncoding)?;
+        let message = signing_input.as_bytes();
+        match &self.material {
+            Material::Public(key) => key.verify_sig(message, &signature),
+            Material::Shared(key) => hmac::verify(key, message, &signature),
+            Material::NotHere => return Err(Invalid::SecretMissing { kid: kid.clone() }),
+        }
+        .map_err(|_| Invalid::Signature)
+    }
+}
+
+struct Parts<'a> {
+    header: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+    signing_input: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(token: &'a str) -> Result<Self, Invalid> {
+        if token.len() > TOKEN_BYTES_MAX {
+            return Err(Invalid::TooLong { bytes: token.len(), max: TOKEN_BYTES_MAX });
+        }
+        if !token.is_ascii() {
+            return Err(Invalid::NotAscii);
+        }
+        let (signing_input, signature) = token.rsplit_once('.').ok_or(Invalid::Parts)?;
+        let (header, payload) = signing_input.split_once('.').ok_or(Invalid::Parts)?;
+        if payload.contains('.') || [header, payload, signature].contains(&"") {
+            return Err(Invalid::Parts);
+        }
+        Ok(Self { header, payload, signature, signing_input })
+    }
+}
+
+/// Reads a part: canonical base64url of JSON that says exactly what its type says, no more and no other way.
+///
+/// `deny_unknown_fields` refuses unknown and duplicate members. It still takes an array for a struct, `{"api":null}`
+/// for `"api"` and `null` for an absent member, so what was read is written again and has to say the same. The order of
+/// members and white space are free: a later version may write them in another order, and its tokens and ours stay good
+/// for both.
+fn decode<T: DeserializeOwned + Serialize>(part: &str) -> Option<T> {
+    let json = URL_SAFE_NO_PAD.decode(part).ok()?;
+    let value: T = serde_json::from_slice(&json).ok()?;
+    let same = serde_json::to_vec(&value).ok()? == json
+        || serde_json::to_value(&value).ok()? == serde_json::from_slice::<Value>(&json).ok()?;
+    same.then_some(value)
+}
+
+fn check_claims(header: &Header, claims: &Claims, issuer: &Issuer) -> Result<(), Invalid> {
+    if ![TYP, TYP_LONG].iter().any(|typ| typ.eq_ignore_ascii_case(&header.typ)) {
+        return Err(Invalid::Typ);
+    }
+    if claims.iss != *issuer {
+        return Err(Invalid::Issuer);
+    }
+    if claims.aud.is_empty() {
+        return Err(Invalid::Audience);
+    }
+    if claims.client_id != CLIENT_ID {
+        return Err(Invalid::ClientId);
+    }
+    Ok(())
+}
+
+fn check_times(claims: &Claims, now: DateTime<Utc>) -> Result<(), Invalid> {
+    let now = now.timestamp();
+    if now >= claims.exp {
+        return Err(Invalid::Expired { jti: claims.jti, exp: claims.exp });
+    }
+    if claims.iat > now.saturating_add(IAT_AHEAD_SECONDS_MAX) {
+        return Err(Invalid::IssuedInFuture { iat: claims.iat });
+    }
+    Ok(())
+}
