@@ -1,0 +1,123 @@
+with head as (
+    update log_head
+       set position = $1,
+           digest = $2,
+           recorded_at = $3
+     where id = 1
+), appended as (
+    insert into events (
+        position,
+        kind,
+        jti,
+        recorded_at,
+        path,
+        request_id,
+        body,
+        personal,
+        salt,
+        personal_commitment,
+        digest
+    )
+    select
+        position,
+        kind,
+        jti,
+        $3,
+        path,
+        request_id,
+        body,
+        personal,
+        salt,
+        personal_commitment,
+        digest
+      from unnest(
+               $4::bigint[],
+               $5::text[],
+               $6::uuid[],
+               $7::text[],
+               $8::text[],
+               $9::bytea[],
+               $10::bytea[],
+               $11::bytea[],
+               $12::bytea[],
+               $13::bytea[]
+           ) as event (position, kind, jti, path, request_id, body, personal, salt, personal_commitment, digest)
+)
+insert into tokens (
+    jti,
+    sub,
+    name,
+    description,
+    reason,
+    email,
+    full_name,
+    aud,
+    kid,
+    is_admin,
+    teams,
+    namespaces,
+    permissions,
+    server_id,
+    restrictions,
+    elevated,
+    path,
+    out_of_band,
+    issued_by,
+    policy_version,
+    issued_pos,
+    iat,
+    exp,
+    claims_digest,
+    revoked_pos,
+    revoked_at,
+    effective_from,
+    revocation_reason,
+    revocation_note,
+    revoked_by,
+    suspended_pos,
+    suspended_at
+)
+select
+    jti,
+    sub,
+    name,
+    description,
+    reason,
+    email,
+    full_name,
+    aud,
+    kid,
+    is_admin,
+    teams,
+    namespaces,
+    permissions,
+    server_id,
+    restrictions,
+    elevated,
+    path,
+    out_of_band,
+    issued_by,
+    policy_version,
+    issued_pos,
+    iat,
+    exp,
+    claims_digest,
+    revoked_pos,
+    revoked_at,
+    effective_from,
+    revocation_reason,
+    revocation_note,
+    revoked_by,
+    suspended_pos,
+    suspended_at
+  from jsonb_populate_recordset(null::tokens, $14)
+    on conflict (jti) do update
+   set revoked_pos = excluded.revoked_pos,
+       revoked_at = excluded.revoked_at,
+       effective_from = excluded.effective_from,
+       revocation_reason = excluded.revocation_reason,
+       revocation_note = excluded.revocation_note,
+       revoked_by = excluded.revoked_by,
+       suspended_pos = excluded.suspended_pos,
+       suspended_at = excluded.suspended_at
+ where tokens.issued_pos = excluded.issued_pos

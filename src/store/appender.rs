@@ -1,0 +1,111 @@
+//! The one writer of a process: a bounded queue, drained into one transaction a batch.
+//!
+//! The batch is what arrived while the last one was being committed; nothing lingers. Several processes need no
+//! lease among them: each takes the head row, and its lock orders their commits.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::Instant,
+};
+
+use super::{Database, batch::Writer};
+use crate::domain::{Command, Position, Recorded, Refusal, Token, ambient::Entropy};
+
+/// The most commands in one transaction.
+pub const BATCH_MAX: usize = 1_000;
+/// The most commands that wait.
+pub const QUEUE_MAX: usize = 4_096;
+/// How long a caller waits for the outcome before it is told that it is unknown.
+pub const OUTCOME_TIMEOUT: Duration = Duration::from_millis(4_500);
+
+/// What became of a command that was decided in its favour.
+#[derive(Debug, Clone)]
+pub struct Appended {
+    /// Its events, none when everything was already so.
+    pub events: Vec<Recorded>,
+    /// The token it is about, as it is now.
+    pub token: Option<Token>,
+    /// The end of the log when it was decided: its last event, or for none the state that made it unnecessary.
+    pub position: Position,
+}
+
+/// Why a command has no outcome to show.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AppendError {
+    /// The domain said no.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// More commands wait than may.
+    #[error("too many commands are waiting to be recorded")]
+    QueueFull,
+    /// The log cannot be reached. Nothing was recorded.
+    #[error("the log cannot be reached; nothing was recorded")]
+    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The log was reached, but what became of the commit is not known.
+    #[error("the outcome is unknown; it may have been recorded")]
+    OutcomeUnknown,
+    /// The database refused this command's rows. A defect of ours; nothing was recorded.
+    #[error("the log refused the event")]
+    Rejected(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+/// The queue's entrance.
+#[derive(Debug, Clone)]
+pub struct Appender {
+    queue: mpsc::Sender<Request>,
+}
+
+/// A command on its way, and where its outcome goes.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) command: Command,
+    deadline: Instant,
+    reply: oneshot::Sender<Result<Appended, AppendError>>,
+}
+
+impl Appender {
+    /// Starts the task. It ends, its queue drained, when the last entrance is dropped.
+    #[must_use]
+    pub fn start(database: Database, entropy: Arc<dyn Entropy>) -> (Self, JoinHandle<()>) {
+        let (queue, requests) = mpsc::channel(QUEUE_MAX);
+        let writer = Writer::new(database, entropy);
+        (Self { queue }, tokio::spawn(drain(requests, writer)))
+    }
+
+    /// Has a command decided and recorded. Once queued it runs to its end, whether or not anybody still waits.
+    ///
+    /// # Errors
+    /// [`AppendError`], within [`OUTCOME_TIMEOUT`].
+    pub async fn append(&self, command: Command) -> Result<Appended, AppendError> {
+        let deadline = Instant::now() + OUTCOME_TIMEOUT;
+        let (reply, outcome) = oneshot::channel();
+        let request = Request { command, deadline, reply };
+        self.queue.try_send(request).map_err(|_| AppendError::QueueFull)?;
+        match tokio::time::timeout_at(deadline, outcome).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) | Err(_) => Err(AppendError::OutcomeUnknown),
+        }
+    }
+}
+
+impl Request {
+    pub(super) fn answer(self, outcome: Result<Appended, AppendError>) {
+        // Nobody may be waiting any more; the event stands all the same.
+        let _ = self.reply.send(outcome);
+    }
+}
+
+async fn drain(mut requests: mpsc::Receiver<Request>, mut writer: Writer) {
+    let mut waiting = Vec::with_capacity(BATCH_MAX);
+    while requests.recv_many(&mut waiting, BATCH_MAX).await > 0 {
+        let now = Instant::now();
+        // Whoever waited past its deadline was told so; recording its command now would surprise it.
+        let batch: Vec<Request> = waiting.drain(..).filter(|request| now < request.deadline).collect();
+        if !batch.is_empty() {
+            writer.append(batch).await;
+        }
+    }
+}

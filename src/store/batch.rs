@@ -1,0 +1,316 @@
+//! One batch, six steps: lock the head, load the state, decide, write, commit, answer.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use sqlx::{Connection, Executor, PgConnection, Row, types::Json};
+use uuid::Uuid;
+
+use super::{
+    Database, Head, StoreError,
+    appender::{AppendError, Appended, Request},
+    chain::{self, Sha256Digest},
+    codec, log,
+    row::TokenRow,
+    tokens,
+};
+use crate::domain::{
+    Command, Occurrence, Position, Recorded, Refusal, Settings, State,
+    ambient::Entropy,
+    text::{Name, Subject},
+};
+
+/// How long the steps before the commit may take together.
+const DECIDE_TIMEOUT: Duration = Duration::from_millis(3_500);
+/// How long a commit may take before its outcome counts as unknown.
+const COMMIT_TIMEOUT: Duration = Duration::from_millis(3_500);
+
+/// The appender's own connection and what it remembers between batches.
+pub(super) struct Writer {
+    database: Database,
+    entropy: Arc<dyn Entropy>,
+    connection: Option<PgConnection>,
+    known: Option<Known>,
+}
+
+/// The settings as of a head: while the head is still that one, nobody else has appended.
+#[derive(Clone)]
+struct Known {
+    log_id: Uuid,
+    position: Position,
+    digest: Sha256Digest,
+    settings: Settings,
+}
+
+/// Why a batch has no outcome.
+#[derive(Debug)]
+enum BatchError {
+    /// Before the commit: nothing was recorded.
+    Before(StoreError),
+    /// At the commit: it may have been recorded.
+    AtCommit,
+}
+
+/// A command's decision, waiting for the commit.
+type Decision = Result<Appended, Refusal>;
+
+impl Writer {
+    pub(super) fn new(database: Database, entropy: Arc<dyn Entropy>) -> Self {
+        Self { database, entropy, connection: None, known: None }
+    }
+
+    /// Records a batch and answers each of its commands. One whose rows the database refuses fails alone.
+    pub(super) async fn append(&mut self, batch: Vec<Request>) {
+        let commands: Vec<&Command> = batch.iter().map(|request| &request.command).collect();
+        match self.record(&commands).await {
+            Ok(decisions) => {
+                for (request, decision) in batch.into_iter().zip(decisions) {
+                    request.answer(decision.map_err(AppendError::Refused));
+                }
+            }
+            Err(BatchError::AtCommit) => refuse_all(batch, &AppendError::OutcomeUnknown),
+            Err(BatchError::Before(StoreError::Refused(_))) if batch.len() > 1 => {
+                for request in batch {
+                    Box::pin(self.append(vec![request])).await;
+                }
+            }
+            Err(BatchError::Before(error @ StoreError::Refused(_))) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the log refused an event");
+                refuse_all(batch, &AppendError::Rejected(Arc::new(error)));
+            }
+            Err(BatchError::Before(error)) => {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    commands = batch.len(),
+                    "nothing could be recorded"
+                );
+                refuse_all(batch, &AppendError::Unavailable(Arc::new(error)));
+            }
+        }
+    }
+
+    /// A connection that was good at the last batch may have died since; nothing was sent on it, so once more is safe.
+    async fn record(&mut self, commands: &[&Command]) -> Result<Vec<Decision>, BatchError> {
+        if let Some(connection) = self.connection.take()
+            && let Some(outcome) = self.record_on(connection, commands).await
+        {
+            return outcome;
+        }
+        let connection = self.database.connect_as_writer().await.map_err(|e| BatchError::Before(e.into()))?;
+        self.record_on(connection, commands)
+            .await
+            .unwrap_or_else(|| Err(BatchError::Before(StoreError::Unavailable(sqlx::Error::WorkerCrashed))))
+    }
+
+    /// `None` when the connection was dead before the first step.
+    async fn record_on(
+        &mut self,
+        mut connection: PgConnection,
+        commands: &[&Command],
+    ) -> Option<Result<Vec<Decision>, BatchError>> {
+        match tokio::time::timeout(DECIDE_TIMEOUT, connection.execute("begin")).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(_)) | Err(_) => return None,
+        }
+        let outcome = self.record_in(&mut connection, commands).await;
+        match &outcome {
+            Ok(_) => self.connection = Some(connection),
+            // Only a session that is closed for certain is sure not to hold the head.
+            Err(_) => drop(connection.close_hard().await),
+        }
+        Some(outcome)
+    }
+
+    async fn record_in(
+        &mut self,
+        connection: &mut PgConnection,
+        commands: &[&Command],
+    ) -> Result<Vec<Decision>, BatchError> {
+        let prepared = tokio::time::timeout(DECIDE_TIMEOUT, self.prepare(connection, commands))
+            .await
+            .unwrap_or(Err(StoreError::TimedOut(DECIDE_TIMEOUT)));
+        let (decisions, known) = prepared.map_err(BatchError::Before)?;
+        match tokio::time::timeout(COMMIT_TIMEOUT, connection.execute("commit")).await {
+            Ok(Ok(_)) => {
+                self.known = Some(known);
+                Ok(decisions)
+            }
+            Ok(Err(error)) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "the outcome of a commit is unknown");
+                Err(BatchError::AtCommit)
+            }
+            Err(_) => {
+                tracing::error!(timeout_ms = COMMIT_TIMEOUT.as_millis(), "a commit did not answer in time");
+                Err(BatchError::AtCommit)
+            }
+        }
+    }
+
+    /// The steps from the lock to the write.
+    async fn prepare(
+        &self,
+        connection: &mut PgConnection,
+        commands: &[&Command],
+    ) -> Result<(Vec<Decision>, Known), StoreError> {
+        let (head, now) = lock_head(connection).await?;
+        let settings = self.settings(connection, &head).await?;
+        let state = load(connection, settings, commands).await?;
+        let mut draft = Draft::new(head, now, state);
+        let decisions =
+            commands.iter().map(|command| draft.decide(command, &*self.entropy)).collect::<Result<_, _>>()?;
+        draft.write(connection).await?;
+        Ok((decisions, draft.known()))
+    }
+
+    /// The settings at the locked head: those remembered while nobody else has appended, else brought up to date.
+    async fn settings(&self, connection: &mut PgConnection, head: &Head) -> Result<Settings, StoreError> {
+        let (mut settings, after) = match &self.known {
+            Some(known) if known.is(head) => return Ok(known.settings.clone()),
+            Some(known) if known.log_id == head.log_id && known.position < head.position => {
+                (known.settings.clone(), known.position)
+            }
+            _ => (Settings::default(), Position(0)),
+        };
+        log::apply_settings(connection, &mut settings, after).await?;
+        Ok(settings)
+    }
+}
+
+impl Known {
+    fn is(&self, head: &Head) -> bool {
+        (self.log_id, self.position, self.digest) == (head.log_id, head.position, head.digest)
+    }
+}
+
+fn refuse_all(batch: Vec<Request>, error: &AppendError) {
+    for request in batch {
+        request.answer(Err(error.clone()));
+    }
+}
+
+/// Its own statement: one that waited for the lock and read other tables too would read them as before the wait.
+async fn lock_head(connection: &mut PgConnection) -> Result<(Head, DateTime<Utc>), StoreError> {
+    let row = sqlx::query(include_str!("lock_head.sql")).fetch_one(connection).await?;
+    Ok((Head::from_row(&row)?, row.try_get("now")?))
+}
+
+/// What the commands at hand need to know: the tokens they name, their callers' own, and the holders of their names.
+async fn load(connection: &mut PgConnection, settings: Settings, commands: &[&Command]) -> Result<State, StoreError> {
+    let mut state = State::new(settings);
+    let ids: HashSet<Uuid> = commands.iter().flat_map(|command| command.tokens_needed()).collect();
+    if !ids.is_empty() {
+        let ids: Vec<Uuid> = ids.into_iter().collect();
+        tokens::by_jti(&mut *connection, &ids).await?.into_iter().for_each(|token| state.insert(token));
+    }
+    let names: HashSet<(&Subject, &Name)> = commands.iter().filter_map(|command| command.name_needed()).collect();
+    if let Some(earliest) = commands.iter().map(|command| command.now).min().filter(|_| !names.is_empty()) {
+        let names: Vec<_> = names.into_iter().collect();
+        tokens::by_name(connection, &names, earliest).await?.into_iter().for_each(|token| state.insert(token));
+    }
+    Ok(state)
+}
+
+/// The batch as it grows: each command sees what those before it did.
+struct Draft {
+    log_id: Uuid,
+    position: Position,
+    digest: Sha256Digest,
+    now: DateTime<Utc>,
+    state: State,
+    rows: Vec<EventRow>,
+}
+
+/// An event's columns, but for the time, which the batch shares.
+struct EventRow {
+    position: Position,
+    kind: &'static str,
+    jti: Option<Uuid>,
+    path: &'static str,
+    request_id: String,
+    body: Vec<u8>,
+    personal: Vec<u8>,
+    salt: [u8; 16],
+    commitment: Sha256Digest,
+    digest: Sha256Digest,
+}
+
+impl Draft {
+    fn new(head: Head, now: DateTime<Utc>, state: State) -> Self {
+        Self { log_id: head.log_id, position: head.position, digest: head.digest, now, state, rows: Vec::new() }
+    }
+
+    fn decide(&mut self, command: &Command, entropy: &dyn Entropy) -> Result<Decision, StoreError> {
+        let events = match command.decide(&self.state) {
+            Ok(events) => events,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let mut recorded = Vec::with_capacity(events.len());
+        for event in events {
+            let occurrence = Occurrence { event, occurred_at: command.now, origin: command.origin.clone() };
+            recorded.push(self.chain(occurrence, entropy)?);
+        }
+        let token = command.jti().and_then(|jti| self.state.token(jti)).cloned();
+        Ok(Ok(Appended { events: recorded, token, position: self.position }))
+    }
+
+    fn chain(&mut self, occurrence: Occurrence, entropy: &dyn Entropy) -> Result<Recorded, StoreError> {
+        let position = self.position.next();
+        let encoded = codec::encode(&occurrence)
+            .map_err(|source| StoreError::UnreadableEvent { position: position.0, source })?;
+        let mut salt = [0; 16];
+        entropy.fill(&mut salt);
+        let commitment = chain::commitment(&salt, &encoded.personal);
+        let digest = chain::link(&self.digest, position, self.now, &encoded.body, &commitment);
+        self.rows.push(EventRow {
+            position,
+            kind: codec::kind(&occurrence.event),
+            jti: occurrence.event.jti(),
+            path: occurrence.origin.path.as_str(),
+            request_id: occurrence.origin.request_id.to_string(),
+            body: encoded.body,
+            personal: encoded.personal,
+            salt,
+            commitment,
+            digest,
+        });
+        let recorded = Recorded { position, recorded_at: self.now, occurrence };
+        self.state.apply(&recorded);
+        (self.position, self.digest) = (position, digest);
+        Ok(recorded)
+    }
+
+    /// One statement: the head, the events, and each touched token once.
+    async fn write(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        if self.rows.is_empty() {
+            return Ok(());
+        }
+        let tokens: Vec<TokenRow> = self.state.touched().map(TokenRow::from).collect();
+        let rows = &self.rows;
+        let written = sqlx::query(include_str!("append.sql"))
+            .bind(self.position.0)
+            .bind(&self.digest[..])
+            .bind(self.now)
+            .bind(rows.iter().map(|row| row.position.0).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.kind).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.jti).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.path).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.request_id.as_str()).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| &row.body[..]).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| &row.personal[..]).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| &row.salt[..]).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| &row.commitment[..]).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| &row.digest[..]).collect::<Vec<_>>())
+            .bind(Json(&tokens))
+            .execute(connection)
+            .await?;
+        if written.rows_affected() == tokens.len() as u64 {
+            return Ok(());
+        }
+        // A row of another issuance already has one of the identifiers.
+        Err(StoreError::Refused(sqlx::Error::Protocol("a token identifier was issued before".to_owned())))
+    }
+
+    fn known(self) -> Known {
+        Known { log_id: self.log_id, position: self.position, digest: self.digest, settings: self.state.settings }
+    }
+}

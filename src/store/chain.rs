@@ -1,0 +1,37 @@
+//! The digest chain: how each event is bound to all before it.
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+
+use crate::domain::Position;
+
+/// A SHA-256 digest.
+pub type Sha256Digest = [u8; 32];
+
+/// The digest before the first event.
+pub const GENESIS: Sha256Digest = [0; 32];
+
+/// `SHA-256(salt || personal)`: what stays of the personal part when it is erased.
+#[must_use]
+pub fn commitment(salt: &[u8], personal: &[u8]) -> Sha256Digest {
+    Sha256::new().chain_update(salt).chain_update(personal).finalize().into()
+}
+
+/// The digest of an event: over its predecessor's, its place, its time, its body and its commitment.
+#[must_use]
+pub fn link(
+    previous: &Sha256Digest,
+    position: Position,
+    recorded_at: DateTime<Utc>,
+    body: &[u8],
+    commitment: &[u8],
+) -> Sha256Digest {
+    Sha256::new()
+        .chain_update(previous)
+        .chain_update(position.0.to_be_bytes())
+        .chain_update(recorded_at.timestamp_micros().to_be_bytes())
+        .chain_update(Sha256::digest(body))
+        .chain_update(commitment)
+        .finalize()
+        .into()
+}

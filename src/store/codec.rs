@@ -1,0 +1,171 @@
+//! Events as they are stored: the one place that knows persisted names, and what of an event is personal.
+//!
+//! An event is one JSON object, cut in two: `body` (structure, kept for ever) and `personal` (may be erased).
+//! Reading lays `personal` over `body` again; without it the personal members are simply absent.
+//! A kind is never changed: a new form gets a new version, and [`decode`] turns the old one into the new.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use crate::domain::{
+    Event, Occurrence, Origin,
+    origin::{Actor, Path},
+    text::RequestId,
+};
+
+const TOKEN_ISSUED: &str = "token.issued.v1";
+const TOKEN_REVOKED: &str = "token.revoked.v1";
+const CONFIGURED: &str = "catalog.configured.v1";
+const POLICY_APPLIED: &str = "policy.applied.v1";
+const KEY_ADDED: &str = "key.added.v1";
+const KEY_ACTIVATED: &str = "key.activated.v1";
+
+const PERSONAL: &[&str] = &["address", "user_agent"];
+const PERSONAL_OF_ACTOR: &[&str] = &["sub", "name", "uid", "login", "sudo_user", "host"];
+
+/// The members of `data` that are personal.
+fn personal_of_data(kind: &str) -> &'static [&'static str] {
+    match kind {
+        TOKEN_ISSUED => &["name", "description", "reason", "signing_input"],
+        TOKEN_REVOKED => &["note"],
+        _ => &[],
+    }
+}
+
+/// The persisted name of an event's kind.
+#[must_use]
+pub fn kind(event: &Event) -> &'static str {
+    match event {
+        Event::TokenIssued(_) => TOKEN_ISSUED,
+        Event::TokenRevoked(_) => TOKEN_REVOKED,
+        Event::Configured(_) => CONFIGURED,
+        Event::PolicyApplied(_) => POLICY_APPLIED,
+        Event::KeyAdded(_) => KEY_ADDED,
+        Event::KeyActivated(_) => KEY_ACTIVATED,
+    }
+}
+
+/// Why stored bytes are not an event.
+#[derive(Debug, thiserror::Error)]
+pub enum CodecError {
+    /// A kind that this program does not know: it is older than the log.
+    #[error("the kind '{0}' is unknown to this program")]
+    UnknownKind(String),
+    /// The bytes do not have the form of their kind.
+    #[error("not an event of its kind: {0}")]
+    Form(#[from] serde_json::Error),
+}
+
+/// An event as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    /// Canonical JSON: members sorted, no white space.
+    pub body: Vec<u8>,
+    /// Canonical JSON of what may have to be erased.
+    pub personal: Vec<u8>,
+}
+
+/// The common form of every event; `data` is its kind's own.
+#[derive(Serialize, Deserialize)]
+struct Form<T> {
+    kind: String,
+    occurred_at: DateTime<Utc>,
+    path: Path,
+    request_id: RequestId,
+    actor: Actor,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    address: Option<std::net::IpAddr>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_agent: Option<String>,
+    data: T,
+}
+
+/// Cuts an event in its two stored parts.
+///
+/// # Errors
+/// Never for the domain's types; the serializer's error is passed on rather than hidden.
+pub fn encode(occurrence: &Occurrence) -> Result<Encoded, CodecError> {
+    let kind = kind(&occurrence.event);
+    let mut body = form(kind, occurrence, data(&occurrence.event)?)?;
+    let mut personal = take(&mut body, PERSONAL);
+    for (part, members) in [("actor", PERSONAL_OF_ACTOR), ("data", personal_of_data(kind))] {
+        let taken = take(&mut body[part], members);
+        if !taken.is_empty() {
+            personal.insert(part.to_owned(), Value::Object(taken));
+        }
+    }
+    Ok(Encoded { body: serde_json::to_vec(&body)?, personal: serde_json::to_vec(&Value::Object(personal))? })
+}
+
+fn form(kind: &str, occurrence: &Occurrence, data: Value) -> Result<Value, serde_json::Error> {
+    let origin = &occurrence.origin;
+    serde_json::to_value(Form {
+        kind: kind.to_owned(),
+        occurred_at: occurrence.occurred_at,
+        path: origin.path,
+        request_id: origin.request_id.clone(),
+        actor: origin.actor.clone(),
+        address: origin.address,
+        user_agent: origin.user_agent.clone(),
+        data,
+    })
+}
+
+/// What an event's kind says of it, personal members included.
+///
+/// # Errors
+/// Never for the domain's types; the serializer's error is passed on rather than hidden.
+pub fn data(event: &Event) -> Result<Value, CodecError> {
+    Ok(match event {
+        Event::TokenIssued(issued) => serde_json::to_value(issued)?,
+        Event::TokenRevoked(revoked) => serde_json::to_value(revoked)?,
+        Event::Configured(configured) => serde_json::to_value(configured)?,
+        Event::PolicyApplied(policy) => serde_json::to_value(policy)?,
+        Event::KeyAdded(key) => serde_json::to_value(key)?,
+        Event::KeyActivated(key) => serde_json::to_value(key)?,
+    })
+}
+
+fn take(value: &mut Value, members: &[&str]) -> Map<String, Value> {
+    let Value::Object(object) = value else { return Map::new() };
+    members.iter().filter_map(|member| object.remove(*member).map(|taken| ((*member).to_owned(), taken))).collect()
+}
+
+/// Puts an event together again. This is where an old form would be turned into the new one.
+///
+/// # Errors
+/// [`CodecError`]: never skip such an event, stop at it.
+pub fn decode(body: &[u8], personal: Option<&[u8]>) -> Result<Occurrence, CodecError> {
+    let mut value: Value = serde_json::from_slice(body)?;
+    if let Some(personal) = personal {
+        lay_over(&mut value, serde_json::from_slice(personal)?);
+    }
+    let form: Form<Value> = serde_json::from_value(value)?;
+    let event = match form.kind.as_str() {
+        TOKEN_ISSUED => Event::TokenIssued(typed(form.data)?),
+        TOKEN_REVOKED => Event::TokenRevoked(typed(form.data)?),
+        CONFIGURED => Event::Configured(typed(form.data)?),
+        POLICY_APPLIED => Event::PolicyApplied(typed(form.data)?),
+        KEY_ADDED => Event::KeyAdded(typed(form.data)?),
+        KEY_ACTIVATED => Event::KeyActivated(typed(form.data)?),
+        unknown => return Err(CodecError::UnknownKind(unknown.to_owned())),
+    };
+    let Form { occurred_at, path, actor, request_id, address, user_agent, .. } = form;
+    Ok(Occurrence { event, occurred_at, origin: Origin { path, actor, request_id, address, user_agent } })
+}
+
+fn typed<T: DeserializeOwned>(data: Value) -> Result<T, serde_json::Error> {
+    serde_json::from_value(data)
+}
+
+fn lay_over(below: &mut Value, above: Value) {
+    match (below, above) {
+        (Value::Object(below), Value::Object(above)) => {
+            for (member, value) in above {
+                lay_over(below.entry(member).or_insert(Value::Null), value);
+            }
+        }
+        (below, above) => *below = above,
+    }
+}

@@ -1,0 +1,9 @@
+select
+    log_id,
+    position,
+    digest,
+    recorded_at,
+    greatest(clock_timestamp(), recorded_at) as now
+  from log_head
+ where id = 1
+   for update

@@ -1,0 +1,138 @@
+//! Reading the log: from a position, in order, as recorded.
+
+use chrono::{DateTime, Utc};
+use futures_util::{Stream, TryStreamExt};
+use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use super::{StoreError, codec, head, postgres::bounded};
+use crate::domain::{Path, Position, Recorded, Settings};
+
+static COLUMNS: &str =
+    "select position, kind, jti, recorded_at, path, request_id, body, personal, salt, personal_commitment, digest
+       from events
+      where position > ";
+
+/// Which events are read: those that meet every condition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// After this position.
+    pub after: Position,
+    /// Up to and with this position.
+    pub until: Option<Position>,
+    /// That speak of this token.
+    pub jti: Option<Uuid>,
+    /// That came through this door.
+    pub path: Option<Path>,
+}
+
+/// A row of `events` as it is stored.
+#[derive(Debug, Clone, FromRow)]
+pub struct EventRow {
+    /// Its place.
+    pub position: i64,
+    /// A copy of what `body` says.
+    pub kind: String,
+    /// A copy of what `body` says.
+    pub jti: Option<Uuid>,
+    /// The database's clock.
+    pub recorded_at: DateTime<Utc>,
+    /// A copy of what `body` says.
+    pub path: String,
+    /// A copy of what `body` says.
+    pub request_id: String,
+    /// The structure.
+    pub body: Vec<u8>,
+    /// What may have been erased.
+    pub personal: Option<Vec<u8>>,
+    /// Erased with `personal`.
+    pub salt: Option<Vec<u8>>,
+    /// What stays of `personal`.
+    pub personal_commitment: Vec<u8>,
+    /// What binds it to all before it.
+    pub digest: Vec<u8>,
+}
+
+impl EventRow {
+    /// The event.
+    ///
+    /// # Errors
+    /// [`StoreError::UnreadableEvent`].
+    pub fn decode(&self) -> Result<Recorded, StoreError> {
+        let occurrence = codec::decode(&self.body, self.personal.as_deref())
+            .map_err(|source| StoreError::UnreadableEvent { position: self.position, source })?;
+        Ok(Recorded { position: Position(self.position), recorded_at: self.recorded_at, occurrence })
+    }
+}
+
+/// A page of at most `limit` events, in order.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn page(pool: &PgPool, selection: &Selection, limit: u16) -> Result<Vec<Recorded>, StoreError> {
+    let mut query = select(selection);
+    query.push(" limit ").push_bind(i64::from(limit));
+    let rows: Vec<EventRow> = bounded(async { Ok(query.build_query_as().fetch_all(pool).await?) }).await?;
+    rows.iter().map(EventRow::decode).collect()
+}
+
+/// Every selected row, in order, one at a time.
+pub fn rows<'a>(
+    connection: &'a mut PgConnection,
+    query: &'a mut QueryBuilder<Postgres>,
+) -> impl Stream<Item = Result<EventRow, StoreError>> + 'a {
+    query.build_query_as::<EventRow>().fetch(connection).map_err(StoreError::from)
+}
+
+/// The statement of a selection, ordered by position.
+#[must_use]
+pub fn select(selection: &Selection) -> QueryBuilder<Postgres> {
+    let mut query = QueryBuilder::new(COLUMNS);
+    query.push_bind(selection.after.0);
+    if let Some(until) = selection.until {
+        query.push(" and position <= ").push_bind(until.0);
+    }
+    if let Some(jti) = selection.jti {
+        query.push(" and jti = ").push_bind(jti);
+    }
+    if let Some(path) = selection.path {
+        query.push(" and path = ").push_bind(path.as_str());
+    }
+    query.push(" order by position");
+    query
+}
+
+/// The settings as the log has them now.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn settings(pool: &PgPool) -> Result<Settings, StoreError> {
+    bounded(async {
+        let mut settings = Settings::default();
+        apply_settings(pool, &mut settings, Position(0)).await?;
+        Ok(settings)
+    })
+    .await
+}
+
+/// Brings settings up to date with the events after a position.
+pub(super) async fn apply_settings(
+    executor: impl PgExecutor<'_>,
+    settings: &mut Settings,
+    after: Position,
+) -> Result<(), StoreError> {
+    let rows: Vec<EventRow> =
+        sqlx::query_as(include_str!("settings_after.sql")).bind(after.0).fetch_all(executor).await?;
+    for row in rows {
+        settings.apply(&row.decode()?);
+    }
+    Ok(())
+}
+
+/// The end of the log, within a read's time.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn head(pool: &PgPool) -> Result<head::Head, StoreError> {
+    bounded(head::read(pool)).await
+}

@@ -1,0 +1,68 @@
+//! The log and its projections in Postgres: the only floor that speaks SQL.
+
+pub mod appender;
+mod batch;
+pub mod chain;
+pub mod codec;
+
+pub mod embedded;
+pub mod head;
+pub mod log;
+pub mod postgres;
+pub mod row;
+pub mod schema;
+pub mod tokens;
+pub mod verify;
+
+pub use appender::{AppendError, Appended, Appender};
+pub use head::Head;
+pub use postgres::Database;
+
+/// Why something could not be read. None of them says anything about a token: could not tell is not no.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database did not answer, or not in time.
+    #[error("the database cannot be reached")]
+    Unavailable(#[source] sqlx::Error),
+    /// The database did not answer in time.
+    #[error("the database did not answer within {0:?}")]
+    TimedOut(std::time::Duration),
+    /// The database answered with an error.
+    #[error("the database refused a statement")]
+    Refused(#[source] sqlx::Error),
+    /// An event cannot be read; nothing past it is believed.
+    #[error("the event at position {position} cannot be read")]
+    UnreadableEvent {
+        /// Its position.
+        position: i64,
+        /// Why.
+        source: codec::CodecError,
+    },
+    /// A row of a projection cannot be read.
+    #[error("the row of token {jti} cannot be read: {what}")]
+    UnreadableRow {
+        /// The token.
+        jti: uuid::Uuid,
+        /// Why.
+        what: String,
+    },
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        if matches!(error, sqlx::Error::Database(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
+            && !is_passing(&error)
+        {
+            Self::Refused(error)
+        } else {
+            Self::Unavailable(error)
+        }
+    }
+}
+
+/// Whether the same statement may well succeed a moment later: shutdown, crash recovery, lock and resource limits.
+fn is_passing(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(database) = error else { return true };
+    let code = database.code().unwrap_or_default();
+    ["08", "53", "55", "57", "58", "40", "25"].iter().any(|class| code.starts_with(class))
+}

@@ -1,0 +1,149 @@
+//! Connections: which schema they look at, as which role they act, and how long they may keep others waiting.
+
+use std::time::Duration;
+
+use sqlx::{
+    AssertSqlSafe, ConnectOptions, Connection, Executor, PgConnection, PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use super::StoreError;
+
+/// How long a read may take before its asker is told that the database could not say.
+pub const READ_TIMEOUT: Duration = Duration::from_secs(4);
+/// How long connecting may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long an append waits for the head of the log.
+pub const LOCK_TIMEOUT: Duration = Duration::from_millis(2_500);
+/// How long a stopped or cut-off appender may hold the head: less than the others wait.
+pub const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+const READERS_MAX: u32 = 16;
+
+/// The name of a schema, which is also the name of a catalog: a plain lower-case identifier.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schema(String);
+
+impl Schema {
+    /// The longest name, so that its writer role's name still fits in an identifier of Postgres.
+    pub const LENGTH_MAX: usize = 50;
+
+    /// The name as it is.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The role that everything but migrations acts as.
+    #[must_use]
+    pub fn writer(&self) -> String {
+        format!("{}_writer", self.0)
+    }
+}
+
+impl std::str::FromStr for Schema {
+    type Err = crate::domain::Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+        let begins = text.bytes().next().is_some_and(|b| b.is_ascii_lowercase() || b == b'_');
+        let reserved = text.starts_with("pg_") || text == "information_schema";
+        if begins && !reserved && text.len() <= Self::LENGTH_MAX && text.bytes().all(plain) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(crate::domain::Malformed::NotA {
+            value: text.to_owned(),
+            expected: "a schema name: a lower-case letter, then at most 49 lower-case letters, digits and underscores",
+        })
+    }
+}
+
+/// One catalog in one database: how to reach it, and the pool that reads go through.
+#[derive(Debug, Clone)]
+pub struct Database {
+    options: PgConnectOptions,
+    schema: Schema,
+    reads: PgPool,
+}
+
+impl Database {
+    /// Names a catalog. Nothing is connected yet.
+    #[must_use]
+    pub fn new(options: PgConnectOptions, schema: Schema) -> Self {
+        let options = options.application_name("catalog").disable_statement_logging();
+        let setup = session_sql(&schema);
+        let reads = PgPoolOptions::new()
+            .max_connections(READERS_MAX)
+            .acquire_timeout(CONNECT_TIMEOUT)
+            .after_connect(move |connection, _| {
+                let setup = setup.clone();
+                Box::pin(async move { connection.execute(sqlx::raw_sql(AssertSqlSafe(setup))).await.map(drop) })
+            })
+            .connect_lazy_with(options.clone());
+        Self { options, schema, reads }
+    }
+
+    /// The schema.
+    #[must_use]
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The pool that reads go through, as the writer role.
+    #[must_use]
+    pub fn reads(&self) -> &PgPool {
+        &self.reads
+    }
+
+    /// A connection of its own as the writer role.
+    ///
+    /// # Errors
+    /// [`sqlx::Error`].
+    pub async fn connect_as_writer(&self) -> Result<PgConnection, sqlx::Error> {
+        let mut connection = self.connect_as_owner().await?;
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(session_sql(&self.schema)))).await?;
+        Ok(connection)
+    }
+
+    /// A connection of its own as whoever the address says: the owner, where roles are kept apart.
+    ///
+    /// # Errors
+    /// [`sqlx::Error`].
+    pub async fn connect_as_owner(&self) -> Result<PgConnection, sqlx::Error> {
+        let connecting = PgConnection::connect_with(&self.options);
+        tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
+
+    /// Closes the pool.
+    pub async fn close(&self) {
+        self.reads.close().await;
+    }
+}
+
+/// Bounds a read: past the limit the answer is that the database could not say.
+///
+/// # Errors
+/// [`StoreError::TimedOut`], or the read's own error.
+pub async fn bounded<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    tokio::time::timeout(READ_TIMEOUT, read).await.unwrap_or(Err(StoreError::TimedOut(READ_TIMEOUT)))
+}
+
+/// What every session is told first. A name of the schema is safe to write here: [`Schema`] takes plain ones only.
+///
+/// A statement timeout could cut a commit in half, so there is none; `synchronous_commit` may be stronger than `on`
+/// where the administrator wants it, never weaker.
+fn session_sql(schema: &Schema) -> String {
+    let (name, writer) = (schema.as_str(), schema.writer());
+    let (lock, idle) = (LOCK_TIMEOUT.as_millis(), IDLE_IN_TRANSACTION_TIMEOUT.as_millis());
+    format!(
+        "set search_path to {name};
+         set statement_timeout to 0;
+         set lock_timeout to {lock};
+         set idle_in_transaction_session_timeout to {idle};
+         set tcp_user_timeout to {lock};
+         set default_transaction_isolation to 'read committed';
+         select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';
+         select set_config('role', rolname, false) from pg_roles
+          where rolname = '{writer}' and pg_has_role(session_user, oid, 'member');"
+    )
+}

@@ -1,0 +1,204 @@
+//! A token as a row of the projection, both ways.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, types::Json};
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::domain::{
+    Malformed, Position, Token,
+    claims::{Scopes, Teams},
+    event::Elevation,
+    restrictions::{IpRestriction, TimeRestrictions, UsageLimits},
+    token::{Revocation, Suspension},
+};
+
+/// The columns of `tokens`, in its order. Serialised, it is a member of the array that `jsonb_populate_recordset` reads.
+#[derive(Debug, Clone, PartialEq, FromRow, Serialize)]
+pub(super) struct TokenRow {
+    pub(super) jti: Uuid,
+    sub: Option<String>,
+    name: Option<String>,
+    description: Option<String>,
+    reason: Option<String>,
+    email: Option<String>,
+    full_name: Option<String>,
+    aud: Vec<String>,
+    kid: String,
+    is_admin: bool,
+    teams: Option<Vec<String>>,
+    namespaces: Vec<String>,
+    permissions: Vec<String>,
+    server_id: Option<String>,
+    restrictions: Json<Restrictions>,
+    elevated: Vec<String>,
+    path: String,
+    out_of_band: bool,
+    issued_by: Option<String>,
+    policy_version: i32,
+    pub(super) issued_pos: i64,
+    iat: DateTime<Utc>,
+    exp: DateTime<Utc>,
+    #[serde(serialize_with = "bytea")]
+    claims_digest: Option<Vec<u8>>,
+    revoked_pos: Option<i64>,
+    revoked_at: Option<DateTime<Utc>>,
+    effective_from: Option<DateTime<Utc>>,
+    revocation_reason: Option<String>,
+    revocation_note: Option<String>,
+    revoked_by: Option<String>,
+    suspended_pos: Option<i64>,
+    suspended_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Restrictions {
+    ip_restrictions: Vec<IpRestriction>,
+    time_restrictions: TimeRestrictions,
+    usage_limits: UsageLimits,
+}
+
+#[expect(clippy::ref_option, reason = "the signature that serialize_with asks for")]
+fn bytea<S: serde::Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
+    bytes.as_ref().map(|bytes| format!("\\x{}", hex::encode(bytes))).serialize(serializer)
+}
+
+fn texts<T: ToString>(items: &[T]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
+}
+
+fn text<T: ToString>(item: Option<&T>) -> Option<String> {
+    item.map(ToString::to_string)
+}
+
+impl From<&Token> for TokenRow {
+    fn from(token: &Token) -> Self {
+        let revocation = token.revocation.as_ref();
+        let suspension = token.suspension.as_ref();
+        Self {
+            jti: token.jti,
+            sub: text(token.sub.as_ref()),
+            name: text(token.name.as_ref()),
+            description: text(token.description.as_ref()),
+            reason: text(token.reason.as_ref()),
+            email: text(token.email.as_ref()),
+            full_name: text(token.full_name.as_ref()),
+            aud: texts(&token.aud),
+            kid: token.kid.to_string(),
+            is_admin: token.is_admin,
+            teams: match &token.teams {
+                Teams::Every => None,
+                Teams::These(teams) => Some(texts(teams)),
+            },
+            namespaces: texts(&token.namespaces),
+            permissions: texts(&token.scopes.permissions),
+            server_id: text(token.scopes.server_id.as_ref()),
+            restrictions: Json(Restrictions {
+                ip_restrictions: token.scopes.ip_restrictions.clone(),
+                time_restrictions: token.scopes.time_restrictions.clone(),
+                usage_limits: token.scopes.usage_limits.clone(),
+            }),
+            elevated: token.elevated.iter().map(|elevation| elevation.as_str().to_owned()).collect(),
+            path: token.path.to_string(),
+            out_of_band: token.out_of_band,
+            issued_by: token.issued_by.clone(),
+            policy_version: i32::try_from(token.policy_version).unwrap_or(i32::MAX),
+            issued_pos: token.issued.0,
+            iat: token.issued_at,
+            exp: token.expires_at,
+            claims_digest: token.claims_digest.map(Vec::from),
+            revoked_pos: revocation.map(|r| r.position.0),
+            revoked_at: revocation.map(|r| r.at),
+            effective_from: revocation.and_then(|r| r.effective_from),
+            revocation_reason: revocation.map(|r| r.reason.to_string()),
+            revocation_note: revocation.and_then(|r| text(r.note.as_ref())),
+            revoked_by: revocation.and_then(|r| r.by.clone()),
+            suspended_pos: suspension.map(|s| s.position.0),
+            suspended_at: suspension.map(|s| s.at),
+        }
+    }
+}
+
+impl TryFrom<TokenRow> for Token {
+    type Error = StoreError;
+
+    fn try_from(row: TokenRow) -> Result<Self, StoreError> {
+        let jti = row.jti;
+        row.parse().map_err(|error| StoreError::UnreadableRow { jti, what: error.to_string() })
+    }
+}
+
+impl TokenRow {
+    fn parse(self) -> Result<Token, Malformed> {
+        let revocation = self.revocation()?;
+        let suspension = self.suspended_pos.zip(self.suspended_at);
+        let Restrictions { ip_restrictions, time_restrictions, usage_limits } = self.restrictions.0;
+        Ok(Token {
+            jti: self.jti,
+            sub: parsed(self.sub)?,
+            name: parsed(self.name)?,
+            description: parsed(self.description)?,
+            reason: parsed(self.reason)?,
+            email: parsed(self.email)?,
+            full_name: parsed(self.full_name)?,
+            aud: each(self.aud)?,
+            kid: self.kid.parse()?,
+            is_admin: self.is_admin,
+            teams: self.teams.map_or(Ok(Teams::Every), |teams| each(teams).map(Teams::These))?,
+            namespaces: each(self.namespaces)?,
+            scopes: Scopes {
+                server_id: parsed(self.server_id)?,
+                permissions: each(self.permissions)?,
+                ip_restrictions,
+                time_restrictions,
+                usage_limits,
+            },
+            elevated: self.elevated.iter().map(|text| elevation(text)).collect::<Result<_, _>>()?,
+            path: self.path.parse()?,
+            out_of_band: self.out_of_band,
+            issued_by: self.issued_by,
+            policy_version: u32::try_from(self.policy_version).unwrap_or(0),
+            issued: Position(self.issued_pos),
+            issued_at: self.iat,
+            expires_at: self.exp,
+            claims_digest: self.claims_digest.map(digest).transpose()?,
+            revocation,
+            suspension: suspension.map(|(position, at)| Suspension { position: Position(position), at }),
+        })
+    }
+
+    fn revocation(&self) -> Result<Option<Revocation>, Malformed> {
+        let (Some(position), Some(at), Some(reason)) = (self.revoked_pos, self.revoked_at, &self.revocation_reason)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Revocation {
+            position: Position(position),
+            at,
+            effective_from: self.effective_from,
+            reason: reason.parse()?,
+            note: parsed(self.revocation_note.clone())?,
+            by: self.revoked_by.clone(),
+        }))
+    }
+}
+
+fn parsed<T: TryFrom<String, Error = Malformed>>(text: Option<String>) -> Result<Option<T>, Malformed> {
+    text.map(T::try_from).transpose()
+}
+
+fn each<T: TryFrom<String, Error = Malformed>>(texts: Vec<String>) -> Result<Vec<T>, Malformed> {
+    texts.into_iter().map(T::try_from).collect()
+}
+
+fn elevation(text: &str) -> Result<Elevation, Malformed> {
+    [Elevation::Admin, Elevation::Teams, Elevation::Permissions]
+        .into_iter()
+        .find(|elevation| elevation.as_str() == text)
+        .ok_or_else(|| Malformed::NotA { value: text.to_owned(), expected: "admin, teams or permissions" })
+}
+
+fn digest(bytes: Vec<u8>) -> Result<[u8; 32], Malformed> {
+    bytes.try_into().map_err(|_| Malformed::Contradiction("claims_digest is not 32 bytes"))
+}

@@ -1,0 +1,16 @@
+select
+    position,
+    kind,
+    jti,
+    recorded_at,
+    path,
+    request_id,
+    body,
+    personal,
+    salt,
+    personal_commitment,
+    digest
+  from events
+ where position > $1
+   and split_part(kind, '.', 1) in ('catalog', 'policy', 'key')
+ order by position

@@ -1,0 +1,141 @@
+//! Tokens as the projection has them: one, several, or a filtered page.
+
+use chrono::{DateTime, Utc};
+use futures_util::{Stream, TryStreamExt};
+use sqlx::{PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder};
+use uuid::Uuid;
+
+use super::{StoreError, postgres::bounded, row::TokenRow};
+use crate::domain::{
+    Path, Position, Status, Token,
+    text::{Name, Subject},
+};
+
+static BY_JTI: &str = include_str!("tokens_by_jti.sql");
+static BY_NAME: &str = include_str!("tokens_by_name.sql");
+static LISTED: &str = include_str!("tokens_listed.sql");
+
+/// Which tokens a listing shows: those that meet every condition.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Of this subject.
+    pub sub: Option<Subject>,
+    /// In this status at the time of the listing.
+    pub status: Option<Status>,
+    /// Issued through this door.
+    pub path: Option<Path>,
+    /// Of this name.
+    pub name: Option<Name>,
+}
+
+/// One page of a listing, newest first.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// The tokens.
+    pub tokens: Vec<Token>,
+    /// Where the next page begins, if there is one: tokens issued before this position.
+    pub next: Option<Position>,
+}
+
+/// One token.
+///
+/// # Errors
+/// [`StoreError`]; a token that is not there is `None`.
+pub async fn get(pool: &PgPool, jti: Uuid) -> Result<Option<Token>, StoreError> {
+    bounded(async { Ok(by_jti(pool, &[jti]).await?.pop()) }).await
+}
+
+/// The tokens of these identifiers, in no order.
+pub(super) async fn by_jti(executor: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<Token>, StoreError> {
+    let rows: Vec<TokenRow> = sqlx::query_as(BY_JTI).bind(ids).fetch_all(executor).await?;
+    rows.into_iter().map(Token::try_from).collect()
+}
+
+/// The tokens that may hold these names at `now`.
+pub(super) async fn by_name(
+    connection: &mut PgConnection,
+    names: &[(&Subject, &Name)],
+    now: DateTime<Utc>,
+) -> Result<Vec<Token>, StoreError> {
+    let (subjects, names): (Vec<&str>, Vec<&str>) =
+        names.iter().map(|(sub, name)| (sub.as_str(), name.as_str())).unzip();
+    let rows: Vec<TokenRow> =
+        sqlx::query_as(BY_NAME).bind(subjects).bind(names).bind(now).fetch_all(connection).await?;
+    rows.into_iter().map(Token::try_from).collect()
+}
+
+/// Every token, in no order.
+pub(super) fn all(connection: &mut PgConnection) -> impl Stream<Item = Result<Token, StoreError>> + '_ {
+    sqlx::query_as::<_, TokenRow>(LISTED)
+        .fetch(connection)
+        .map_err(StoreError::from)
+        .and_then(|row| std::future::ready(Token::try_from(row)))
+}
+
+/// A page of at most `limit` tokens issued before `before`, newest first, with their status judged at `now`.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn list(
+    pool: &PgPool,
+    filter: &Filter,
+    before: Option<Position>,
+    limit: u16,
+    now: DateTime<Utc>,
+) -> Result<Page, StoreError> {
+    let mut query = QueryBuilder::<Postgres>::new(LISTED);
+    push_filter(&mut query, filter, before, now);
+    query.push(" order by issued_pos desc limit ").push_bind(i64::from(limit) + 1);
+    let rows: Vec<TokenRow> = bounded(async { Ok(query.build_query_as().fetch_all(pool).await?) }).await?;
+    let more = rows.len() > usize::from(limit);
+    let tokens: Vec<Token> =
+        rows.into_iter().take(usize::from(limit)).map(Token::try_from).collect::<Result<_, _>>()?;
+    let next = tokens.last().filter(|_| more).map(|token| token.issued);
+    Ok(Page { tokens, next })
+}
+
+fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &Filter, before: Option<Position>, now: DateTime<Utc>) {
+    query.push(" where true");
+    if let Some(before) = before {
+        query.push(" and issued_pos < ").push_bind(before.0);
+    }
+    if let Some(sub) = &filter.sub {
+        query.push(" and sub = ").push_bind(sub.as_str().to_owned());
+    }
+    if let Some(path) = filter.path {
+        query.push(" and path = ").push_bind(path.as_str());
+    }
+    if let Some(name) = &filter.name {
+        query.push(" and name = ").push_bind(name.as_str().to_owned());
+    }
+    if let Some(status) = filter.status {
+        push_status(query, status, now);
+    }
+}
+
+/// The same precedence as [`Token::status`]: revoked, expired, suspended, active.
+fn push_status(query: &mut QueryBuilder<Postgres>, status: Status, now: DateTime<Utc>) {
+    let revoked = |query: &mut QueryBuilder<Postgres>| {
+        query
+            .push("(revoked_pos is not null and (effective_from is null or effective_from <= ")
+            .push_bind(now)
+            .push("))");
+    };
+    query.push(" and ");
+    if status != Status::Revoked {
+        query.push("not ");
+    }
+    revoked(query);
+    match status {
+        Status::Revoked => {}
+        Status::Expired => {
+            query.push(" and exp <= ").push_bind(now);
+        }
+        Status::Suspended => {
+            query.push(" and suspended_pos is not null and exp > ").push_bind(now);
+        }
+        Status::Active => {
+            query.push(" and suspended_pos is null and exp > ").push_bind(now);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+select
+    tokens.jti,
+    tokens.sub,
+    tokens.name,
+    description,
+    reason,
+    email,
+    full_name,
+    aud,
+    kid,
+    is_admin,
+    teams,
+    namespaces,
+    permissions,
+    server_id,
+    restrictions,
+    elevated,
+    path,
+    out_of_band,
+    issued_by,
+    policy_version,
+    issued_pos,
+    iat,
+    exp,
+    claims_digest,
+    revoked_pos,
+    revoked_at,
+    effective_from,
+    revocation_reason,
+    revocation_note,
+    revoked_by,
+    suspended_pos,
+    suspended_at
+  from tokens
+  join unnest($1::text[], $2::text[]) as wanted (sub, name)
+    on wanted.sub = tokens.sub
+   and wanted.name = tokens.name
+ where tokens.exp > $3
+   and (tokens.revoked_pos is null or tokens.effective_from > $3)

@@ -1,0 +1,265 @@
+//! `audit verify`: that the log is whole in itself, and that the projections are its fold.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
+use serde::Serialize;
+use sqlx::{Connection, Executor, PgConnection};
+use uuid::Uuid;
+
+use super::{
+    Database, Head, StoreError,
+    chain::{self, Sha256Digest},
+    codec, head,
+    log::{self, EventRow, Selection},
+    tokens,
+};
+use crate::domain::{Position, Recorded, Settings, State, Token};
+
+/// After this many findings the rest is not looked for: the log is broken.
+const FINDINGS_MAX: usize = 20;
+
+/// What a verification saw.
+#[derive(Debug, Serialize)]
+pub struct Verification {
+    /// The end of the log that was verified: keep it outside, and a later rewrite can be shown.
+    pub head: Head,
+    /// How many events were read.
+    pub events: u64,
+    /// How many tokens their fold has.
+    pub tokens: u64,
+    /// What does not hold, the earliest first; empty = everything holds.
+    pub findings: Vec<Finding>,
+}
+
+/// Something that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Where in the log; `None` for a row that no event explains.
+    pub position: Option<Position>,
+    /// Which rule.
+    pub rule: Rule,
+    /// What was seen.
+    pub detail: String,
+}
+
+/// What a verification holds the log to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// Positions are 1, 2, 3 … to the head.
+    Density,
+    /// Each digest follows from the one before, and the last is the head's.
+    DigestChain,
+    /// The personal part is the one that was committed to.
+    Commitment,
+    /// `recorded_at` never goes backwards.
+    Order,
+    /// The columns say what the body says.
+    Columns,
+    /// The body is an event of a kind that this program knows, in canonical form.
+    Form,
+    /// The projection is the fold of the log.
+    Projection,
+}
+
+impl Rule {
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Density => "density",
+            Self::DigestChain => "digest_chain",
+            Self::Commitment => "commitment",
+            Self::Order => "order",
+            Self::Columns => "columns",
+            Self::Form => "form",
+            Self::Projection => "projection",
+        }
+    }
+}
+
+/// Reads the whole log and every projection in one snapshot. `progress` is told how many events were read.
+///
+/// # Errors
+/// [`StoreError`], when it could not tell.
+pub async fn verify(
+    database: &Database,
+    progress: &mut (dyn FnMut(u64, &Head) + Send),
+) -> Result<Verification, StoreError> {
+    let mut connection = database.connect_as_writer().await?;
+    connection.execute("set idle_in_transaction_session_timeout to 0").await?;
+    connection.execute("begin isolation level repeatable read read only").await?;
+    let head = head::read(&mut connection).await?;
+    let mut walk = Walk::new();
+    {
+        let mut query = log::select(&Selection::default());
+        let mut rows = std::pin::pin!(log::rows(&mut connection, &mut query));
+        while let Some(row) = rows.try_next().await? {
+            walk.step(&row);
+            progress(walk.events, &head);
+        }
+    }
+    walk.compare_head(&head);
+    walk.compare_tokens(&mut connection).await?;
+    walk.compare_rules(&mut connection).await?;
+    connection.close().await?;
+    Ok(walk.finish(head))
+}
+
+/// The fold of a verification.
+struct Walk {
+    events: u64,
+    tokens: u64,
+    position: Position,
+    digest: Sha256Digest,
+    recorded_at: Option<DateTime<Utc>>,
+    state: State,
+    findings: Vec<Finding>,
+}
+
+impl Walk {
+    fn new() -> Self {
+        Self {
+            events: 0,
+            tokens: 0,
+            position: Position(0),
+            digest: chain::GENESIS,
+            recorded_at: None,
+            state: State::new(Settings::default()),
+            findings: Vec::new(),
+        }
+    }
+
+    fn find(&mut self, position: impl Into<Option<Position>>, rule: Rule, detail: impl Into<String>) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(Finding { position: position.into(), rule, detail: detail.into() });
+        }
+    }
+
+    fn step(&mut self, row: &EventRow) {
+        let position = Position(row.position);
+        self.events += 1;
+        if position != self.position.next() {
+            let missing = self.position.next();
+            self.find(missing, Rule::Density, format!("the event is missing; the next one there is {position}"));
+        }
+        if self.recorded_at.is_some_and(|before| row.recorded_at < before) {
+            self.find(position, Rule::Order, "recorded_at is earlier than that of the event before");
+        }
+        self.check_digests(position, row);
+        match row.decode() {
+            Ok(recorded) => {
+                self.check_columns(row, &recorded);
+                self.state.apply(&recorded);
+            }
+            Err(StoreError::UnreadableEvent { source, .. }) => self.find(position, Rule::Form, source.to_string()),
+            Err(error) => self.find(position, Rule::Form, error.to_string()),
+        }
+        // From here on the chain goes by what is stored, so that one break is one finding.
+        self.digest = row.digest.as_slice().try_into().unwrap_or(chain::GENESIS);
+        self.position = position;
+        self.recorded_at = Some(row.recorded_at);
+    }
+
+    fn check_digests(&mut self, position: Position, row: &EventRow) {
+        let expected = chain::link(&self.digest, position, row.recorded_at, &row.body, &row.personal_commitment);
+        if row.digest != expected {
+            self.find(position, Rule::DigestChain, "the digest does not follow from the event and the digest before");
+        }
+        match (&row.personal, &row.salt) {
+            (Some(personal), Some(salt)) if chain::commitment(salt, personal)[..] != row.personal_commitment[..] => {
+                self.find(position, Rule::Commitment, "the personal part is not the one that was committed to");
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+            _ => self.find(position, Rule::Commitment, "only one of personal and salt is erased"),
+        }
+    }
+
+    fn check_columns(&mut self, row: &EventRow, recorded: &Recorded) {
+        let event = &recorded.occurrence.event;
+        let origin = &recorded.occurrence.origin;
+        let differing = [
+            ("kind", row.kind != codec::kind(event)),
+            ("jti", row.jti != event.jti()),
+            ("path", row.path != origin.path.as_str()),
+            ("request_id", row.request_id != origin.request_id.as_str()),
+        ];
+        for (column, _) in differing.into_iter().filter(|(_, differs)| *differs) {
+            self.find(recorded.position, Rule::Columns, format!("the column {column} is not what the body says"));
+        }
+        let again = codec::encode(&recorded.occurrence);
+        if row.personal.is_some() && again.is_ok_and(|encoded| encoded.body != row.body) {
+            self.find(recorded.position, Rule::Form, "the body is not in canonical form");
+        }
+    }
+
+    fn compare_head(&mut self, head: &Head) {
+        if self.position < head.position {
+            let missing = self.position.next();
+            self.find(missing, Rule::Density, format!("the log ends before its head, which is at {}", head.position));
+        } else if self.position > head.position {
+            let beyond = head.position.next();
+            self.find(beyond, Rule::Density, format!("the log goes on past its head, which is at {}", head.position));
+        } else if self.digest != head.digest {
+            self.find(head.position, Rule::DigestChain, "the last digest is not the head's");
+        }
+    }
+
+    /// Row by row against the fold; what is left of the fold has no row.
+    async fn compare_tokens(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        let state = std::mem::take(&mut self.state);
+        let mut folded: HashMap<Uuid, Token> = state.into_tokens().map(|token| (token.jti, token)).collect();
+        let tokens = folded.len() as u64;
+        let mut differences = Vec::new();
+        {
+            let mut rows = std::pin::pin!(tokens::all(connection));
+            loop {
+                match rows.try_next().await {
+                    Ok(Some(row)) => differences.extend(difference(folded.remove(&row.jti).as_ref(), &row)),
+                    Ok(None) => break,
+                    Err(StoreError::UnreadableRow { jti, what }) => {
+                        let position = folded.remove(&jti).map(|token| token.issued);
+                        differences.push((position, format!("the row of token {jti} cannot be read: {what}")));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        differences
+            .extend(folded.values().map(|token| (Some(token.issued), format!("token {} has no row", token.jti))));
+        differences.sort();
+        for (position, detail) in differences {
+            self.find(position, Rule::Projection, detail);
+        }
+        self.tokens = tokens;
+        Ok(())
+    }
+
+    /// No kind of event adds a rule yet, so a row of this projection has no event.
+    async fn compare_rules(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        let rules: Vec<i64> =
+            sqlx::query_scalar("select position from revocation_rules order by position").fetch_all(connection).await?;
+        for position in rules {
+            self.find(Position(position), Rule::Projection, "a row of revocation_rules has no event");
+        }
+        Ok(())
+    }
+
+    fn finish(mut self, head: Head) -> Verification {
+        self.findings.sort_by_key(|finding| finding.position.map_or(i64::MAX, |position| position.0));
+        Verification { head, events: self.events, tokens: self.tokens, findings: self.findings }
+    }
+}
+
+fn difference(folded: Option<&Token>, row: &Token) -> Option<(Option<Position>, String)> {
+    match folded {
+        None => Some((None, format!("the row of token {} has no event", row.jti))),
+        Some(folded) if folded != row => {
+            let last = folded.revocation.as_ref().map_or(folded.issued, |revocation| revocation.position);
+            Some((Some(last), format!("the row of token {} is not what its events say", row.jti)))
+        }
+        Some(_) => None,
+    }
+}
