@@ -1,0 +1,76 @@
+//! Whether a presented token is one that was issued, unchanged, and active: signature, claims *and* log.
+
+use super::Catalog;
+use crate::{
+    domain::{Authority, Status, Token, claims::CATALOG_AUDIENCE},
+    signing::{Invalid, Verified},
+    store::{StoreError, tokens},
+};
+
+/// What a check found. Only the first is good; outside, nobody can tell the others apart.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Issued here, unchanged, and active.
+    Active {
+        /// What the token says.
+        verified: Box<Verified>,
+        /// What the log says of it.
+        token: Box<Token>,
+    },
+    /// It is not one of ours, is not well-formed, or its time is over.
+    Invalid(Invalid),
+    /// Its signature is good, but the log knows no such token, or knows it with other claims: the key may be stolen.
+    Shadow,
+    /// The log says that it is over, or held back.
+    Inactive(Status),
+}
+
+/// Why a check has no verdict.
+pub type CheckError = StoreError;
+
+impl Catalog {
+    /// Checks a presented token.
+    ///
+    /// # Errors
+    /// [`CheckError`]: it could not tell, which is not a no.
+    pub async fn check(&self, presented: &str) -> Result<Verdict, CheckError> {
+        let now = self.ambient.clock.now();
+        let verified = match self.verifier.verify(presented, &self.issuer, now) {
+            Ok(verified) => verified,
+            Err(invalid) => return Ok(Verdict::Invalid(invalid)),
+        };
+        let Some(token) = tokens::get(self.database.reads(), verified.claims.jti).await? else {
+            return Ok(shadow(&verified, "its jti was never issued"));
+        };
+        if token.claims_digest.is_some_and(|digest| digest != verified.signing_input_digest) {
+            return Ok(shadow(&verified, "its claims are not those that were issued"));
+        }
+        if token.confirms(&verified.signing_input_digest, now) {
+            return Ok(Verdict::Active { verified: Box::new(verified), token: Box::new(token) });
+        }
+        Ok(Verdict::Inactive(token.status(now)))
+    }
+
+    /// The authority of a caller that presents a token; `None` when it has none here.
+    ///
+    /// # Errors
+    /// [`CheckError`]: it could not tell, which is not a no.
+    pub async fn authenticate(&self, presented: &str) -> Result<Option<Authority>, CheckError> {
+        match self.check(presented).await? {
+            Verdict::Active { verified, .. } if verified.is_for(CATALOG_AUDIENCE) => {
+                Ok(Some(Authority::of_token(&verified.claims)))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+fn shadow(verified: &Verified, what: &'static str) -> Verdict {
+    tracing::error!(
+        jti = %verified.claims.jti,
+        kid = %verified.kid,
+        what,
+        "a validly signed token was presented that this catalog did not issue: the key may be stolen"
+    );
+    Verdict::Shadow
+}

@@ -1,0 +1,150 @@
+//! Opening a catalog: the schema as this program needs it, and settings that the log and this process agree on.
+
+use std::path::{Path, PathBuf};
+
+use super::{Ambient, Catalog};
+use crate::{
+    domain::{
+        Act, Authority, Command, Origin, Refusal,
+        configure::{Configure, KeyChoice, configure},
+        event::KeyAdded,
+        key::Algorithm,
+        text::{Audience, Environment, Issuer, Kid},
+    },
+    signing::{Keyring, KeyringError, SharedSecret},
+    store::{AppendError, Appender, Database, StoreError, log, schema},
+};
+
+/// What a process was told about the catalog that it opens.
+pub struct Opening {
+    /// The catalog.
+    pub database: Database,
+    /// Whether to bring an older schema up to date, or to refuse it.
+    pub migrate: bool,
+    /// The directory of the private keys.
+    pub keys: PathBuf,
+    /// With what to sign.
+    pub signing_key: SigningKey,
+    /// `iss`, if it was told.
+    pub issuer: Option<Issuer>,
+    /// `iss` of a new log otherwise.
+    pub issuer_default: Issuer,
+    /// `aud`, if it was told.
+    pub audience: Option<Audience>,
+    /// `aud` of a new log otherwise.
+    pub audience_default: Audience,
+    /// `env`, if it was told.
+    pub env: Option<Environment>,
+    /// Who opens it, for the record of a first start.
+    pub origin: Origin,
+    /// Time and chance.
+    pub ambient: Ambient,
+}
+
+/// With what a process was told to sign.
+pub enum SigningKey {
+    /// With whatever the log says; a new log begins with a generated key of this algorithm.
+    FromLog(Algorithm),
+    /// With a secret that is shared with the gateway.
+    Secret(SharedSecret),
+    /// With a private key from a file.
+    File {
+        /// The private key.
+        private: PathBuf,
+        /// Its public half, to be compared.
+        public: Option<PathBuf>,
+        /// Its algorithm, to be compared.
+        alg: Option<Algorithm>,
+    },
+}
+
+/// Why a catalog could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The schema does not fit, or could not be made to.
+    #[error(transparent)]
+    Schema(#[from] schema::SchemaError),
+    /// The database did not answer.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keys cannot be used.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The log and this process do not agree, or the first start could not be recorded.
+    #[error(transparent)]
+    Append(#[from] AppendError),
+}
+
+impl From<Refusal> for OpenError {
+    fn from(refusal: Refusal) -> Self {
+        Self::Append(refusal.into())
+    }
+}
+
+impl Catalog {
+    /// Opens a catalog. The first start of all writes its settings into the log; every later one must agree with them.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(opening: Opening) -> Result<Self, OpenError> {
+        let Opening { database, ambient, .. } = opening;
+        schema::ensure(&database, opening.migrate).await?;
+        let mut settings = log::settings(database.reads()).await?;
+        let is_new = settings.active.is_none();
+        let (keyring, key) = tokio::task::block_in_place(|| keyring(&opening.keys, opening.signing_key, is_new))?;
+        let command = Configure {
+            issuer: opening.issuer,
+            issuer_default: opening.issuer_default,
+            audience: opening.audience,
+            audience_default: opening.audience_default,
+            env: opening.env,
+            key,
+        };
+        let (appender, task) = Appender::start(database.clone(), ambient.entropy.clone());
+        if !configure(&settings, &command)?.is_empty() {
+            let act = Act::Configure(Box::new(command));
+            let (authority, origin, now) = (Authority::of_shell(), opening.origin, ambient.clock.now());
+            appender.append(Command { act, authority, origin, now }).await?;
+            settings = log::settings(database.reads()).await?;
+        }
+        let log_id = log::head(database.reads()).await?.log_id;
+        let shape = settings.shape()?;
+        Ok(Self {
+            verifier: keyring.verifier(&settings.keys)?,
+            issuer: shape.issuer.clone(),
+            signer: shape.kid.clone(),
+            ambient,
+            log_id,
+            database,
+            appender,
+            task,
+            keyring,
+            settings,
+        })
+    }
+}
+
+/// The keys of this process, and the one that it would have a new log begin with. Reads and writes files.
+fn keyring(directory: &Path, signing_key: SigningKey, is_new: bool) -> Result<(Keyring, KeyChoice), KeyringError> {
+    let mut keyring = Keyring::open(directory)?;
+    let choice = match signing_key {
+        SigningKey::Secret(secret) => {
+            let kid = keyring.add_secret(secret)?;
+            added(&keyring, &kid).map_or(KeyChoice::Kept, KeyChoice::Told)
+        }
+        SigningKey::File { private, public, alg } => {
+            let kid = keyring.add_key_file(&private, public.as_deref(), alg)?;
+            added(&keyring, &kid).map_or(KeyChoice::Kept, KeyChoice::Told)
+        }
+        SigningKey::FromLog(_) if !is_new => KeyChoice::Kept,
+        SigningKey::FromLog(alg) => {
+            let kid = keyring.ensure_generated(alg)?;
+            added(&keyring, &kid).map_or(KeyChoice::Kept, KeyChoice::Offered)
+        }
+    };
+    Ok((keyring, choice))
+}
+
+fn added(keyring: &Keyring, kid: &Kid) -> Option<KeyAdded> {
+    keyring.facts(kid).map(|facts| KeyAdded { kid: facts.kid, alg: facts.alg, jwk: facts.jwk })
+}

@@ -1,0 +1,81 @@
+//! Who is asking: a bearer token of the catalog becomes an authority and an origin.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+
+use super::{problem::Problem, request};
+use crate::{
+    app::Catalog,
+    domain::{
+        Actor, Authority, Origin, Path,
+        authority::RoutePermission,
+        text::{RequestId, Subject, harmless},
+    },
+};
+
+const USER_AGENT_LENGTH_MAX: usize = 200;
+
+/// The sender of a request, authenticated.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    /// What it may do.
+    pub(super) authority: Authority,
+    /// What the log says of it.
+    pub(super) origin: Origin,
+}
+
+impl Caller {
+    /// Lets a caller pass that may do `permission`.
+    pub(super) fn require(&self, permission: RoutePermission) -> Result<(), Problem> {
+        Ok(self.authority.require(permission)?)
+    }
+
+    /// The one subject whose tokens the caller may see, or `None` for all.
+    pub(super) fn confined_to(&self) -> Option<&Subject> {
+        self.authority.subject.as_ref().filter(|_| !self.authority.is_admin)
+    }
+}
+
+impl FromRequestParts<Arc<Catalog>> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, catalog: &Arc<Catalog>) -> Result<Self, Problem> {
+        let presented = bearer(&parts.headers)?.ok_or_else(Problem::no_credential)?;
+        let authority = catalog.authenticate(presented).await?.ok_or_else(Problem::bad_credential)?;
+        let origin = origin(&authority, parts, catalog)?;
+        Ok(Self { authority, origin })
+    }
+}
+
+/// The one bearer token of a request (RFC 6750 section 2.1). Several are as bad as a wrong one.
+fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    let (Ok(text), None) = (value.to_str(), values.next()) else { return Err(Problem::bad_credential()) };
+    match text.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim_matches(' '))),
+        _ => Ok(None),
+    }
+}
+
+fn origin(authority: &Authority, parts: &Parts, catalog: &Catalog) -> Result<Origin, Problem> {
+    let (Some(jti), Some(sub)) = (authority.credential, &authority.subject) else {
+        return Err(Problem::internal());
+    };
+    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    Ok(Origin {
+        path: Path::Api,
+        actor: Actor::Token { jti, sub: Some(sub.to_string()) },
+        request_id: parts
+            .extensions
+            .get::<RequestId>()
+            .cloned()
+            .unwrap_or_else(|| RequestId::of_uuid(catalog.new_id())),
+        address: request::peer(&parts.extensions).map(|address| address.ip()),
+        user_agent: user_agent.map(|text| harmless(text, USER_AGENT_LENGTH_MAX)),
+    })
+}

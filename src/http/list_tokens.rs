@@ -1,0 +1,81 @@
+//! `GET /tokens`: a filtered listing, newest first, a page at a time.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{
+    body::Parameters,
+    caller::Caller,
+    cursor::{self, Cursor},
+    problem::Problem,
+};
+use crate::{
+    app::{Catalog, view::TokenView},
+    domain::{
+        Path, Status,
+        authority::RoutePermission,
+        text::{Name, Subject},
+    },
+    store::tokens::{self, Filter, Page},
+};
+
+/// How many tokens a page has when nobody says.
+const LIMIT_DEFAULT: u16 = 50;
+/// How many tokens a page has at most.
+const LIMIT_MAX: u16 = 500;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Listing {
+    sub: Option<Subject>,
+    status: Option<Status>,
+    path: Option<Path>,
+    name: Option<Name>,
+    cursor: Option<String>,
+    limit: Option<u16>,
+}
+
+pub(super) async fn handle(
+    State(catalog): State<Arc<Catalog>>,
+    caller: Caller,
+    Parameters(listing): Parameters<Listing>,
+) -> Result<Response, Problem> {
+    caller.require(RoutePermission::TokensRead)?;
+    let limit = limit(listing.limit, LIMIT_DEFAULT, LIMIT_MAX)?;
+    let filter = Filter { sub: listing.sub, status: listing.status, path: listing.path, name: listing.name };
+    let before = listing.cursor.map(|text| cursor::read(&text, catalog.log_id(), &filter)).transpose()?;
+    let now = catalog.ambient().clock.now();
+    let page = match confine(&filter, &caller) {
+        Some(confined) => {
+            tokens::list(catalog.database().reads(), &confined, before.map(|cursor| cursor.before), limit, now).await?
+        }
+        None => Page { tokens: Vec::new(), next: None },
+    };
+    let next = page.next.map(|before| cursor::write(Cursor { before }, catalog.log_id(), &filter));
+    let tokens: Vec<_> = page.tokens.iter().map(|token| TokenView::new(token, now)).collect();
+    Ok(Json(json!({ "tokens": tokens, "next_cursor": next })).into_response())
+}
+
+/// The filter within what the caller may see; `None` when it asks for what it may not.
+fn confine(filter: &Filter, caller: &Caller) -> Option<Filter> {
+    match (caller.confined_to(), &filter.sub) {
+        (None, _) => Some(filter.clone()),
+        (Some(own), Some(asked)) if own != asked => None,
+        (Some(own), _) => Some(Filter { sub: Some(own.clone()), ..filter.clone() }),
+    }
+}
+
+/// A page's size between 1 and `max`.
+pub(super) fn limit(asked: Option<u16>, default: u16, max: u16) -> Result<u16, Problem> {
+    match asked.unwrap_or(default) {
+        limit if (1..=max).contains(&limit) => Ok(limit),
+        limit => Err(Problem::malformed_parameter("limit", format!("{limit} is not between 1 and {max}"))),
+    }
+}

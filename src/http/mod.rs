@@ -1,0 +1,53 @@
+//! The HTTP API: one file per endpoint; `problem` maps every error, `caller` authenticates.
+
+mod audit_events;
+mod body;
+mod caller;
+mod cursor;
+mod health;
+mod introspect;
+mod issue_token;
+mod jwks;
+mod list_tokens;
+mod problem;
+mod request;
+mod revocation;
+mod revoke_token;
+mod show_token;
+mod token_events;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn, from_fn_with_state},
+    routing::{get, post},
+};
+use tower_http::catch_panic::CatchPanicLayer;
+
+use crate::app::Catalog;
+
+/// The longest request body, in bytes.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// The routes of a catalog. To be served with the peer's address as connect info.
+pub fn router(catalog: Arc<Catalog>) -> Router {
+    Router::new()
+        .route("/tokens", post(issue_token::handle).get(list_tokens::handle))
+        .route("/tokens/{jti}", get(show_token::handle).delete(revoke_token::handle))
+        .route("/tokens/{jti}/events", get(token_events::handle))
+        .route("/revocations/{jti}", get(revocation::handle))
+        .route("/introspect", post(introspect::handle))
+        .route("/audit/events", get(audit_events::handle))
+        .route("/.well-known/jwks.json", get(jwks::handle))
+        .route("/readyz", get(health::ready))
+        .route("/healthz", get(health::alive))
+        .fallback(problem::no_such_route)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(from_fn(request::bound))
+        .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(from_fn_with_state(catalog.clone(), request::name))
+        .with_state(catalog)
+}

@@ -1,0 +1,56 @@
+//! What every request gets: a name in the diagnostics, and an end.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    extract::{ConnectInfo, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tracing::Instrument;
+
+use super::problem::{ANSWER_TIMEOUT, Problem};
+use crate::{app::Catalog, domain::text::RequestId};
+
+static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Names the request, by its own `x-request-id` if that is a plain word, and says the name in the answer.
+pub(super) async fn name(State(catalog): State<Arc<Catalog>>, mut request: Request, next: Next) -> Response {
+    let id = given(request.headers()).unwrap_or_else(|| fresh(&catalog));
+    request.extensions_mut().insert(id.clone());
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", request_id = id.as_str(), method = %request.method(), route);
+    let begun = tokio::time::Instant::now();
+    let mut response = next.run(request).instrument(span.clone()).await;
+    let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    span.in_scope(|| tracing::info!(status = response.status().as_u16(), elapsed_ms, "a request was answered"));
+    if let Ok(value) = HeaderValue::from_str(id.as_str()) {
+        response.headers_mut().insert(X_REQUEST_ID.clone(), value);
+    }
+    response
+}
+
+/// Answers in time, whatever the database does. A write that was queued runs to its end all the same.
+pub(super) async fn bound(request: Request, next: Next) -> Response {
+    let reads_only = request.method() == Method::GET;
+    match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) if reads_only => Problem::unavailable().into_response(),
+        Err(_) => Problem::outcome_unknown().into_response(),
+    }
+}
+
+fn given(headers: &HeaderMap) -> Option<RequestId> {
+    let text = headers.get(&X_REQUEST_ID)?.to_str().ok()?;
+    RequestId::parse(text).ok()
+}
+
+fn fresh(catalog: &Catalog) -> RequestId {
+    RequestId::of_uuid(catalog.new_id())
+}
+
+/// The address of the peer.
+pub(super) fn peer(extensions: &axum::http::Extensions) -> Option<SocketAddr> {
+    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address)
+}

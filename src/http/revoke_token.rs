@@ -1,0 +1,34 @@
+//! `DELETE /tokens/{jti}`: revoke a token. Again changes nothing and says the same.
+
+use std::sync::Arc;
+
+use axum::{extract::State, http::StatusCode};
+use serde::Deserialize;
+
+use super::{
+    body::{Jti, OptionalJsonBody},
+    caller::Caller,
+    problem::Problem,
+};
+use crate::{
+    app::Catalog,
+    domain::{RevokeToken, revoke::RevocationReason, text::Note},
+};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Why {
+    reason: RevocationReason,
+    note: Option<Note>,
+}
+
+pub(super) async fn handle(
+    State(catalog): State<Arc<Catalog>>,
+    caller: Caller,
+    Jti(jti): Jti,
+    OptionalJsonBody(why): OptionalJsonBody<Why>,
+) -> Result<StatusCode, Problem> {
+    let command = RevokeToken { jti, reason: why.reason, note: why.note };
+    catalog.revoke(command, caller.authority, caller.origin).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

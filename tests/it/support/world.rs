@@ -1,0 +1,240 @@
+//! An open catalog with a clock that stands still until it is told, known entropy, and its HTTP door.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Request, StatusCode, header},
+};
+use catalog::{
+    app::{Ambient, Catalog, IssuedToken, Opening, SigningKey},
+    domain::{
+        Actor, Authority, IssueToken, Origin, Path,
+        ambient::{Clock, Entropy},
+        key::Algorithm,
+        origin::OsUser,
+        text::{RequestId, Subject},
+    },
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tower::ServiceExt;
+
+use super::{TestDatabase, cluster::open_directory};
+
+/// A clock that stands still until it is told.
+pub struct TestClock(Mutex<DateTime<Utc>>);
+
+impl TestClock {
+    pub fn advance(&self, by: TimeDelta) {
+        *self.0.lock().unwrap() += by;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// Bytes that are known to nobody but the run: a hash over a count.
+#[derive(Default)]
+struct CountedEntropy(AtomicU64);
+
+impl Entropy for CountedEntropy {
+    fn fill(&self, buffer: &mut [u8]) {
+        for chunk in buffer.chunks_mut(32) {
+            let block = Sha256::digest(self.0.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+            chunk.copy_from_slice(&block[..chunk.len()]);
+        }
+    }
+}
+
+/// One catalog, opened once or more.
+pub struct World {
+    pub database: TestDatabase,
+    pub clock: Arc<TestClock>,
+    pub catalog: Arc<Catalog>,
+    pub router: Router,
+    keys: PathBuf,
+    entropy: Arc<dyn Entropy>,
+    _directory: Arc<tempfile::TempDir>,
+}
+
+/// What a request was answered.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {self:?}"))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+impl World {
+    /// A new catalog at noon on the first of March 2026, its EdDSA key made at run time.
+    pub async fn new() -> Self {
+        let directory = Arc::new(open_directory());
+        let clock = Arc::new(TestClock(Mutex::new("2026-03-01T12:00:00Z".parse().unwrap())));
+        let keys = directory.path().join("keys");
+        let database = TestDatabase::migrated().await;
+        Self::open(database, clock, keys, Arc::new(CountedEntropy::default()), directory).await
+    }
+
+    /// Another process on the same log and the same keys.
+    pub async fn another_process(&self) -> Self {
+        Self::open(
+            self.database.clone(),
+            self.clock.clone(),
+            self.keys.clone(),
+            self.entropy.clone(),
+            self._directory.clone(),
+        )
+        .await
+    }
+
+    async fn open(
+        database: TestDatabase,
+        clock: Arc<TestClock>,
+        keys: PathBuf,
+        entropy: Arc<dyn Entropy>,
+        directory: Arc<tempfile::TempDir>,
+    ) -> Self {
+        let catalog = Catalog::open(Opening {
+            database: database.open(),
+            migrate: false,
+            keys: keys.clone(),
+            signing_key: SigningKey::FromLog(Algorithm::EdDsa),
+            issuer: None,
+            issuer_default: "https://catalog.example.com".parse().unwrap(),
+            audience: None,
+            audience_default: "gateway".parse().unwrap(),
+            env: None,
+            origin: shell(Path::System),
+            ambient: Ambient { clock: clock.clone(), entropy: entropy.clone() },
+        })
+        .await
+        .unwrap();
+        let catalog = Arc::new(catalog);
+        let router = catalog::http::router(catalog.clone());
+        Self { database, clock, catalog, router, keys, entropy, _directory: directory }
+    }
+
+    /// The directory of the private keys.
+    pub fn keys(&self) -> &std::path::Path {
+        &self.keys
+    }
+
+    /// Issues through the shell's door.
+    pub async fn issue_dev(&self, command: IssueToken) -> IssuedToken {
+        self.catalog.issue(command, Authority::of_shell(), shell(Path::CliDev)).await.unwrap()
+    }
+
+    /// An administrator's token for the catalog's own API.
+    pub async fn admin(&self) -> String {
+        self.caller("root@localhost", |command| command.is_admin = true).await
+    }
+
+    /// A caller's token with `aud` `catalog`, shaped further by `shape`.
+    pub async fn caller(&self, sub: &str, shape: impl FnOnce(&mut IssueToken)) -> String {
+        let mut command = plain(sub);
+        command.aud = vec!["catalog".parse().unwrap()];
+        shape(&mut command);
+        self.issue_dev(command).await.signed.expose().to_owned()
+    }
+
+    /// Sends a request to the HTTP door, with a JSON body unless it is null.
+    pub async fn send(&self, method: &str, path: &str, token: &str, body: Value) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        if !token.is_empty() {
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let body = if body.is_null() {
+            Body::empty()
+        } else {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+            Body::from(body.to_string())
+        };
+        self.raw(request.body(body).unwrap()).await
+    }
+
+    pub async fn get(&self, path: &str, token: &str) -> Reply {
+        self.send("GET", path, token, Value::Null).await
+    }
+
+    pub async fn post(&self, path: &str, token: &str, body: Value) -> Reply {
+        self.send("POST", path, token, body).await
+    }
+
+    pub async fn delete(&self, path: &str, token: &str, body: Value) -> Reply {
+        self.send("DELETE", path, token, body).await
+    }
+
+    /// Asks `POST /introspect` about a token.
+    pub async fn introspect(&self, presented: &str, caller: &str) -> Reply {
+        let request = Request::post("/introspect")
+            .header(header::AUTHORIZATION, format!("Bearer {caller}"))
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(format!("token={presented}")))
+            .unwrap();
+        self.raw(request).await
+    }
+
+    pub async fn raw(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        Reply { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    /// The whole log as the API shows it.
+    pub async fn events(&self, admin: &str) -> Vec<Value> {
+        let reply = self.get("/audit/events?limit=1000", admin).await;
+        reply.json()["events"].as_array().unwrap().clone()
+    }
+
+    /// Asserts that the log is whole and the projections are its fold.
+    pub async fn verify(&self) -> catalog::store::verify::Verification {
+        let verification = catalog::store::verify::verify(self.catalog.database(), &mut |_, _| ()).await.unwrap();
+        assert_eq!(verification.findings, [], "the log does not verify");
+        verification
+    }
+}
+
+/// A request for a token of `sub`, everything else as the policy has it.
+pub fn plain(sub: &str) -> IssueToken {
+    IssueToken::plain(Subject::parse(sub).unwrap())
+}
+
+/// Somebody at a shell.
+pub fn shell(path: Path) -> Origin {
+    Origin {
+        path,
+        actor: Actor::OsUser(OsUser {
+            name: Some("alice".to_owned()),
+            uid: Some(1000),
+            login: Some("alice".to_owned()),
+            sudo_user: None,
+            host: Some("workstation".to_owned()),
+        }),
+        request_id: RequestId::parse("test").unwrap(),
+        address: None,
+        user_agent: None,
+    }
+}
