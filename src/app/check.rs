@@ -2,7 +2,7 @@
 
 use super::Catalog;
 use crate::{
-    domain::{Authority, Status, Token, claims::CATALOG_AUDIENCE},
+    domain::{Authority, Status, Token, claims::CATALOG_AUDIENCE, text::Kid},
     signing::{Invalid, Verified},
     store::{StoreError, tokens},
 };
@@ -25,8 +25,19 @@ pub enum Verdict {
     Inactive(Status),
 }
 
-/// Why a check has no verdict.
-pub type CheckError = StoreError;
+/// Why a check has no verdict. None of them says anything about the token: could not tell is not no.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The log could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The log knows the key as a shared secret, which this process was not given.
+    #[error("the shared secret {kid} is not known to this process")]
+    SecretMissing {
+        /// The key.
+        kid: Kid,
+    },
+}
 
 impl Catalog {
     /// Checks a presented token.
@@ -37,6 +48,7 @@ impl Catalog {
         let now = self.ambient.clock.now();
         let verified = match self.verifier.verify(presented, &self.issuer, now) {
             Ok(verified) => verified,
+            Err(Invalid::SecretMissing { kid }) => return Err(CheckError::SecretMissing { kid }),
             Err(invalid) => return Ok(Verdict::Invalid(invalid)),
         };
         let Some(token) = tokens::get(self.database.reads(), verified.claims.jti).await? else {

@@ -188,7 +188,7 @@ pub struct KeyView<'a> {
 }
 
 /// The keys of the log; `holds` says whether a private half is here.
-pub fn keys<'a>(settings: &'a Settings, holds: impl Fn(&Kid) -> bool) -> Vec<KeyView<'a>> {
+pub fn keys(settings: &Settings, holds: impl Fn(&Kid) -> bool) -> Vec<KeyView<'_>> {
     settings
         .keys
         .iter()

@@ -171,7 +171,7 @@ pub fn signing_input_digest(signing_input: &str) -> [u8; 32] {
     Sha256::digest(signing_input.as_bytes()).into()
 }
 
-/// The claims inside a signing input, which is `None` when it is not one of ours.
+/// The claims inside a signing input that the log recorded. A presented token is for the strict verification alone.
 #[must_use]
 pub fn claims_of(signing_input: &str) -> Option<Claims> {
     let (_, payload) = signing_input.split_once('.')?;

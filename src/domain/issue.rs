@@ -9,6 +9,7 @@ use super::{
     authority::{Permissions, RoutePermission},
     claims::{AuthProvider, CLIENT_ID, Scopes, TOKEN_BYTES_MAX, TYP, Teams, TokenUse, User, signing_input},
     event::Elevation,
+    object::object,
     restrictions::{IpRestriction, TimeRestrictions, UsageLimits},
     settings::Shape,
     text::{Audience, Description, Email, FullName, Kid, Name, Namespace, Note, Permission, ServerId, Subject, TeamId},
@@ -139,7 +140,7 @@ struct IssueWire {
     teams: Option<Teams>,
     #[serde(default)]
     namespaces: Vec<Namespace>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     scopes: ScopesWire,
     reason: Option<Note>,
 }
@@ -151,7 +152,9 @@ pub struct ScopesWire {
     server_id: Option<ServerId>,
     permissions: Vec<Permission>,
     ip_restrictions: Vec<IpRestriction>,
+    #[serde(deserialize_with = "object")]
     time_restrictions: TimeRestrictions,
+    #[serde(deserialize_with = "object")]
     usage_limits: UsageLimits,
 }
 

@@ -30,6 +30,7 @@ pub mod event;
 pub mod issue;
 pub mod key;
 pub mod malformed;
+pub mod object;
 pub mod origin;
 pub mod policy;
 pub mod refusal;

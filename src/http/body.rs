@@ -10,7 +10,7 @@ use serde_path_to_error::Segment;
 use uuid::Uuid;
 
 use super::problem::Problem;
-use crate::domain::claims::parse_jti;
+use crate::domain::{claims::parse_jti, object::Object};
 
 /// A JSON body.
 #[derive(Debug)]
@@ -64,11 +64,11 @@ fn is_json(request: &Request) -> bool {
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+    let Object(parsed) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer = pointer(error.path());
-        Problem::malformed_body(pointer, error.into_inner().to_string())
+        Problem::malformed_body(&pointer, error.into_inner().to_string())
     })?;
-    deserializer.end().map_err(|error| Problem::malformed_body(String::new(), error.to_string()))?;
+    deserializer.end().map_err(|error| Problem::malformed_body("", error.to_string()))?;
     Ok(parsed)
 }
 

@@ -10,7 +10,7 @@ use axum::{
 use serde::Serialize;
 
 use crate::{
-    app::CommandError,
+    app::{CheckError, CommandError},
     domain::Refusal,
     store::{AppendError, StoreError},
 };
@@ -57,7 +57,7 @@ impl Problem {
     }
 
     /// The body is not what the route takes; `pointer` names the member (RFC 6901).
-    pub(super) fn malformed_body(pointer: String, detail: String) -> Self {
+    pub(super) fn malformed_body(pointer: &str, detail: String) -> Self {
         let message = if pointer.is_empty() { detail.clone() } else { format!("{pointer}: {detail}") };
         let mut problem = Self::malformed(message);
         problem.errors.push(FieldError { detail, pointer: Some(format!("#{pointer}")), parameter: None });
@@ -219,6 +219,18 @@ impl From<CommandError> for Problem {
             error @ (CommandError::Signing(_) | CommandError::Incomplete) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a command did not come to its end");
                 Self::internal()
+            }
+        }
+    }
+}
+
+impl From<CheckError> for Problem {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Store(error) => error.into(),
+            error @ CheckError::SecretMissing { .. } => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a token could not be checked");
+                Self::unavailable()
             }
         }
     }

@@ -9,15 +9,14 @@ use std::{
 
 use zeroize::Zeroizing;
 
-use super::error::{KeyFault, KeyringError};
+use super::error::{DIRECTORY_MODE_MAX, KeyFault, KeyringError};
 use crate::domain::text::Kid;
 
 /// More than any key has: an RSA key of 4096 bits takes 3,300 bytes.
 const FILE_BYTES_MAX: usize = 32_768;
-/// The permission bits that a file of the key directory may have, the directory itself, and a key file from elsewhere:
-/// Kubernetes mounts secrets as `root:group` 0440, which a private key has to live with.
+/// The permission bits that a file of the key directory may have.
 const OWN_FILE_MODE_MAX: u32 = 0o600;
-const DIRECTORY_MODE_MAX: u32 = 0o700;
+/// The same of a key file from elsewhere: Kubernetes mounts secrets for the group of the process, mode 0440.
 const FOREIGN_FILE_MODE_MAX: u32 = 0o640;
 
 /// A directory that only its owner can look into.

@@ -5,6 +5,8 @@ use std::{io, path::PathBuf};
 
 use crate::domain::{Malformed, key::Algorithm, text::Kid};
 
+/// The permission bits that the key directory may have.
+pub(super) const DIRECTORY_MODE_MAX: u32 = 0o700;
 /// The fewest bits of an RSA modulus, RFC 7518 section 3.3.
 pub(super) const RSA_BITS_MIN: usize = 2_048;
 /// The most: the domain leaves room for a signature of this length when it bounds a token.
@@ -118,10 +120,14 @@ impl KeyringError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
                 Some("run as the owner of the keys, or name a directory of your own".to_owned())
             }
-            Self::Exposed { path, mode_max, .. } => Some(format!(
-                "run `chmod {mode_max:03o} '{}'`, and replace the key if others may have seen it",
+            Self::Exposed { path, mode_max: DIRECTORY_MODE_MAX, .. } => Some(format!(
+                "name a directory for the keys alone; if this is it, run `chmod 700 '{}'`",
                 path.display()
             )),
+            Self::Exposed { path, .. } => {
+                let path = path.display();
+                Some(format!("run `chmod 600 '{path}'`, and replace the key if others may have seen it"))
+            }
             Self::NotOurs { owner, .. } => {
                 Some(format!("run as that user (`sudo -u '#{owner}'`), or name a directory of your own"))
             }

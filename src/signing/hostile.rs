@@ -2,7 +2,7 @@
 //! thief of the key can write is the hard case, a broken signature the easy one.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use proptest::prelude::*;
+use proptest::{prelude::*, sample::Index};
 
 use super::{
     Invalid, Keyring, Verified,
@@ -402,7 +402,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn changing_any_byte_of_a_token_kills_it(which in 0_usize..4, place in any::<prop::sample::Index>(), byte in 0_u8..128) {
+    fn changing_any_byte_of_a_token_kills_it(which in 0_usize..4, place in any::<Index>(), byte in 0_u8..128) {
         let mut bytes = one_of_each().swap_remove(which).into_bytes();
         let place = place.index(bytes.len());
         prop_assume!(bytes[place] != byte);
@@ -412,7 +412,7 @@ proptest! {
     }
 
     #[test]
-    fn cutting_or_mixing_tokens_kills_them(which in 0_usize..4, other in 0_usize..4, cut in any::<prop::sample::Index>()) {
+    fn cutting_or_mixing_tokens_kills_them(which in 0_usize..4, other in 0_usize..4, cut in any::<Index>()) {
         let tokens = one_of_each();
         let place = cut.index(tokens[which].len());
         let (start, _) = tokens[which].split_at(place);
@@ -425,7 +425,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_is_a_token(text in "\\PC{0,200}", parts in "[A-Za-z0-9_-]{0,80}\\.[A-Za-z0-9_-]{0,80}\\.[A-Za-z0-9_-]{0,90}") {
+    fn no_text_is_a_token(text in "\\PC{0,200}", parts in "[A-Za-z0-9_-]{0,80}(\\.[A-Za-z0-9_-]{0,80}){2}") {
         prop_assert!(verify(&text).is_err());
         prop_assert!(verify(&parts).is_err());
     }

@@ -155,7 +155,7 @@ impl Writer {
         let (head, now) = lock_head(connection).await?;
         let settings = self.settings(connection, &head).await?;
         let state = load(connection, settings, commands).await?;
-        let mut draft = Draft::new(head, now, state);
+        let mut draft = Draft::new(&head, now, state);
         let decisions =
             commands.iter().map(|command| draft.decide(command, &*self.entropy)).collect::<Result<_, _>>()?;
         draft.write(connection).await?;
@@ -235,7 +235,7 @@ struct EventRow {
 }
 
 impl Draft {
-    fn new(head: Head, now: DateTime<Utc>, state: State) -> Self {
+    fn new(head: &Head, now: DateTime<Utc>, state: State) -> Self {
         Self { log_id: head.log_id, position: head.position, digest: head.digest, now, state, rows: Vec::new() }
     }
 

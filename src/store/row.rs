@@ -53,6 +53,7 @@ pub(super) struct TokenRow {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the members of the claim scopes have these names")]
 struct Restrictions {
     ip_restrictions: Vec<IpRestriction>,
     time_restrictions: TimeRestrictions,

@@ -64,7 +64,7 @@ fn forge(world: &World, claims: &Claims) -> String {
         domain::{Header, claims::signing_input},
         signing::Keyring,
     };
-    let keyring = Keyring::open(world.keys()).unwrap();
+    let keyring = Keyring::open(&world.keys()).unwrap();
     let kid = keyring.kids().next().unwrap().clone();
     let facts = keyring.facts(&kid).unwrap();
     let header = Header { typ: "at+jwt".to_owned(), alg: facts.alg, kid: kid.clone() };

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::support::{World, world::plain};
 
+const MONTH: i64 = 30 * 86_400;
+const WEEK: u32 = 7 * 86_400;
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_issued_over_http_is_answered_once_with_its_position_and_record() {
     let world = World::new().await;
@@ -140,8 +143,6 @@ async fn two_commands_of_one_batch_cannot_take_the_same_name() {
 async fn lifetimes_follow_the_policy_of_their_door_to_the_second() {
     let world = World::new().await;
     let admin = world.admin().await;
-    const MONTH: i64 = 30 * 86_400;
-    const WEEK: u32 = 7 * 86_400;
 
     let default = world.post("/tokens", &admin, json!({"sub": "a"})).await.json();
     let longest = world.post("/tokens", &admin, json!({"sub": "a", "expires_in": MONTH})).await;

@@ -1,8 +1,11 @@
 //! The guarantees of the catalog, on a real Postgres: one private cluster a run, one database a test.
 
 #![expect(unreachable_pub, reason = "the modules of one test binary share their helpers")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it finds something else than it expects")]
+#![expect(clippy::disallowed_methods, reason = "tests find their server binaries as the program does, by PATH")]
 
 mod support;
 
+mod http_bad_input;
 mod http_checks;
 mod http_tokens;

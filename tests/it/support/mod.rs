@@ -4,4 +4,4 @@ pub mod cluster;
 pub mod world;
 
 pub use cluster::TestDatabase;
-pub use world::{Reply, World};
+pub use world::World;

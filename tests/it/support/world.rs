@@ -64,9 +64,8 @@ pub struct World {
     pub clock: Arc<TestClock>,
     pub catalog: Arc<Catalog>,
     pub router: Router,
-    keys: PathBuf,
     entropy: Arc<dyn Entropy>,
-    _directory: Arc<tempfile::TempDir>,
+    directory: Arc<tempfile::TempDir>,
 }
 
 /// What a request was answered.
@@ -88,38 +87,29 @@ impl Reply {
 }
 
 impl World {
-    /// A new catalog at noon on the first of March 2026, its EdDSA key made at run time.
+    /// A new catalog at noon on the first of March 2026, its key made at run time.
     pub async fn new() -> Self {
         let directory = Arc::new(open_directory());
         let clock = Arc::new(TestClock(Mutex::new("2026-03-01T12:00:00Z".parse().unwrap())));
-        let keys = directory.path().join("keys");
         let database = TestDatabase::migrated().await;
-        Self::open(database, clock, keys, Arc::new(CountedEntropy::default()), directory).await
+        Self::open(database, clock, Arc::new(CountedEntropy::default()), directory).await
     }
 
     /// Another process on the same log and the same keys.
     pub async fn another_process(&self) -> Self {
-        Self::open(
-            self.database.clone(),
-            self.clock.clone(),
-            self.keys.clone(),
-            self.entropy.clone(),
-            self._directory.clone(),
-        )
-        .await
+        Self::open(self.database.clone(), self.clock.clone(), self.entropy.clone(), self.directory.clone()).await
     }
 
     async fn open(
         database: TestDatabase,
         clock: Arc<TestClock>,
-        keys: PathBuf,
         entropy: Arc<dyn Entropy>,
         directory: Arc<tempfile::TempDir>,
     ) -> Self {
         let catalog = Catalog::open(Opening {
             database: database.open(),
             migrate: false,
-            keys: keys.clone(),
+            keys: keys(&directory),
             signing_key: SigningKey::FromLog(Algorithm::EdDsa),
             issuer: None,
             issuer_default: "https://catalog.example.com".parse().unwrap(),
@@ -133,12 +123,12 @@ impl World {
         .unwrap();
         let catalog = Arc::new(catalog);
         let router = catalog::http::router(catalog.clone());
-        Self { database, clock, catalog, router, keys, entropy, _directory: directory }
+        Self { database, clock, catalog, router, entropy, directory }
     }
 
     /// The directory of the private keys.
-    pub fn keys(&self) -> &std::path::Path {
-        &self.keys
+    pub fn keys(&self) -> PathBuf {
+        keys(&self.directory)
     }
 
     /// Issues through the shell's door.
@@ -215,6 +205,10 @@ impl World {
         assert_eq!(verification.findings, [], "the log does not verify");
         verification
     }
+}
+
+fn keys(directory: &tempfile::TempDir) -> PathBuf {
+    directory.path().join("keys")
 }
 
 /// A request for a token of `sub`, everything else as the policy has it.
