@@ -1,12 +1,18 @@
 //! Reading the log: from a position, in order, as recorded.
 
+use std::pin::pin;
+
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, TryStreamExt};
-use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder};
+use futures_util::{Stream, TryStreamExt, stream};
+use sqlx::{Connection, FromRow, PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::{StoreError, codec, head, postgres::bounded};
+use super::{Database, StoreError, codec, head, postgres::bounded};
 use crate::domain::{Path, Position, Recorded, Settings};
+
+/// How many events wait for a slow reader.
+pub const STREAM_BUFFER: usize = 64;
 
 static COLUMNS: &str =
     "select position, kind, jti, recorded_at, path, request_id, body, personal, salt, personal_commitment, digest
@@ -77,7 +83,7 @@ pub async fn page(pool: &PgPool, selection: &Selection, limit: u16) -> Result<Ve
 }
 
 /// Every selected row, in order, one at a time.
-pub fn rows<'a>(
+pub(super) fn rows<'a>(
     connection: &'a mut PgConnection,
     query: &'a mut QueryBuilder<Postgres>,
 ) -> impl Stream<Item = Result<EventRow, StoreError>> + 'a {
@@ -85,8 +91,7 @@ pub fn rows<'a>(
 }
 
 /// The statement of a selection, ordered by position.
-#[must_use]
-pub fn select(selection: &Selection) -> QueryBuilder<Postgres> {
+pub(super) fn select(selection: &Selection) -> QueryBuilder<Postgres> {
     let mut query = QueryBuilder::new(COLUMNS);
     query.push_bind(selection.after.0);
     if let Some(until) = selection.until {
@@ -100,6 +105,42 @@ pub fn select(selection: &Selection) -> QueryBuilder<Postgres> {
     }
     query.push(" order by position");
     query
+}
+
+/// Every selected event, in order, read in one snapshot on a connection of its own. A slow reader slows the database
+/// down, not this process: at most [`STREAM_BUFFER`] events wait. The stream ends with the error that broke it off, if any.
+///
+/// # Errors
+/// [`StoreError`], when the connection cannot be had.
+pub async fn stream(
+    database: &Database,
+    selection: Selection,
+) -> Result<impl Stream<Item = Result<Recorded, StoreError>> + Send + use<>, StoreError> {
+    let mut connection = database.connect_as_writer().await?;
+    let (events, reader) = mpsc::channel(STREAM_BUFFER);
+    tokio::spawn(async move {
+        if let Err(error) = send(&mut connection, &selection, &events).await {
+            // Whoever reads may be gone already.
+            let _ = events.send(Err(error)).await;
+        }
+        connection.close().await
+    });
+    Ok(stream::unfold(reader, async |mut reader| reader.recv().await.map(|event| (event, reader))))
+}
+
+async fn send(
+    connection: &mut PgConnection,
+    selection: &Selection,
+    events: &mpsc::Sender<Result<Recorded, StoreError>>,
+) -> Result<(), StoreError> {
+    let mut query = select(selection);
+    let mut rows = pin!(rows(connection, &mut query));
+    while let Some(row) = rows.try_next().await? {
+        if events.send(Ok(row.decode()?)).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// The settings as the log has them now.

@@ -8,6 +8,7 @@ use sqlx::{
 };
 
 use super::StoreError;
+use crate::domain::Malformed;
 
 /// How long a read may take before its asker is told that the database could not say.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(4);
@@ -42,7 +43,7 @@ impl Schema {
 }
 
 impl std::str::FromStr for Schema {
-    type Err = crate::domain::Malformed;
+    type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
@@ -51,7 +52,7 @@ impl std::str::FromStr for Schema {
         if begins && !reserved && text.len() <= Self::LENGTH_MAX && text.bytes().all(plain) {
             return Ok(Self(text.to_owned()));
         }
-        Err(crate::domain::Malformed::NotA {
+        Err(Malformed::NotA {
             value: text.to_owned(),
             expected: "a schema name: a lower-case letter, then at most 49 lower-case letters, digits and underscores",
         })
@@ -81,6 +82,18 @@ impl Database {
             })
             .connect_lazy_with(options.clone());
         Self { options, schema, reads }
+    }
+
+    /// Names a catalog by an address such as `postgres://user@host/database`.
+    ///
+    /// # Errors
+    /// [`Malformed`], which does not repeat the address: there may be a password in it.
+    pub fn at(address: &str, schema: Schema) -> Result<Self, Malformed> {
+        let options = address.parse::<PgConnectOptions>().map_err(|_| Malformed::NotA {
+            value: "the database address".to_owned(),
+            expected: "an address such as postgres://user@host/database",
+        })?;
+        Ok(Self::new(options, schema))
     }
 
     /// The schema.
