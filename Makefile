@@ -1,0 +1,40 @@
+# make serve · make test · make check · make demo: each does its own set-up.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+CARGO ?= cargo
+TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
+export RUST_BACKTRACE ?= 0
+
+.PHONY: help setup build serve demo test check fmt clippy doc
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## what this machine lacks: PostgreSQL server binaries, a C compiler
+	@scripts/setup
+
+build: setup
+	@$(CARGO) build --release --locked
+
+serve: build ## the server on its private PostgreSQL, until Ctrl-C
+	@exec "$(TARGET_DIR)/release/catalog" serve
+
+demo: build ## the story in the terminal, each step asserted, on a throw-away directory
+	@scripts/demo "$(TARGET_DIR)/release/catalog"
+
+test: setup ## every test
+	$(CARGO) test --locked --workspace
+	$(CARGO) build --locked
+	scripts/demo "$(TARGET_DIR)/debug/catalog"
+
+check: fmt clippy doc test ## what CI runs: format, lints, docs, tests, demo
+
+fmt:
+	$(CARGO) fmt --all --check
+
+clippy:
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+doc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
