@@ -32,7 +32,7 @@ const NDJSON: &str = "application/x-ndjson";
 #[serde(deny_unknown_fields)]
 pub(super) struct Range {
     #[serde(default)]
-    after: u32,
+    after: u64,
     jti: Option<Uuid>,
     path: Option<Path>,
     limit: Option<u16>,
@@ -47,7 +47,7 @@ pub(super) async fn handle(
     caller.require(RoutePermission::AuditRead)?;
     let head = log::head(catalog.database().reads()).await?;
     let selection =
-        Selection { after: Position(range.after.into()), until: Some(head.position), jti: range.jti, path: range.path };
+        Selection { after: Position(i64::try_from(range.after).unwrap_or(i64::MAX)), until: Some(head.position), jti: range.jti, path: range.path };
     if wants_stream(&headers) {
         return stream(catalog.database(), selection).await;
     }

@@ -60,9 +60,10 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
-/// Whether the same statement may well succeed a moment later: shutdown, crash recovery, lock and resource limits.
+/// Whether the same statement may well succeed later: shutdown, recovery, credentials, lock and resource limits
+/// (classes of SQLSTATE, PostgreSQL documentation, appendix A).
 fn is_passing(error: &sqlx::Error) -> bool {
     let sqlx::Error::Database(database) = error else { return true };
     let code = database.code().unwrap_or_default();
-    ["08", "53", "55", "57", "58", "40", "25"].iter().any(|class| code.starts_with(class))
+    ["08", "25", "28", "3D", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
 }
