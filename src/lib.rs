@@ -8,6 +8,7 @@
 //! * [`app`] is the one door for every write, and joins signatures with the log for every check.
 //! * [`http`] and [`cli`] turn requests and arguments into commands, and outcomes into answers.
 pub mod app;
+pub mod cli;
 pub mod domain;
 pub mod http;
 pub mod signing;

@@ -1,2 +1,57 @@
-//! The program.
-fn main() {}
+//! The program: its clock, its chance, its environment and its exit code. Everything else is in the library.
+
+use std::{io::Write, process::ExitCode, sync::Arc};
+
+use aws_lc_rs::rand::{SecureRandom, SystemRandom};
+use catalog::{
+    app::Ambient,
+    cli::{self, Variables},
+    domain::ambient::{Clock, Entropy, whole_micros},
+};
+use chrono::{DateTime, Utc};
+
+/// The exit code of a program that could not run.
+const COULD_NOT_RUN: u8 = 2;
+
+/// The machine's clock.
+struct SystemClock;
+
+impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is handed")]
+    fn now(&self) -> DateTime<Utc> {
+        whole_micros(Utc::now())
+    }
+}
+
+/// The operating system's entropy, through the generator of aws-lc.
+struct SystemEntropy(SystemRandom);
+
+impl Entropy for SystemEntropy {
+    /// Without entropy nothing may go on: an identifier or a salt that can be guessed is worse than none.
+    fn fill(&self, buffer: &mut [u8]) {
+        if self.0.fill(buffer).is_err() {
+            complain("the operating system gives no entropy");
+            std::process::exit(COULD_NOT_RUN.into());
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let ambient = Ambient { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy(SystemRandom::new())) };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("the runtime cannot be started: {error}"));
+            return COULD_NOT_RUN.into();
+        }
+    };
+    let code = runtime.block_on(cli::run(std::env::args_os(), Variables::of_process(), ambient));
+    // What has not ended by now was given its time: a thread that hangs must not keep the process.
+    runtime.shutdown_background();
+    code.into()
+}
+
+fn complain(what: &str) {
+    // Nobody may be listening, and then there is nobody to tell.
+    let _ = writeln!(std::io::stderr(), "catalog: error: {what}");
+}

@@ -73,7 +73,7 @@ fn nothing_imports_upward() {
 
 /// `use crate::{ a::…, b::… }` written as `crate::a … crate::b …`, comments left out.
 fn flatten_imports(text: &str) -> String {
-    let text: String = code(text).map(|(_, line)| format!("{line}\n")).collect();
+    let text = code(text).map(|(_, line)| line).collect::<Vec<_>>().join("\n");
     let mut flat = text.clone();
     for (start, _) in text.match_indices("crate::{") {
         let mut depth = 0;
@@ -86,8 +86,8 @@ fn flatten_imports(text: &str) -> String {
                 ',' if depth == 0 => word.clear(),
                 c if depth == 0 && (c.is_alphanumeric() || c == '_') => word.push(c),
                 ':' if depth == 0 && !word.is_empty() => {
-                    flat.push_str(&format!(" crate::{word}"));
-                    word.clear();
+                    flat.push_str(" crate::");
+                    flat.push_str(&std::mem::take(&mut word));
                 }
                 _ => {}
             }

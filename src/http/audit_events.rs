@@ -46,8 +46,12 @@ pub(super) async fn handle(
 ) -> Result<Response, Problem> {
     caller.require(RoutePermission::AuditRead)?;
     let head = log::head(catalog.database().reads()).await?;
-    let selection =
-        Selection { after: Position(i64::try_from(range.after).unwrap_or(i64::MAX)), until: Some(head.position), jti: range.jti, path: range.path };
+    let selection = Selection {
+        after: Position(i64::try_from(range.after).unwrap_or(i64::MAX)),
+        until: Some(head.position),
+        jti: range.jti,
+        path: range.path,
+    };
     if wants_stream(&headers) {
         return stream(catalog.database(), selection).await;
     }

@@ -4,7 +4,7 @@ use std::pin::pin;
 
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, TryStreamExt, stream};
-use sqlx::{Connection, FromRow, PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder};
+use sqlx::{Connection, Executor, FromRow, PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -117,6 +117,8 @@ pub async fn stream(
     selection: Selection,
 ) -> Result<impl Stream<Item = Result<Recorded, StoreError>> + Send + use<>, StoreError> {
     let mut connection = database.connect_as_writer().await?;
+    // A reader that pauses, such as a pager, leaves the server unable to send. Nothing waits for a read, so it may last.
+    connection.execute("set tcp_user_timeout to 0").await?;
     let (events, reader) = mpsc::channel(STREAM_BUFFER);
     tokio::spawn(async move {
         if let Err(error) = send(&mut connection, &selection, &events).await {

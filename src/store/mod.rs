@@ -1,5 +1,6 @@
 //! The log and its projections in Postgres: the only floor that speaks SQL.
 
+pub mod address;
 pub mod appender;
 mod batch;
 pub mod chain;
@@ -14,6 +15,7 @@ pub mod schema;
 pub mod tokens;
 pub mod verify;
 
+pub use address::{Address, AddressError};
 pub use appender::{AppendError, Appended, Appender};
 pub use head::Head;
 pub use postgres::Database;

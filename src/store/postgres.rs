@@ -84,18 +84,6 @@ impl Database {
         Self { options, schema, reads }
     }
 
-    /// Names a catalog by an address such as `postgres://user@host/database`.
-    ///
-    /// # Errors
-    /// [`Malformed`], which does not repeat the address: there may be a password in it.
-    pub fn at(address: &str, schema: Schema) -> Result<Self, Malformed> {
-        let options = address.parse::<PgConnectOptions>().map_err(|_| Malformed::NotA {
-            value: "the database address".to_owned(),
-            expected: "an address such as postgres://user@host/database",
-        })?;
-        Ok(Self::new(options, schema))
-    }
-
     /// The schema.
     #[must_use]
     pub fn schema(&self) -> &Schema {

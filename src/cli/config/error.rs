@@ -1,0 +1,76 @@
+//! What can be wrong with the settings.
+
+use crate::{domain::Malformed, signing::WeakSecret, store::AddressError};
+
+/// Why a setting is not taken. None of them repeats a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A variable whose bytes are not UTF-8.
+    #[error("{name} is not valid UTF-8")]
+    NotUnicode {
+        /// The variable.
+        name: &'static str,
+    },
+    /// A variable that does not parse.
+    #[error("{name}: {source}")]
+    Malformed {
+        /// The variable.
+        name: &'static str,
+        /// What is wrong with it.
+        source: Malformed,
+    },
+    /// A variable that is neither on nor off.
+    #[error("{name} is neither true nor false")]
+    NotASwitch {
+        /// The variable.
+        name: &'static str,
+    },
+    /// A database address that does not parse.
+    #[error("{name} {source}")]
+    DatabaseUrl {
+        /// The flag or variable.
+        name: &'static str,
+        /// What is wrong with it.
+        source: AddressError,
+    },
+    /// Neither root nor anybody with a home.
+    #[error("there is no directory for the catalog: HOME is not set")]
+    NoHome,
+    /// The current directory, from which a relative one is looked for, is gone.
+    #[error("the directory '{}' cannot be made absolute", path.display())]
+    Relative {
+        /// What was given.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// HS256 was asked for without a secret.
+    #[error("HS256 was chosen, but there is no shared secret")]
+    SecretMissing,
+    /// A secret that anybody could guess.
+    #[error("JWT_SECRET_KEY is refused: {0}")]
+    WeakSecret(WeakSecret),
+    /// A log filter that does not parse.
+    #[error("CATALOG_LOG is not a filter of diagnostics")]
+    Filter(#[source] tracing_subscriber::filter::ParseError),
+}
+
+impl ConfigError {
+    /// What the reader can do.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::NotUnicode { .. } | Self::Malformed { .. } => None,
+            Self::NotASwitch { .. } => Some("write true or false"),
+            Self::DatabaseUrl { .. } => {
+                Some("write postgres://user:password@host:5432/database, with special characters as %XX")
+            }
+            Self::NoHome | Self::Relative { .. } => Some("name a directory with --data or CATALOG_DATA"),
+            Self::SecretMissing => Some(
+                "put the gateway's secret into JWT_SECRET_KEY, or choose EdDSA, ES256 or RS256 in CATALOG_ALGORITHM",
+            ),
+            Self::WeakSecret(weakness) => Some(weakness.hint()),
+            Self::Filter(_) => Some("write a level such as debug, or directives such as warn,catalog=debug"),
+        }
+    }
+}

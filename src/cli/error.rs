@@ -1,0 +1,249 @@
+//! Why a command did not come to its end, what the reader can do, and the exit code (DESIGN 7).
+
+use std::{io, net::SocketAddr};
+
+use super::{config::ConfigError, interrupt::INTERRUPTED};
+use crate::{
+    app::{CommandError, OpenError},
+    domain::{Malformed, Refusal, text::Kid},
+    signing::KeyringError,
+    store::{AppendError, StoreError, codec::CodecError, embedded::EmbeddedError, schema::SchemaError},
+};
+
+const REFUSED: u8 = 1;
+const COULD_NOT_RUN: u8 = 2;
+
+/// Why a command did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// A setting is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// What was asked for contradicts itself.
+    #[error("the request is malformed: {0}")]
+    Request(#[from] Malformed),
+    /// Tokens are asked for past `--dev`.
+    #[error("from a shell only 'issue --dev' is available; production tokens are issued by the API")]
+    DevOnly,
+    /// There is nothing to read yet.
+    #[error("there is no catalog in {place}")]
+    NoCatalog {
+        /// Where it was looked for.
+        place: String,
+    },
+    /// The private cluster cannot be used.
+    #[error(transparent)]
+    Embedded(#[from] EmbeddedError),
+    /// The catalog cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The command was refused or could not be recorded.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The database could not say.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The schema does not fit.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The keys cannot be read.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// An event cannot be shown.
+    #[error("an event cannot be shown")]
+    Event(#[from] CodecError),
+    /// The log has no such key.
+    #[error("the log has no key {kid}")]
+    KeyUnknown {
+        /// What was asked for.
+        kid: Kid,
+    },
+    /// A shared secret has nothing to show.
+    #[error("the key {kid} is a shared secret and has no public half")]
+    KeyShared {
+        /// What was asked for.
+        kid: Kid,
+    },
+    /// What was given is no token.
+    #[error("not a token: {0}")]
+    NotAToken(&'static str),
+    /// The address cannot be listened at.
+    #[error("cannot listen at {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The server ended by itself.
+    #[error("the server ended")]
+    Serve(#[source] io::Error),
+    /// stdin cannot be read.
+    #[error("cannot read stdin")]
+    Input(#[source] io::Error),
+    /// stdout cannot be written.
+    #[error("cannot write to stdout")]
+    Output(#[from] io::Error),
+    /// Signals cannot be received.
+    #[error("cannot receive signals")]
+    Signals(#[source] io::Error),
+    /// A thread did not come to its end. A defect of ours.
+    #[error("a thread did not come to its end")]
+    Thread(#[from] tokio::task::JoinError),
+    /// Ctrl-C, or SIGTERM.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl CliError {
+    /// 1 for what was refused or is not there, 2 for what could not run, 0 for a reader that had enough.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
+            Self::KeyUnknown { .. } | Self::KeyShared { .. } => REFUSED,
+            Self::Interrupted => INTERRUPTED,
+            Self::Open(_) | Self::Command(_) => self.refusal().map_or(COULD_NOT_RUN, refusal_code),
+            Self::Config(_)
+            | Self::Request(_)
+            | Self::DevOnly
+            | Self::NoCatalog { .. }
+            | Self::Embedded(_)
+            | Self::Store(_)
+            | Self::Schema(_)
+            | Self::Keyring(_)
+            | Self::Event(_)
+            | Self::NotAToken(_)
+            | Self::Listen { .. }
+            | Self::Serve(_)
+            | Self::Input(_)
+            | Self::Output(_)
+            | Self::Signals(_)
+            | Self::Thread(_) => COULD_NOT_RUN,
+        }
+    }
+
+    /// What the reader can do.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Config(error) => error.hint()?,
+            Self::DevOnly => "add --dev for a token for development, or use POST /tokens of a running 'catalog serve'",
+            Self::NoCatalog { .. } => {
+                "make one with 'catalog serve', or name another in --data (CATALOG_DATA) or CATALOG_DATABASE_URL"
+            }
+            Self::Embedded(error) => return error.hint(),
+            Self::Open(OpenError::Keyring(error)) | Self::Keyring(error) => return error.hint(),
+            Self::Open(OpenError::Schema(error)) | Self::Schema(error) => schema_hint(error)?,
+            Self::Open(OpenError::Store(error)) | Self::Store(error) => store_hint(error)?,
+            Self::Open(OpenError::Append(error)) | Self::Command(CommandError::Append(error)) => append_hint(error)?,
+            Self::Command(CommandError::Signing(error)) => error.hint()?,
+            Self::KeyUnknown { .. } => "see 'catalog keys list'",
+            Self::Listen { source, .. } => listen_hint(source)?,
+            Self::Command(CommandError::Incomplete)
+            | Self::Request(_)
+            | Self::Event(_)
+            | Self::KeyShared { .. }
+            | Self::NotAToken(_)
+            | Self::Serve(_)
+            | Self::Input(_)
+            | Self::Output(_)
+            | Self::Signals(_)
+            | Self::Thread(_)
+            | Self::Interrupted => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Self::Open(OpenError::Append(AppendError::Refused(refusal)))
+            | Self::Command(CommandError::Append(AppendError::Refused(refusal))) => Some(refusal),
+            _ => None,
+        }
+    }
+}
+
+/// A process that is set up otherwise than the log could not run; everything else was a no.
+fn refusal_code(refusal: &Refusal) -> u8 {
+    match refusal {
+        Refusal::NotConfigured
+        | Refusal::KeyNotHere { .. }
+        | Refusal::SettingDiffers { .. }
+        | Refusal::TokenTooLarge { .. } => COULD_NOT_RUN,
+        Refusal::CredentialInactive
+        | Refusal::PermissionMissing { .. }
+        | Refusal::SubjectNotYours { .. }
+        | Refusal::AdminNotYours
+        | Refusal::TeamsNotYours { .. }
+        | Refusal::TeamsRequired { .. }
+        | Refusal::PermissionsNotYours { .. }
+        | Refusal::PermissionsRequired { .. }
+        | Refusal::TtlTooLong { .. }
+        | Refusal::NameInUse { .. }
+        | Refusal::TokenUnknown { .. } => REFUSED,
+    }
+}
+
+fn append_hint(error: &AppendError) -> Option<&'static str> {
+    match error {
+        AppendError::Refused(refusal) => refusal_hint(refusal),
+        AppendError::QueueFull => Some("try again in a moment"),
+        AppendError::Unavailable(_) => Some(UNREACHABLE),
+        AppendError::OutcomeUnknown => Some("see 'catalog audit events' for whether it was recorded"),
+        AppendError::Rejected(_) => None,
+    }
+}
+
+fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
+    match refusal {
+        Refusal::TtlTooLong { .. } => Some("ask for less with --ttl"),
+        Refusal::NameInUse { .. } => Some("take another --name, or revoke that token first"),
+        Refusal::KeyNotHere { .. } => Some(
+            "copy its file into the keys directory of this machine, or set JWT_SECRET_KEY if it is a shared secret",
+        ),
+        Refusal::SettingDiffers { .. } => {
+            Some("leave the setting out, or give the log's value; another catalog has its own --data or --schema")
+        }
+        Refusal::NotConfigured => Some("the first 'catalog serve' or 'catalog issue --dev' configures it"),
+        Refusal::CredentialInactive
+        | Refusal::PermissionMissing { .. }
+        | Refusal::SubjectNotYours { .. }
+        | Refusal::AdminNotYours
+        | Refusal::TeamsNotYours { .. }
+        | Refusal::TeamsRequired { .. }
+        | Refusal::PermissionsNotYours { .. }
+        | Refusal::PermissionsRequired { .. }
+        | Refusal::TokenTooLarge { .. }
+        | Refusal::TokenUnknown { .. } => None,
+    }
+}
+
+const UNREACHABLE: &str = "see that the database runs and that its address, user and password are right";
+
+fn store_hint(error: &StoreError) -> Option<&'static str> {
+    match error {
+        StoreError::Unavailable(_) | StoreError::TimedOut(_) => Some(UNREACHABLE),
+        StoreError::UnreadableEvent { .. } => Some("a newer program may read it; 'catalog audit verify' says more"),
+        StoreError::UnreadableRow { .. } => Some("'catalog audit verify' says more"),
+        StoreError::Refused(_) => None,
+    }
+}
+
+fn schema_hint(error: &SchemaError) -> Option<&'static str> {
+    match error {
+        SchemaError::Store(error) => store_hint(error),
+        SchemaError::Migration(_) | SchemaError::Outdated { .. } | SchemaError::TooNew { .. } => error.hint(),
+    }
+}
+
+fn listen_hint(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            Some("another process listens there; choose another with --listen, 127.0.0.1:0 takes any free port")
+        }
+        io::ErrorKind::PermissionDenied => Some("ports below 1024 are root's; choose a higher one with --listen"),
+        io::ErrorKind::AddrNotAvailable => Some("no interface of this machine has that address"),
+        _ => None,
+    }
+}

@@ -1,0 +1,100 @@
+//! An event as one row for people.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use super::rows::NOTHING;
+use crate::{
+    domain::{
+        Event, Recorded, TokenIssued, TokenRevoked,
+        claims::Teams,
+        event::{Configured, Elevation},
+        policy::Policy,
+        token::instant,
+    },
+    store::codec,
+};
+
+pub(super) const HEADINGS: &[&str] = &["position", "recorded at", "kind", "path", "actor", "subject", "jti", "summary"];
+
+/// The cells of an event, one for each of [`HEADINGS`].
+pub(super) fn cells(recorded: &Recorded) -> Vec<String> {
+    let occurrence = &recorded.occurrence;
+    let (event, origin) = (&occurrence.event, &occurrence.origin);
+    let cell = |text: Option<String>| text.unwrap_or_else(|| NOTHING.to_owned());
+    vec![
+        recorded.position.to_string(),
+        seconds(recorded.recorded_at),
+        codec::kind(event).to_owned(),
+        origin.path.to_string(),
+        cell(origin.actor.display()),
+        cell(subject(event)),
+        cell(event.jti().map(|jti| jti.to_string())),
+        summary(event),
+    ]
+}
+
+/// An instant in whole seconds, RFC 3339.
+pub(super) fn seconds(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+fn subject(event: &Event) -> Option<String> {
+    match event {
+        Event::TokenIssued(issued) => issued.claims().map(|claims| claims.sub.to_string()),
+        Event::TokenRevoked(_)
+        | Event::Configured(_)
+        | Event::PolicyApplied(_)
+        | Event::KeyAdded(_)
+        | Event::KeyActivated(_) => None,
+    }
+}
+
+fn summary(event: &Event) -> String {
+    match event {
+        Event::TokenIssued(issued) => of_issuance(issued),
+        Event::TokenRevoked(revoked) => of_revocation(revoked),
+        Event::Configured(configured) => of_configuration(configured),
+        Event::PolicyApplied(policy) => of_policy(policy),
+        Event::KeyAdded(key) => format!("{} {}", key.alg, key.kid),
+        Event::KeyActivated(key) => key.kid.to_string(),
+    }
+}
+
+fn of_issuance(issued: &TokenIssued) -> String {
+    let mut parts = vec![format!("expires {}", seconds(instant(issued.exp)))];
+    parts.extend(issued.name.as_ref().map(|name| format!("name '{name}'")));
+    parts.push(format!("aud {}", listed(&issued.aud)));
+    parts.extend(issued.elevated.iter().map(|elevation| of_elevation(*elevation, issued)));
+    parts.extend(issued.reason.as_ref().map(|reason| format!("reason '{reason}'")));
+    parts.join("; ")
+}
+
+fn of_elevation(elevation: Elevation, issued: &TokenIssued) -> String {
+    match (elevation, &issued.teams) {
+        (Elevation::Admin, _) => "admin".to_owned(),
+        (Elevation::Teams, Teams::Every) => "every team".to_owned(),
+        (Elevation::Teams, Teams::These(teams)) => format!("teams {}", listed(teams)),
+        (Elevation::Permissions, _) => format!("permissions {}", listed(&issued.permissions)),
+    }
+}
+
+fn of_revocation(revoked: &TokenRevoked) -> String {
+    let mut parts = vec![revoked.reason.to_string()];
+    parts.extend(revoked.effective_from.map(|from| format!("effective from {}", seconds(from))));
+    parts.extend(revoked.note.as_ref().map(|note| format!("note '{note}'")));
+    parts.join("; ")
+}
+
+fn of_configuration(configured: &Configured) -> String {
+    let env = configured.env.as_ref().map(|env| format!("; environment {env}")).unwrap_or_default();
+    format!("issuer {}; audience {}{env}", configured.issuer, configured.audience)
+}
+
+fn of_policy(policy: &Policy) -> String {
+    let (api, dev) = (policy.api.ttl_seconds_max, policy.cli_dev.ttl_seconds_max);
+    format!("version {}; at most {api} s by the API, {dev} s from a shell", policy.version)
+}
+
+fn listed<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}

@@ -1,0 +1,90 @@
+//! `catalog issue --dev`: the same command as `POST /tokens`, from a shell, on the authority of the signing key.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    CliError, Outcome, Shell,
+    config::Listen,
+    issue_args::IssueArgs,
+    operator,
+    output::{self, Format, Out},
+    session::{self, Need, Start},
+};
+use crate::{
+    app::{IssuedToken, view},
+    domain::{Authority, Origin, Path, Token, claims::Teams, event::Elevation},
+};
+
+pub(super) async fn run(shell: &Shell<'_>, args: IssueArgs) -> Result<Outcome, CliError> {
+    if !args.dev {
+        return Err(CliError::DevOnly);
+    }
+    let start = Start { migrate: !args.no_migrate, listen: Listen::choose(None, shell.variables)? };
+    let (format, has_scopes) = (args.format, args.scopes.is_some());
+    let command = args.command()?;
+    let origin = operator::origin(shell, Path::CliDev)?;
+    session::run(shell, Need::Database, async |session| {
+        let catalog = session.catalog(shell, start).await?;
+        let issued = catalog.issue(command, Authority::of_shell(), origin.clone()).await;
+        catalog.close().await;
+        let issued = issued?;
+        tell(&issued.token, &origin, has_scopes);
+        hand_over(&issued, format, shell.ambient.clock.now())
+    })
+    .await
+}
+
+/// The one place of the command line where a token is shown.
+fn hand_over(issued: &IssuedToken, format: Format, now: DateTime<Utc>) -> Result<Outcome, CliError> {
+    let mut out = Out::stdout();
+    match format {
+        Format::Text => out.line(issued.signed.expose())?,
+        Format::Json => out.json(&view::issued(issued, now))?,
+    }
+    out.flush()?;
+    Ok(Outcome::Done)
+}
+
+fn tell(token: &Token, origin: &Origin, has_scopes: bool) {
+    let who = origin.actor.display().unwrap_or_default();
+    let sub = token.sub.as_ref().map(ToString::to_string).unwrap_or_default();
+    let (jti, expires, position, path) = (token.jti, view::instant(token.expires_at), token.issued, token.path);
+    output::say(&format!(
+        "issued {jti} for {sub}, expires {expires}, recorded at position {position} (path {path}, as {who})"
+    ));
+    if let Some(elevated) = elevated(token, has_scopes) {
+        output::say(&warning(&elevated, &position.to_string(), &who));
+    }
+}
+
+fn warning(elevated: &str, position: &str, who: &str) -> String {
+    format!(
+        "SECURITY WARNING: this token has elevated claims: {elevated}\n\
+         \x20 It is for development and testing only. No request was checked: whoever can read the signing key can have it.\n\
+         \x20 Production tokens belong to the API (POST /tokens).\n\
+         \x20 It was recorded at position {position} as issued by {who}, out of band."
+    )
+}
+
+/// What was elevated, in words; `None` when nothing was.
+fn elevated(token: &Token, has_scopes: bool) -> Option<String> {
+    let mut what: Vec<String> = token.elevated.iter().map(|elevation| in_words(*elevation, token)).collect();
+    if has_scopes && !token.elevated.contains(&Elevation::Permissions) {
+        what.push("scopes without permissions (everything the subject may do)".to_owned());
+    }
+    (!what.is_empty()).then(|| what.join("; "))
+}
+
+fn in_words(elevation: Elevation, token: &Token) -> String {
+    match (elevation, &token.teams) {
+        (Elevation::Admin, Teams::Every) => "administrator, every team".to_owned(),
+        (Elevation::Admin, Teams::These(_)) => "administrator".to_owned(),
+        (Elevation::Teams, Teams::Every) => "every team".to_owned(),
+        (Elevation::Teams, Teams::These(teams)) => format!("teams {}", listed(teams)),
+        (Elevation::Permissions, _) => format!("permissions {}", listed(&token.scopes.permissions)),
+    }
+}
+
+fn listed<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}

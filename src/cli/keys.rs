@@ -1,0 +1,113 @@
+//! `catalog keys`: what the log says of the signing keys, and whether their private halves are on this machine.
+
+use clap::Args;
+
+use super::{
+    CliError, Outcome, Shell,
+    config::signing,
+    output::{Format, Out},
+    rows::{NOTHING, Rows},
+    session::{self, Need, Session},
+};
+use crate::{
+    app::{SigningKey, view},
+    domain::{key::Algorithm, settings::Settings, text::Kid},
+    signing::{Keyring, jwks},
+    store::log,
+};
+
+/// List the keys of the log
+#[derive(Args)]
+#[command(after_help = LIST_EXAMPLES)]
+pub(super) struct ListArgs {
+    /// How to write them
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  catalog keys list
+  catalog keys list --format json";
+
+/// Show the public half of a key as a JWK
+#[derive(Args)]
+#[command(after_help = SHOW_EXAMPLES)]
+pub(super) struct ShowArgs {
+    /// The key's name
+    kid: Kid,
+}
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  catalog keys show CtswyXXThb3UEeqMq8nyKGaRCWMKeQX-pQ3zrNxd-vk";
+
+const HEADINGS: &[&str] = &["kid", "alg", "signs", "private half", "added", "activated"];
+
+pub(super) async fn list(shell: &Shell<'_>, args: ListArgs) -> Result<Outcome, CliError> {
+    session::run(shell, Need::Catalog, async |session| {
+        let settings = log::settings(session.database.reads()).await?;
+        let keyring = keyring(shell, session)?;
+        let holds = |kid: &Kid| keyring.as_ref().is_some_and(|keyring| keyring.facts(kid).is_some());
+        match args.format {
+            Format::Text => text(&settings, holds)?,
+            Format::Json => {
+                let mut out = Out::stdout();
+                out.json(&view::keys(&settings, holds))?;
+                out.flush()?;
+            }
+        }
+        Ok(Outcome::Done)
+    })
+    .await
+}
+
+pub(super) async fn show(shell: &Shell<'_>, args: ShowArgs) -> Result<Outcome, CliError> {
+    session::run(shell, Need::Catalog, async |session| {
+        let settings = log::settings(session.database.reads()).await?;
+        let key = settings.key(&args.kid).ok_or_else(|| CliError::KeyUnknown { kid: args.kid.clone() })?;
+        let jwks = jwks(std::slice::from_ref(key));
+        let jwk = jwks.keys.first().ok_or_else(|| CliError::KeyShared { kid: args.kid.clone() })?;
+        let mut out = Out::stdout();
+        out.json(jwk)?;
+        out.flush()?;
+        Ok(Outcome::Done)
+    })
+    .await
+}
+
+/// The keys on this machine; `None` where there never were any. Looking must not make a directory.
+fn keyring(shell: &Shell<'_>, session: &Session) -> Result<Option<Keyring>, CliError> {
+    let key = signing(&shell.global, shell.variables)?.key;
+    let directory = session.place.keys();
+    if matches!(key, SigningKey::FromLog(_)) && !directory.exists() {
+        return Ok(None);
+    }
+    let mut keyring = Keyring::open(&directory)?;
+    match key {
+        SigningKey::FromLog(_) => {}
+        SigningKey::Secret(secret) => drop(keyring.add_secret(secret)?),
+        SigningKey::File { private, public, alg } => drop(keyring.add_key_file(&private, public.as_deref(), alg)?),
+    }
+    Ok(Some(keyring))
+}
+
+fn text(settings: &Settings, holds: impl Fn(&Kid) -> bool) -> Result<(), CliError> {
+    let mut rows = Rows::stdout(HEADINGS);
+    for key in &settings.keys {
+        let half = match (holds(&key.kid), key.alg) {
+            (true, _) => "here",
+            (false, Algorithm::Hs256) => "not given",
+            (false, Algorithm::EdDsa | Algorithm::Es256 | Algorithm::Rs256) => "not here",
+        };
+        rows.row(vec![
+            key.kid.to_string(),
+            key.alg.to_string(),
+            if settings.active.as_ref() == Some(&key.kid) { "yes" } else { "no" }.to_owned(),
+            half.to_owned(),
+            key.added.to_string(),
+            key.activated.map_or_else(|| NOTHING.to_owned(), |position| position.to_string()),
+        ])?;
+    }
+    Ok(rows.finish()?)
+}

@@ -1,0 +1,198 @@
+//! The command line: arguments into commands, outcomes into text and exit codes. stdout is data, stderr is talk.
+
+mod audit_events;
+mod audit_verify;
+mod banner;
+mod completions;
+pub mod config;
+mod decode;
+mod error;
+mod event_line;
+mod interrupt;
+mod issue;
+mod issue_args;
+mod keys;
+mod logging;
+mod migrate;
+mod operator;
+mod output;
+mod rows;
+mod serve;
+mod session;
+mod values;
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, ColorChoice, Parser, Subcommand};
+
+pub use config::Variables;
+pub use error::CliError;
+
+use crate::{
+    app::Ambient,
+    domain::text::{Audience, Environment},
+    store::postgres::Schema,
+};
+use config::{ConfigError, IssuerSetting, Place};
+
+/// Issues, lists, revokes and checks the JWT API tokens of a gateway, and proves afterwards what happened.
+#[derive(Parser)]
+#[command(name = "catalog", version, color = ColorChoice::Never, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    global: GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  catalog serve                                   start the API on a private PostgreSQL
+  catalog issue --dev --sub alice@example.com     a token for development, recorded like any other
+  catalog audit events                            who issued what to whom, and by which path
+  catalog audit verify                            prove that nothing was changed or is missing
+
+Exit codes: 0 done, 1 refused or something was found, 2 could not run.";
+
+/// What every command takes. Each has an environment variable too; a flag wins over it.
+#[derive(Debug, Default, Clone, Args)]
+#[expect(clippy::doc_markdown, reason = "the comments are the help text")]
+#[command(next_help_heading = "Global options")]
+pub struct GlobalArgs {
+    /// State directory: private keys, and the private PostgreSQL [env: CATALOG_DATA] [default: /var/lib/catalog for
+    /// root, else ~/.local/state/catalog]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Use this PostgreSQL instead of the private one. The variable hides a password from other users, the flag does not
+    /// [env: CATALOG_DATABASE_URL]
+    #[arg(long, global = true, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// The schema that is the catalog [env: CATALOG_SCHEMA] [default: catalog]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub schema: Option<Schema>,
+    /// iss of every token: the public URL, or the gateway's issuer name [env: CATALOG_ISSUER, JWT_ISSUER]
+    /// [default: what the log says, in a new one http:// and where serve listens]
+    #[arg(long, global = true, value_name = "URL")]
+    pub issuer: Option<IssuerSetting>,
+    /// aud of a token for which none is asked [env: CATALOG_AUDIENCE, JWT_AUDIENCE] [default: what the log says, in a
+    /// new one gateway]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub audience: Option<Audience>,
+    /// env of every token; none is written unless one is named [env: CATALOG_ENVIRONMENT, ENVIRONMENT]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub environment: Option<Environment>,
+    /// How diagnostics are written to stderr; their filter is in CATALOG_LOG [env: CATALOG_LOG_FORMAT] [default: text]
+    #[arg(long, global = true, value_name = "FORMAT", value_enum)]
+    pub log_format: Option<logging::LogFormat>,
+    /// More diagnostics; twice for all of them
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(serve::ServeArgs),
+    Issue(Box<issue_args::IssueArgs>),
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    Migrate(migrate::MigrateArgs),
+    Decode(decode::DecodeArgs),
+    Completions(completions::CompletionsArgs),
+}
+
+/// Read the log: who did what, and whether it is whole
+#[derive(Subcommand)]
+enum AuditCommand {
+    Events(audit_events::EventsArgs),
+    Verify(audit_verify::VerifyArgs),
+}
+
+/// Show the signing keys that the log knows
+#[derive(Subcommand)]
+enum KeysCommand {
+    List(keys::ListArgs),
+    Show(keys::ShowArgs),
+}
+
+/// How a command that could run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// What was asked for is done, or was already so.
+    Done,
+    /// An audit found something.
+    Findings,
+}
+
+/// What `main` hands to every command.
+struct Shell<'a> {
+    global: GlobalArgs,
+    variables: &'a Variables,
+    ambient: Ambient,
+}
+
+impl Shell<'_> {
+    fn place(&self) -> Result<Place, ConfigError> {
+        Place::choose(&self.global, self.variables, rustix::process::geteuid().is_root())
+    }
+
+    fn log_format(&self) -> Result<logging::LogFormat, ConfigError> {
+        Ok(self.variables.setting(self.global.log_format, &["CATALOG_LOG_FORMAT"])?.unwrap_or_default())
+    }
+}
+
+/// Runs the program and returns its exit code.
+pub async fn run(arguments: impl IntoIterator<Item = OsString>, variables: Variables, ambient: Ambient) -> u8 {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => return output::usage(&error),
+    };
+    let shell = Shell { global: cli.global, variables: &variables, ambient };
+    match Box::pin(dispatch(&shell, cli.command)).await {
+        Ok(Outcome::Done) => 0,
+        Ok(Outcome::Findings) => 1,
+        Err(error) => output::report(&error),
+    }
+}
+
+async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliError> {
+    let quiet = if matches!(command, Command::Serve(_)) { "info" } else { "warn" };
+    logging::start(shell, quiet)?;
+    match command {
+        Command::Serve(args) => serve::run(shell, args).await,
+        Command::Issue(args) => issue::run(shell, *args).await,
+        Command::Audit(AuditCommand::Events(args)) => audit_events::run(shell, args).await,
+        Command::Audit(AuditCommand::Verify(args)) => audit_verify::run(shell, args).await,
+        Command::Keys(KeysCommand::List(args)) => keys::list(shell, args).await,
+        Command::Keys(KeysCommand::Show(args)) => keys::show(shell, args).await,
+        Command::Migrate(_) => migrate::run(shell).await,
+        Command::Decode(args) => decode::run(args, shell.ambient.clock.now()),
+        Command::Completions(args) => completions::run(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_shows_examples() {
+        fn check(command: &clap::Command) {
+            if command.get_subcommands().next().is_none() {
+                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(help.starts_with("Examples:\n"), "{}", command.get_name());
+            }
+            command.get_subcommands().for_each(check);
+        }
+
+        check(&Cli::command());
+    }
+}

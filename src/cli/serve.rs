@@ -1,0 +1,115 @@
+//! `catalog serve`: the API, from the first connection to the last answer.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::serve::ListenerExt;
+use clap::Args;
+use tokio::{
+    net::TcpListener,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    CliError, Outcome, Shell, banner,
+    config::Listen,
+    interrupt::Interrupt,
+    session::{self, Need, Session, Start},
+};
+use crate::{app::Catalog, http};
+
+/// Start the API
+///
+/// Without settings it runs on a private PostgreSQL in the state directory. SIGTERM and Ctrl-C end it: requests in flight
+/// are answered, for at most 8 seconds.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+#[expect(clippy::doc_markdown, reason = "the comments are the help text")]
+pub(super) struct ServeArgs {
+    /// Where to listen; port 0 takes any free one [env: CATALOG_LISTEN] [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<Listen>,
+    /// Refuse a schema that is older than this program instead of migrating it
+    #[arg(long)]
+    no_migrate: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  catalog serve
+  catalog serve --listen 127.0.0.1:0 --data /tmp/try
+  CATALOG_DATABASE_URL=postgres://writer@db.example.com/gateway catalog serve --no-migrate --issuer https://tokens.example.com";
+
+/// How long requests in flight may take to be answered once the process is asked to end.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(8);
+/// When the catalog is let go of at the latest, and when the private cluster.
+const CLOSED_AFTER: Duration = Duration::from_millis(8_500);
+const RELEASED_AFTER: Duration = Duration::from_millis(9_700);
+
+pub(super) async fn run(shell: &Shell<'_>, args: ServeArgs) -> Result<Outcome, CliError> {
+    let interrupt = Interrupt::install()?;
+    let listen = Listen::choose(args.listen, shell.variables)?;
+    let listener = bind(listen).await?;
+    let start = Start { migrate: !args.no_migrate, listen };
+    let session = Session::open(shell, Need::Database).await?;
+    let outcome = serve(shell, &session, start, listener, &interrupt).await;
+    session.close_until(ended(&interrupt) + RELEASED_AFTER).await;
+    match outcome {
+        // Whoever asks a server to end while it is starting gets what was asked for.
+        Ok(()) | Err(CliError::Interrupted) => Ok(Outcome::Done),
+        Err(error) => Err(error),
+    }
+}
+
+async fn bind(listen: Listen) -> Result<TcpListener, CliError> {
+    TcpListener::bind(listen.0).await.map_err(|source| CliError::Listen { address: listen.0, source })
+}
+
+async fn serve(
+    shell: &Shell<'_>,
+    session: &Session,
+    start: Start,
+    listener: TcpListener,
+    interrupt: &Interrupt,
+) -> Result<(), CliError> {
+    let catalog = Arc::new(interrupt.or(session.catalog(shell, start)).await?);
+    let outcome = answer(shell, session, &catalog, listener, interrupt).await;
+    session::close_shared(catalog, ended(interrupt) + CLOSED_AFTER).await;
+    outcome
+}
+
+async fn answer(
+    shell: &Shell<'_>,
+    session: &Session,
+    catalog: &Arc<Catalog>,
+    listener: TcpListener,
+    interrupt: &Interrupt,
+) -> Result<(), CliError> {
+    let address = listener.local_addr().map_err(CliError::Serve)?;
+    interrupt.or(banner::show(shell, session, address)).await?;
+    let service = http::router(catalog.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let asked = interrupt.clone();
+    let listener = listener.tap_io(|stream| {
+        // An answer is one small packet: without this the peer may wait 40 ms for it.
+        let _ = stream.set_nodelay(true);
+    });
+    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
+        asked.asked().await;
+        tracing::info!("shutting down: requests in flight are answered");
+    });
+    tokio::select! {
+        ended = serving => ended.map_err(CliError::Serve),
+        () = drained(interrupt) => {
+            tracing::warn!(waited_s = DRAIN_TIME_MAX.as_secs(), "shutting down: requests in flight are cut off");
+            Ok(())
+        }
+    }
+}
+
+async fn drained(interrupt: &Interrupt) {
+    sleep_until(interrupt.asked().await + DRAIN_TIME_MAX).await;
+}
+
+/// When the end was asked for, or now if it comes by itself.
+fn ended(interrupt: &Interrupt) -> Instant {
+    interrupt.since().unwrap_or_else(Instant::now)
+}

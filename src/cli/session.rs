@@ -1,0 +1,180 @@
+//! A command's stay in a catalog: it opens the database, and lets go of it however the command ends.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::{
+    CliError, Shell,
+    config::{Identity, Listen, Place, Signing, Storage, signing},
+    interrupt::Interrupt,
+    operator, output,
+};
+use crate::{
+    app::{Catalog, Opening},
+    domain::{Path, Refusal},
+    store::{
+        Address, Database,
+        embedded::{Cluster, EmbeddedError, Location},
+        schema::{self, SchemaError},
+    },
+};
+
+/// How long connections that are being closed may keep the process.
+const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
+const CLOSE_POLL: Duration = Duration::from_millis(10);
+
+/// What a command needs to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Need {
+    /// A database; the catalog in it may yet have to be made.
+    Database,
+    /// A catalog of this program's version. Nothing is made: whoever only reads leaves no trace.
+    Catalog,
+}
+
+/// An open database, and the private cluster that it is in if there is one.
+pub(super) struct Session {
+    pub(super) place: Place,
+    pub(super) database: Database,
+    cluster: Option<Cluster>,
+}
+
+/// Runs a command's work in a session; Ctrl-C ends the work, never the letting go.
+pub(super) async fn run<T>(
+    shell: &Shell<'_>,
+    need: Need,
+    work: impl AsyncFnOnce(&Session) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let interrupt = Interrupt::install()?;
+    let session = Session::open(shell, need).await?;
+    // On the heap: what a command awaits is too large to be moved about.
+    let outcome = Box::pin(interrupt.or(work(&session))).await;
+    session.close().await;
+    outcome
+}
+
+impl Session {
+    pub(super) async fn open(shell: &Shell<'_>, need: Need) -> Result<Self, CliError> {
+        let place = shell.place()?;
+        if let Some(note) = place.note {
+            output::say(&format!("note: {note}"));
+        }
+        let session = match &place.storage {
+            Storage::Remote(address) => {
+                let database = Database::new(Address::clone(address).into(), place.schema.clone());
+                Self { place, database, cluster: None }
+            }
+            Storage::Embedded(location) => {
+                require_cluster(need, location, &place)?;
+                let cluster = open_cluster(location.clone()).await?;
+                let database = Database::new(cluster.connect_options(), place.schema.clone());
+                Self { place, database, cluster: Some(cluster) }
+            }
+        };
+        if need == Need::Catalog
+            && let Err(error) = schema::check(&session.database).await
+        {
+            let error = missing(error, &session.place);
+            session.close().await;
+            return Err(error);
+        }
+        Ok(session)
+    }
+
+    /// Opens the catalog, as `Migrate` says also one that is older or not there yet.
+    pub(super) async fn catalog(&self, shell: &Shell<'_>, start: Start) -> Result<Catalog, CliError> {
+        let Signing { key, alg } = signing(&shell.global, shell.variables)?;
+        let identity = Identity::choose(&shell.global, start.listen, shell.variables)?;
+        let opening = Opening {
+            database: self.database.clone(),
+            migrate: start.migrate,
+            keys: self.place.keys(),
+            signing_key: key,
+            issuer: identity.issuer,
+            issuer_default: identity.issuer_default,
+            audience: identity.audience,
+            audience_default: identity.audience_default,
+            env: identity.env,
+            origin: operator::origin(shell, Path::System)?,
+            ambient: shell.ambient.clone(),
+        };
+        let catalog = Catalog::open(opening).await?;
+        let logged = catalog.settings().shape().map_err(crate::app::OpenError::from)?.alg;
+        match alg {
+            Some(given) if given != logged => {
+                let (given, logged) = (given.to_string(), logged.to_string());
+                catalog.close().await;
+                let refusal = Refusal::SettingDiffers { setting: "the algorithm", given, logged };
+                Err(crate::app::OpenError::from(refusal).into())
+            }
+            _ => Ok(catalog),
+        }
+    }
+
+    /// Lets go. What goes wrong here is told, and changes nothing about how the command ended.
+    pub(super) async fn close(self) {
+        // A connection that somebody still uses must not keep the cluster.
+        let _ = timeout(CLOSE_TIME_MAX, self.database.close()).await;
+        let Some(cluster) = self.cluster else { return };
+        match tokio::task::spawn_blocking(|| cluster.release()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => output::say(&format!("warning: the private PostgreSQL was not stopped: {error}")),
+            Err(error) => output::say(&format!("warning: the private PostgreSQL was not stopped: {error}")),
+        }
+    }
+
+    /// As [`Self::close`], but no longer than until `deadline`: the server was told to stop by then.
+    pub(super) async fn close_until(self, deadline: Instant) {
+        if timeout_at(deadline, self.close()).await.is_err() {
+            output::say("warning: the private PostgreSQL is still stopping");
+        }
+    }
+}
+
+/// How a catalog is to be opened.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Start {
+    /// Whether an older schema may be brought up to date.
+    pub(super) migrate: bool,
+    /// The address that a new catalog is named after.
+    pub(super) listen: Listen,
+}
+
+/// Ends a catalog once nobody uses it any more: writes run to their end even when their caller is gone.
+pub(super) async fn close_shared(mut catalog: Arc<Catalog>, deadline: Instant) {
+    loop {
+        match Arc::try_unwrap(catalog) {
+            Ok(last) => {
+                let _ = timeout_at(deadline, last.close()).await;
+                return;
+            }
+            Err(_) if Instant::now() >= deadline => return,
+            Err(shared) => catalog = shared,
+        }
+        sleep(CLOSE_POLL).await;
+    }
+}
+
+async fn open_cluster(location: Location) -> Result<Cluster, CliError> {
+    let mut announce = |step: &str| output::say(&format!("catalog: {step}"));
+    let opened: Result<Cluster, EmbeddedError> =
+        tokio::task::spawn_blocking(move || Cluster::open(&location, &mut announce)).await?;
+    Ok(opened?)
+}
+
+fn require_cluster(need: Need, location: &Location, place: &Place) -> Result<(), CliError> {
+    let found = location.data.join("pg").symlink_metadata();
+    let is_missing = found.is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    if need == Need::Catalog && is_missing {
+        return Err(CliError::NoCatalog { place: place.name() });
+    }
+    Ok(())
+}
+
+fn missing(error: SchemaError, place: &Place) -> CliError {
+    match error {
+        SchemaError::Outdated { found: 0, .. } => CliError::NoCatalog { place: place.name() },
+        error => error.into(),
+    }
+}
