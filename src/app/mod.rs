@@ -93,6 +93,9 @@ impl Catalog {
         authority: Authority,
         origin: Origin,
     ) -> Result<IssuedToken, CommandError> {
+        if !self.can_sign() {
+            return Err(Refusal::KeyNotHere { kid: self.signer.clone() }.into());
+        }
         let now = self.ambient.clock.now();
         let jti = uuid_v7(now, &*self.ambient.entropy);
         let act = Act::Issue { command: Box::new(command), jti, signer: self.signer.clone() };

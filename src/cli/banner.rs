@@ -1,6 +1,6 @@
 //! What `serve` says once it is ready: where it listens, where its data lies, what an operator should know.
 
-use std::{io::IsTerminal, net::SocketAddr};
+use std::net::SocketAddr;
 
 use super::{CliError, Shell, config::Storage, logging::LogFormat, output, session::Session};
 use crate::store::{Head, log, schema};
@@ -23,9 +23,7 @@ fn text(shell: &Shell<'_>, session: &Session, address: SocketAddr, head: &Head, 
     output::say(&format!("catalog {}", env!("CARGO_PKG_VERSION")));
     output::say(&format!("  data  {}", session.place.describe()));
     output::say(&format!("  log   {}, position {}", head.log_id, head.position));
-    if std::io::stderr().is_terminal() {
-        output::say(&next_commands(shell, session, address));
-    }
+    output::say(&next_commands(shell, session, address));
     output::say(&format!("listening on http://{address}"));
 }
 

@@ -45,7 +45,7 @@ pub fn configure(settings: &Settings, command: &Configure) -> Result<Vec<Event>,
         (Some(issuer), Some(audience)) => {
             agree("the issuer", command.issuer.as_ref().map(Issuer::as_str), issuer.as_str())?;
             agree("the audience", command.audience.as_ref().map(Audience::as_str), audience.as_str())?;
-            let logged = settings.env.as_ref().map_or("", Environment::as_str);
+            let logged = settings.env.as_ref().map_or("none", Environment::as_str);
             agree("the environment", command.env.as_ref().map(Environment::as_str), logged)?;
         }
         _ => events.push(Event::Configured(Configured {
