@@ -6,6 +6,7 @@ pub mod view;
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -16,10 +17,11 @@ use crate::{
     domain::{
         Act, Authority, Command, IssueToken, Origin, Position, Refusal, RevokeToken, Settings, Token,
         ambient::{Clock, Entropy, uuid_v7},
-        text::{Issuer, Kid},
+        idempotency::{Idempotency, Scope, remembered_for},
+        text::{IdempotencyKey, Issuer, Kid},
     },
     signing::{Keyring, SignedToken, SigningError, Verifier},
-    store::{AppendError, Appended, Appender, Database},
+    store::{AppendError, Appended, Appender, Database, StoreError, idempotency},
 };
 
 /// Time and chance as this process has them.
@@ -43,6 +45,32 @@ pub struct Catalog {
     signer: Kid,
     log_id: Uuid,
     ambient: Ambient,
+}
+
+/// Who has a command carried out, and under which name the request goes, if it gave itself one.
+#[derive(Debug, Clone)]
+pub struct Requester {
+    /// What it may do.
+    pub authority: Authority,
+    /// Where it comes from.
+    pub origin: Origin,
+    /// `Idempotency-Key`: the request's name among those of its credential.
+    pub key: Option<IdempotencyKey>,
+}
+
+impl Requester {
+    /// A requester whose requests have no names.
+    #[must_use]
+    pub fn new(authority: Authority, origin: Origin) -> Self {
+        Self { authority, origin, key: None }
+    }
+
+    /// A shell presents no credential, so its requests have no names either.
+    fn named(&self, kind: &str, command: &impl Serialize) -> Result<Option<Idempotency>, CommandError> {
+        let (Some(credential), Some(key)) = (self.authority.credential, self.key.clone()) else { return Ok(None) };
+        let named = Idempotency::new(Scope { credential, key }, kind, command);
+        Ok(Some(named.map_err(|_| CommandError::Incomplete)?))
+    }
 }
 
 /// A token that was just issued: the only moment at which its text exists here.
@@ -87,24 +115,24 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CommandError`].
-    pub async fn issue(
-        &self,
-        command: IssueToken,
-        authority: Authority,
-        origin: Origin,
-    ) -> Result<IssuedToken, CommandError> {
+    pub async fn issue(&self, command: IssueToken, requester: Requester) -> Result<IssuedToken, CommandError> {
         if !self.can_sign() {
             return Err(Refusal::KeyNotHere { kid: self.signer.clone() }.into());
         }
         let now = self.ambient.clock.now();
         let jti = uuid_v7(now, &*self.ambient.entropy);
+        let idempotency = requester.named("issue", &command)?;
+        let Requester { authority, origin, .. } = requester;
         let act = Act::Issue { command: Box::new(command), jti, signer: self.signer.clone() };
-        let appended = self.appender.append(Command { act, authority, origin, now }).await?;
+        let appended = self.appender.append(Command { act, authority, origin, now, idempotency }).await?;
         let (Some(token), Some(signing_input)) = (appended.token.clone(), signing_input(&appended)) else {
             return Err(CommandError::Incomplete);
         };
         let signed = self.keyring.sign(&token.kid, signing_input)?;
-        tracing::info!(command = "issue", %jti, path = %token.path, position = token.issued.0, "a token was issued");
+        if !appended.is_repeat {
+            let (jti, position) = (token.jti, token.issued.0);
+            tracing::info!(command = "issue", %jti, path = %token.path, position, "a token was issued");
+        }
         Ok(IssuedToken { token, signed })
     }
 
@@ -112,22 +140,28 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CommandError`].
-    pub async fn revoke(
-        &self,
-        command: RevokeToken,
-        authority: Authority,
-        origin: Origin,
-    ) -> Result<RevokedToken, CommandError> {
+    pub async fn revoke(&self, command: RevokeToken, requester: Requester) -> Result<RevokedToken, CommandError> {
         let now = self.ambient.clock.now();
         let (jti, reason) = (command.jti, command.reason);
-        let appended = self.appender.append(Command { act: Act::Revoke(command), authority, origin, now }).await?;
+        let idempotency = requester.named("revoke", &command)?;
+        let Requester { authority, origin, .. } = requester;
+        let act = Act::Revoke(command);
+        let appended = self.appender.append(Command { act, authority, origin, now, idempotency }).await?;
         let token = appended.token.ok_or(CommandError::Incomplete)?;
         let position = token.revocation.as_ref().map(|revocation| revocation.position);
         let position = position.ok_or(CommandError::Incomplete)?;
-        if !appended.events.is_empty() {
+        if !appended.events.is_empty() && !appended.is_repeat {
             tracing::info!(command = "revoke", %jti, %reason, position = position.0, "a token was revoked");
         }
         Ok(RevokedToken { token, position })
+    }
+
+    /// Forgets the names of requests that were answered too long ago to be repeated, and tells how many there were.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn sweep(&self) -> Result<u64, StoreError> {
+        idempotency::sweep(&self.database, self.ambient.clock.now() - remembered_for()).await
     }
 
     /// The database, for reads.

@@ -104,7 +104,7 @@ impl Catalog {
         if !configure(&settings, &command)?.is_empty() {
             let act = Act::Configure(Box::new(command));
             let (authority, origin, now) = (Authority::of_shell(), opening.origin, ambient.clock.now());
-            appender.append(Command { act, authority, origin, now }).await?;
+            appender.append(Command { act, authority, origin, now, idempotency: None }).await?;
             settings = log::settings(database.reads()).await?;
         }
         let log_id = log::head(database.reads()).await?.log_id;

@@ -181,6 +181,8 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::PermissionsRequired { .. }
         | Refusal::TtlTooLong { .. }
         | Refusal::NameInUse { .. }
+        | Refusal::IdempotencyKeyReused { .. }
+        | Refusal::RepeatOver { .. }
         | Refusal::TokenUnknown { .. } => REFUSED,
     }
 }
@@ -215,6 +217,8 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::PermissionsNotYours { .. }
         | Refusal::PermissionsRequired { .. }
         | Refusal::TokenTooLarge { .. }
+        | Refusal::IdempotencyKeyReused { .. }
+        | Refusal::RepeatOver { .. }
         | Refusal::TokenUnknown { .. } => None,
     }
 }

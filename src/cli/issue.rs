@@ -11,7 +11,7 @@ use super::{
     session::{self, Need, Start},
 };
 use crate::{
-    app::{IssuedToken, view},
+    app::{IssuedToken, Requester, view},
     domain::{Authority, Origin, Path, Token, claims::Teams, event::Elevation},
 };
 
@@ -25,7 +25,7 @@ pub(super) async fn run(shell: &Shell<'_>, args: IssueArgs) -> Result<Outcome, C
     let origin = operator::origin(shell, Path::CliDev)?;
     session::run(shell, Need::Database, async |session| {
         let catalog = session.catalog(shell, start).await?;
-        let issued = catalog.issue(command, Authority::of_shell(), origin.clone()).await;
+        let issued = catalog.issue(command, Requester::new(Authority::of_shell(), origin.clone())).await;
         catalog.close().await;
         let issued = issued?;
         tell(&issued.token, &origin, has_scopes);

@@ -4,8 +4,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    Authority, Event, IssueToken, Origin, Refusal, RevokeToken, State,
+    Authority, Event, IssueToken, Origin, Recorded, Refusal, RevokeToken, State, Status,
+    authority::RoutePermission,
     configure::{Configure, configure},
+    idempotency::{Answered, Idempotency},
     issue::{Mint, issue},
     revoke::revoke,
     text::{Kid, Name, Subject},
@@ -22,6 +24,17 @@ pub struct Command {
     pub origin: Origin,
     /// The decision's clock.
     pub now: DateTime<Utc>,
+    /// The request's name, if it gave itself one.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// What a command comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// These events happen, none when everything is already so.
+    Events(Vec<Event>),
+    /// The same request was answered before, by this event.
+    Repeat(Recorded),
 }
 
 /// What can be asked for.
@@ -43,11 +56,37 @@ pub enum Act {
 }
 
 impl Command {
-    /// The events that the command causes, none when everything is already so.
+    /// What the command comes to.
     ///
     /// # Errors
     /// [`Refusal`].
-    pub fn decide(&self, state: &State) -> Result<Vec<Event>, Refusal> {
+    pub fn decide(&self, state: &State) -> Result<Decision, Refusal> {
+        match self.idempotency.as_ref().and_then(|named| Some((named, state.answered(&named.scope, self.now)?))) {
+            Some((named, answered)) => self.repeat(named, answered, state).map(Decision::Repeat),
+            None => self.events(state).map(Decision::Events),
+        }
+    }
+
+    /// A repeat is answered again only to a caller that may still ask, and never with a token that is over.
+    fn repeat(&self, named: &Idempotency, answered: &Answered, state: &State) -> Result<Recorded, Refusal> {
+        if named.request_digest != answered.request_digest {
+            return Err(Refusal::IdempotencyKeyReused { key: named.scope.key.clone() });
+        }
+        state.require_credential(self.authority.credential, self.now)?;
+        match &answered.event.occurrence.event {
+            Event::TokenIssued(issued) => {
+                self.authority.require(RoutePermission::TokensCreate)?;
+                let over = state.token(issued.jti).is_none_or(|token| token.status(self.now) != Status::Active);
+                if over || state.settings.key(&issued.kid).is_none() {
+                    return Err(Refusal::RepeatOver { jti: issued.jti });
+                }
+            }
+            _ => self.authority.require(RoutePermission::TokensRevoke)?,
+        }
+        Ok(answered.event.clone())
+    }
+
+    fn events(&self, state: &State) -> Result<Vec<Event>, Refusal> {
         match &self.act {
             Act::Issue { command, jti, signer } => {
                 let mint = Mint { jti: *jti, signer, now: self.now };

@@ -1,7 +1,7 @@
 //! `IssueToken`: the one command that both doors build, and the one function that decides it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -23,7 +23,7 @@ const SIGNATURE_BYTES_MAX: usize = 684;
 /// A token is asked for. Both doors build this and nothing else.
 ///
 /// The wire form of `POST /tokens`: every member but `sub` is optional, unknown members are refused.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "IssueWire")]
 pub struct IssueToken {
     /// Whom it speaks for.

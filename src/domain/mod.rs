@@ -27,6 +27,7 @@ pub mod claims;
 pub mod command;
 pub mod configure;
 pub mod event;
+pub mod idempotency;
 pub mod issue;
 pub mod key;
 pub mod malformed;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::text::{Kid, Name, Permission, Subject, TeamId};
+use super::text::{IdempotencyKey, Kid, Name, Permission, Subject, TeamId};
 
 /// Why a command was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,6 +80,18 @@ pub enum Refusal {
         /// The most that are issued.
         max: usize,
     },
+    /// The same idempotency key was sent with another request.
+    #[error("the idempotency key '{key}' was used for another request")]
+    IdempotencyKeyReused {
+        /// The key.
+        key: IdempotencyKey,
+    },
+    /// A repeated request asks for a token that is over.
+    #[error("the request was answered with the token {jti}, which is no longer active")]
+    RepeatOver {
+        /// The token.
+        jti: Uuid,
+    },
     /// No such token, or none that the caller may know of.
     #[error("no token {jti}")]
     TokenUnknown {
@@ -123,6 +135,8 @@ impl Refusal {
             Self::TtlTooLong { .. } => "ttl_too_long",
             Self::NameInUse { .. } => "name_in_use",
             Self::TokenTooLarge { .. } => "token_too_large",
+            Self::IdempotencyKeyReused { .. } => "idempotency_key_reused",
+            Self::RepeatOver { .. } => "repeat_over",
             Self::TokenUnknown { .. } => "token_unknown",
             Self::KeyNotHere { .. } => "key_not_here",
             Self::NotConfigured => "not_configured",

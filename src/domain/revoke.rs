@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Authority, Refusal, State, TokenRevoked, authority::RoutePermission, text::Note};
 
 /// Ends one token.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RevokeToken {
     /// Which.
     pub jti: Uuid,

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Event, Recorded, Refusal, Settings, Status, Token,
+    idempotency::{Answered, Scope, remembered_for},
     text::{Name, Subject},
 };
 
@@ -18,6 +19,7 @@ pub struct State {
     tokens: HashMap<Uuid, Token>,
     names: HashMap<(Subject, Name), Vec<Uuid>>,
     touched: HashSet<Uuid>,
+    answered: HashMap<Scope, Answered>,
 }
 
 impl State {
@@ -36,6 +38,17 @@ impl State {
             }
         }
         self.tokens.insert(token.jti, token);
+    }
+
+    /// Adds a request that was answered.
+    pub fn remember(&mut self, scope: Scope, answered: Answered) {
+        self.answered.insert(scope, answered);
+    }
+
+    /// The request of that name, while it is remembered.
+    #[must_use]
+    pub fn answered(&self, scope: &Scope, now: DateTime<Utc>) -> Option<&Answered> {
+        self.answered.get(scope).filter(|answered| now < answered.at + remembered_for())
     }
 
     /// The token of that identifier.

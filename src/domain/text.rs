@@ -170,6 +170,9 @@ text_type!(
     /// A permission: `tools.read`, `tools.*`, `*`.
     Permission, check_permission, 128);
 text_type!(
+    /// `Idempotency-Key`: names one request among those of its credential, so that a repeat gets the same answer.
+    IdempotencyKey, check_word, 255);
+text_type!(
     /// Names one request in diagnostics and in the log.
     RequestId, check_word, 128);
 

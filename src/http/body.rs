@@ -10,7 +10,7 @@ use serde_path_to_error::Segment;
 use uuid::Uuid;
 
 use super::problem::Problem;
-use crate::domain::{claims::parse_jti, object::Object};
+use crate::domain::{claims::parse_jti, object::Object, text::IdempotencyKey};
 
 /// A JSON body.
 #[derive(Debug)]
@@ -97,6 +97,29 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
                 let (parameter, detail) = source.split_once(": ").unwrap_or(("query", source.as_str()));
                 Err(Problem::malformed_parameter(parameter, detail))
             }
+        }
+    }
+}
+
+/// `Idempotency-Key`, if there is one: one word, with or without the quotes of a structured field.
+#[derive(Debug)]
+pub(super) struct RequestName(pub(super) Option<IdempotencyKey>);
+
+impl<S: Send + Sync> FromRequestParts<S> for RequestName {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        const HEADER: &str = "idempotency-key";
+        let mut values = parts.headers.get_all(HEADER).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Ok(Self(None)),
+            (Some(value), None) => {
+                let text = value.to_str().map_err(|_| Problem::malformed_parameter(HEADER, "is not plain text"))?;
+                let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
+                let key = IdempotencyKey::parse(text);
+                key.map(|key| Self(Some(key))).map_err(|error| Problem::malformed_parameter(HEADER, error.to_string()))
+            }
+            (Some(_), Some(_)) => Err(Problem::malformed_parameter(HEADER, "is given more than once")),
         }
     }
 }

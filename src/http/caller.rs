@@ -9,11 +9,11 @@ use axum::{
 
 use super::{problem::Problem, request};
 use crate::{
-    app::Catalog,
+    app::{Catalog, Requester},
     domain::{
         Actor, Authority, Origin, Path,
         authority::RoutePermission,
-        text::{RequestId, Subject, harmless},
+        text::{IdempotencyKey, RequestId, Subject, harmless},
     },
 };
 
@@ -32,6 +32,11 @@ impl Caller {
     /// Lets a caller pass that may do `permission`.
     pub(super) fn require(&self, permission: RoutePermission) -> Result<(), Problem> {
         Ok(self.authority.require(permission)?)
+    }
+
+    /// The caller as the requester of a command, under the name that the request gave itself.
+    pub(super) fn requester(self, key: Option<IdempotencyKey>) -> Requester {
+        Requester { authority: self.authority, origin: self.origin, key }
     }
 
     /// The one subject whose tokens the caller may see, or `None` for all.

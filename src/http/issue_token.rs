@@ -9,7 +9,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{body::JsonBody, caller::Caller, problem::Problem};
+use super::{
+    body::{JsonBody, RequestName},
+    caller::Caller,
+    problem::Problem,
+};
 use crate::{
     app::{Catalog, view},
     domain::IssueToken,
@@ -18,9 +22,10 @@ use crate::{
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
+    RequestName(key): RequestName,
     JsonBody(command): JsonBody<IssueToken>,
 ) -> Result<Response, Problem> {
-    let issued = catalog.issue(command, caller.authority, caller.origin).await?;
+    let issued = catalog.issue(command, caller.requester(key)).await?;
     let location = format!("/tokens/{}", issued.token.jti);
     let body = view::issued(&issued, catalog.ambient().clock.now());
     let headers = [(header::LOCATION, location), (header::CACHE_CONTROL, "no-store".to_owned())];

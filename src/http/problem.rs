@@ -199,6 +199,10 @@ fn standing(refusal: &Refusal) -> (StatusCode, &'static str) {
             (StatusCode::FORBIDDEN, "The caller's authority does not reach so far")
         }
         Refusal::TtlTooLong { .. } => (StatusCode::FORBIDDEN, "The policy does not allow it"),
+        Refusal::IdempotencyKeyReused { .. } => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "The idempotency key was used for another request")
+        }
+        Refusal::RepeatOver { .. } => (StatusCode::CONFLICT, "The request was answered, and its token is over"),
         Refusal::NameInUse { .. } => (StatusCode::CONFLICT, "The name is in use"),
         Refusal::TokenTooLarge { .. } => (StatusCode::BAD_REQUEST, "The token would be too large"),
         Refusal::TokenUnknown { .. } => (StatusCode::NOT_FOUND, "There is no such token"),

@@ -6,7 +6,7 @@ use axum::{extract::State, http::StatusCode};
 use serde::Deserialize;
 
 use super::{
-    body::{Jti, OptionalJsonBody},
+    body::{Jti, OptionalJsonBody, RequestName},
     caller::Caller,
     problem::Problem,
 };
@@ -25,10 +25,11 @@ pub(super) struct Why {
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
+    RequestName(key): RequestName,
     Jti(jti): Jti,
     OptionalJsonBody(why): OptionalJsonBody<Why>,
 ) -> Result<StatusCode, Problem> {
     let command = RevokeToken { jti, reason: why.reason, note: why.note };
-    catalog.revoke(command, caller.authority, caller.origin).await?;
+    catalog.revoke(command, caller.requester(key)).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -30,6 +30,8 @@ pub struct Appended {
     pub token: Option<Token>,
     /// The end of the log when it was decided: its last event, or for none the state that made it unnecessary.
     pub position: Position,
+    /// Whether the same request was answered before, by these events.
+    pub is_repeat: bool,
 }
 
 /// Why a command has no outcome to show.
@@ -47,7 +49,8 @@ pub enum AppendError {
     /// The log was reached, but what became of the commit is not known.
     #[error("the outcome is unknown; it may have been recorded")]
     OutcomeUnknown,
-    /// The database refused this command's rows. A defect of ours; nothing was recorded.
+    /// The database refused this command's rows, or those it needs cannot be read. A defect of ours, or tampering;
+    /// nothing was recorded.
     #[error("the log refused the event")]
     Rejected(#[source] Arc<dyn std::error::Error + Send + Sync>),
 }

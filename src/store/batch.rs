@@ -10,13 +10,15 @@ use super::{
     Database, Head, StoreError,
     appender::{AppendError, Appended, Request},
     chain::{self, Sha256Digest},
-    codec, log,
+    codec, idempotency, log,
     row::TokenRow,
     tokens,
 };
 use crate::domain::{
-    Command, Occurrence, Position, Recorded, Refusal, Settings, State,
+    Act, Command, Event, Occurrence, Position, Recorded, Refusal, Settings, State,
     ambient::Entropy,
+    command::Decision as Decided,
+    idempotency::{Answered, Scope},
     text::{Name, Subject},
 };
 
@@ -59,7 +61,8 @@ impl Writer {
         Self { database, entropy, connection: None, known: None }
     }
 
-    /// Records a batch and answers each of its commands. One whose rows the database refuses fails alone.
+    /// Records a batch and answers each of its commands. One whose rows the database refuses, or of whose token the row
+    /// cannot be read, fails alone.
     pub(super) async fn append(&mut self, batch: Vec<Request>) {
         let commands: Vec<&Command> = batch.iter().map(|request| &request.command).collect();
         match self.record(&commands).await {
@@ -69,12 +72,12 @@ impl Writer {
                 }
             }
             Err(BatchError::AtCommit) => refuse_all(batch, &AppendError::OutcomeUnknown),
-            Err(BatchError::Before(StoreError::Refused(_))) if batch.len() > 1 => {
+            Err(BatchError::Before(StoreError::Refused(_) | StoreError::UnreadableRow { .. })) if batch.len() > 1 => {
                 for request in batch {
                     Box::pin(self.append(vec![request])).await;
                 }
             }
-            Err(BatchError::Before(error @ StoreError::Refused(_))) => {
+            Err(BatchError::Before(error @ (StoreError::Refused(_) | StoreError::UnreadableRow { .. }))) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "the log refused an event");
                 refuse_all(batch, &AppendError::Rejected(Arc::new(error)));
             }
@@ -197,7 +200,13 @@ async fn lock_head(connection: &mut PgConnection) -> Result<(Head, DateTime<Utc>
 /// What the commands at hand need to know: the tokens they name, their callers' own, and the holders of their names.
 async fn load(connection: &mut PgConnection, settings: Settings, commands: &[&Command]) -> Result<State, StoreError> {
     let mut state = State::new(settings);
-    let ids: HashSet<Uuid> = commands.iter().flat_map(|command| command.tokens_needed()).collect();
+    let mut ids: HashSet<Uuid> = commands.iter().flat_map(|command| command.tokens_needed()).collect();
+    let scopes: Vec<&Scope> =
+        commands.iter().filter_map(|command| Some(&command.idempotency.as_ref()?.scope)).collect();
+    for (scope, answered) in idempotency::load(connection, &scopes).await? {
+        ids.extend(answered.event.occurrence.event.jti());
+        state.remember(scope, answered);
+    }
     if !ids.is_empty() {
         let ids: Vec<Uuid> = ids.into_iter().collect();
         tokens::by_jti(&mut *connection, &ids).await?.into_iter().for_each(|token| state.insert(token));
@@ -218,6 +227,7 @@ struct Draft {
     now: DateTime<Utc>,
     state: State,
     rows: Vec<EventRow>,
+    named: Vec<(Scope, Answered)>,
 }
 
 /// An event's columns, but for the time, which the batch shares.
@@ -236,21 +246,52 @@ struct EventRow {
 
 impl Draft {
     fn new(head: &Head, now: DateTime<Utc>, state: State) -> Self {
-        Self { log_id: head.log_id, position: head.position, digest: head.digest, now, state, rows: Vec::new() }
+        Self {
+            log_id: head.log_id,
+            position: head.position,
+            digest: head.digest,
+            now,
+            state,
+            rows: Vec::new(),
+            named: Vec::new(),
+        }
     }
 
     fn decide(&mut self, command: &Command, entropy: &dyn Entropy) -> Result<Decision, StoreError> {
-        let events = match command.decide(&self.state) {
-            Ok(events) => events,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
+        // Both would be one row, and only the row's key tells of an identifier from before the batch.
+        if let Act::Issue { jti, .. } = &command.act
+            && self.state.token(*jti).is_some()
+        {
+            return Err(issued_before());
+        }
+        match command.decide(&self.state) {
+            Ok(Decided::Events(events)) => self.carry_out(command, events, entropy).map(Ok),
+            Ok(Decided::Repeat(event)) => {
+                let token = event.occurrence.event.jti().and_then(|jti| self.state.token(jti)).cloned();
+                Ok(Ok(Appended { position: event.position, events: vec![event], token, is_repeat: true }))
+            }
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        command: &Command,
+        events: Vec<Event>,
+        entropy: &dyn Entropy,
+    ) -> Result<Appended, StoreError> {
         let mut recorded = Vec::with_capacity(events.len());
         for event in events {
             let occurrence = Occurrence { event, occurred_at: command.now, origin: command.origin.clone() };
             recorded.push(self.chain(occurrence, entropy)?);
         }
+        if let (Some(named), Some(event)) = (&command.idempotency, recorded.first()) {
+            let answered = Answered { request_digest: named.request_digest, at: command.now, event: event.clone() };
+            self.state.remember(named.scope.clone(), answered.clone());
+            self.named.push((named.scope.clone(), answered));
+        }
         let token = command.jti().and_then(|jti| self.state.token(jti)).cloned();
-        Ok(Ok(Appended { events: recorded, token, position: self.position }))
+        Ok(Appended { events: recorded, token, position: self.position, is_repeat: false })
     }
 
     fn chain(&mut self, occurrence: Occurrence, entropy: &dyn Entropy) -> Result<Recorded, StoreError> {
@@ -301,16 +342,20 @@ impl Draft {
             .bind(rows.iter().map(|row| &row.commitment[..]).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| &row.digest[..]).collect::<Vec<_>>())
             .bind(Json(&tokens))
-            .execute(connection)
+            .execute(&mut *connection)
             .await?;
         if written.rows_affected() == tokens.len() as u64 {
-            return Ok(());
+            return idempotency::insert(connection, &self.named).await;
         }
         // A row of another issuance already has one of the identifiers.
-        Err(StoreError::Refused(sqlx::Error::Protocol("a token identifier was issued before".to_owned())))
+        Err(issued_before())
     }
 
     fn known(self) -> Known {
         Known { log_id: self.log_id, position: self.position, digest: self.digest, settings: self.state.settings }
     }
+}
+
+fn issued_before() -> StoreError {
+    StoreError::Refused(sqlx::Error::Protocol("a token identifier was issued before".to_owned()))
 }

@@ -8,6 +8,7 @@ pub mod codec;
 
 pub mod embedded;
 pub mod head;
+pub mod idempotency;
 pub mod log;
 pub mod postgres;
 pub mod row;

@@ -156,8 +156,10 @@ async fn lifetimes_follow_the_policy_of_their_door_to_the_second() {
         .catalog
         .issue(
             week,
-            catalog::domain::Authority::of_shell(),
-            crate::support::world::shell(catalog::domain::Path::CliDev),
+            catalog::app::Requester::new(
+                catalog::domain::Authority::of_shell(),
+                crate::support::world::shell(catalog::domain::Path::CliDev),
+            ),
         )
         .await;
 
@@ -298,8 +300,13 @@ async fn a_revoked_credential_causes_no_later_event() {
     let authority = world.catalog.authenticate(other_token).await.unwrap().unwrap();
     elsewhere.delete(&format!("/tokens/{jti}"), &root, Value::Null).await;
 
-    let late =
-        world.catalog.issue(plain("c"), authority, crate::support::world::shell(catalog::domain::Path::Api)).await;
+    let late = world
+        .catalog
+        .issue(
+            plain("c"),
+            catalog::app::Requester::new(authority, crate::support::world::shell(catalog::domain::Path::Api)),
+        )
+        .await;
 
     assert!(late.is_err_and(|error| error.to_string() == "the presented token is no longer active"));
 }

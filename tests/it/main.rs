@@ -9,3 +9,4 @@ mod support;
 mod http_bad_input;
 mod http_checks;
 mod http_tokens;
+mod idempotency;

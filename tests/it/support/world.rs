@@ -133,7 +133,10 @@ impl World {
 
     /// Issues through the shell's door.
     pub async fn issue_dev(&self, command: IssueToken) -> IssuedToken {
-        self.catalog.issue(command, Authority::of_shell(), shell(Path::CliDev)).await.unwrap()
+        self.catalog
+            .issue(command, catalog::app::Requester::new(catalog::domain::Authority::of_shell(), shell(Path::CliDev)))
+            .await
+            .unwrap()
     }
 
     /// An administrator's token for the catalog's own API.
