@@ -144,6 +144,11 @@ pub struct Scopes {
     pub usage_limits: UsageLimits,
 }
 
+/// A `jti` in a request: a UUID of 36 lower-case characters and in no other spelling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CanonicalUuid(#[serde(deserialize_with = "canonical_uuid")] pub Uuid);
+
 fn canonical_uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
     let text = String::deserialize(deserializer)?;
     parse_jti(&text).ok_or_else(|| serde::de::Error::custom("jti is not a canonical lower-case UUID"))

@@ -88,7 +88,10 @@ pub fn revoke(
     now: DateTime<Utc>,
 ) -> Result<Option<TokenRevoked>, Refusal> {
     state.require_credential(authority.credential, now)?;
-    authority.require(RoutePermission::TokensRevoke)?;
+    // Whoever holds a token may end it (RFC 7009 section 2.1).
+    if authority.credential != Some(command.jti) {
+        authority.require(RoutePermission::TokensRevoke)?;
+    }
     let unknown = Refusal::TokenUnknown { jti: command.jti };
     let token = state.token(command.jti).ok_or_else(|| unknown.clone())?;
     if !authority.reaches(token.sub.as_ref()) {

@@ -51,9 +51,14 @@ impl FromRequestParts<Arc<Catalog>> for Caller {
     async fn from_request_parts(parts: &mut Parts, catalog: &Arc<Catalog>) -> Result<Self, Problem> {
         let presented = bearer(&parts.headers)?.ok_or_else(Problem::no_credential)?;
         let authority = catalog.authenticate(presented).await?.ok_or_else(Problem::bad_credential)?;
-        let origin = origin(&authority, parts, catalog)?;
-        Ok(Self { authority, origin })
+        bearer_of(authority, parts, catalog)
     }
+}
+
+/// The bearer of a token that was found good.
+pub(super) fn bearer_of(authority: Authority, parts: &Parts, catalog: &Catalog) -> Result<Caller, Problem> {
+    let origin = origin(&authority, parts, catalog)?;
+    Ok(Caller { authority, origin })
 }
 
 /// The one bearer token of a request (RFC 6750 section 2.1). Several are as bad as a wrong one.

@@ -7,6 +7,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -21,7 +22,7 @@ use crate::{
     domain::{
         Path, Status,
         authority::RoutePermission,
-        text::{Name, Subject},
+        text::{Name, Permission, Subject, TeamId},
     },
     store::tokens::{self, Filter, Page},
 };
@@ -38,6 +39,11 @@ pub(super) struct Listing {
     status: Option<Status>,
     path: Option<Path>,
     name: Option<Name>,
+    team: Option<TeamId>,
+    permission: Option<Permission>,
+    issued_after: Option<DateTime<Utc>>,
+    issued_before: Option<DateTime<Utc>>,
+    expires_before: Option<DateTime<Utc>>,
     cursor: Option<String>,
     limit: Option<u16>,
 }
@@ -49,8 +55,8 @@ pub(super) async fn handle(
 ) -> Result<Response, Problem> {
     caller.require(RoutePermission::TokensRead)?;
     let limit = limit(listing.limit, LIMIT_DEFAULT, LIMIT_MAX)?;
-    let filter = Filter { sub: listing.sub, status: listing.status, path: listing.path, name: listing.name };
-    let before = listing.cursor.map(|text| cursor::read(&text, catalog.log_id(), &filter)).transpose()?;
+    let (filter, cursor) = listing.split();
+    let before = cursor.map(|text| cursor::read(&text, catalog.log_id(), &filter)).transpose()?;
     let now = catalog.ambient().clock.now();
     let page = match confine(&filter, &caller) {
         Some(confined) => {
@@ -61,6 +67,14 @@ pub(super) async fn handle(
     let next = page.next.map(|before| cursor::write(Cursor { before }, catalog.log_id(), &filter));
     let tokens: Vec<_> = page.tokens.iter().map(|token| TokenView::new(token, now)).collect();
     Ok(Json(json!({ "tokens": tokens, "next_cursor": next })).into_response())
+}
+
+impl Listing {
+    fn split(self) -> (Filter, Option<String>) {
+        let Self { sub, status, path, name, team, permission, issued_after, issued_before, expires_before, .. } = self;
+        let filter = Filter { sub, status, path, name, team, permission, issued_after, issued_before, expires_before };
+        (filter, self.cursor)
+    }
 }
 
 /// The filter within what the caller may see; `None` when it asks for what it may not.

@@ -3,18 +3,22 @@
 mod audit_events;
 mod body;
 mod caller;
+mod check_revocations;
 mod cursor;
 mod health;
 mod introspect;
 mod issue_token;
 mod jwks;
 mod list_tokens;
+mod oauth;
 mod problem;
 mod request;
 mod revocation;
+mod revoke;
 mod revoke_token;
 mod show_token;
 mod token_events;
+mod whoami;
 
 use std::sync::Arc;
 
@@ -37,7 +41,10 @@ pub fn router(catalog: Arc<Catalog>) -> Router {
         .route("/tokens", post(issue_token::handle).get(list_tokens::handle))
         .route("/tokens/{jti}", get(show_token::handle).delete(revoke_token::handle))
         .route("/tokens/{jti}/events", get(token_events::handle))
+        .route("/revocations/check", post(check_revocations::handle))
         .route("/revocations/{jti}", get(revocation::handle))
+        .route("/revoke", post(revoke::handle))
+        .route("/whoami", get(whoami::handle))
         .route("/introspect", post(introspect::handle))
         .route("/audit/events", get(audit_events::handle))
         .route("/.well-known/jwks.json", get(jwks::handle))

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{StoreError, postgres::bounded, row::TokenRow};
 use crate::domain::{
     Path, Position, Status, Token,
-    text::{Name, Subject},
+    text::{Name, Permission, Subject, TeamId},
 };
 
 static BY_JTI: &str = include_str!("tokens_by_jti.sql");
@@ -26,6 +26,16 @@ pub struct Filter {
     pub path: Option<Path>,
     /// Of this name.
     pub name: Option<Name>,
+    /// That reach this team: they name it, or reach every team.
+    pub team: Option<TeamId>,
+    /// That may use this permission: they name it or a wildcard over it, or leave everything to their subject's roles.
+    pub permission: Option<Permission>,
+    /// Issued at this instant or later.
+    pub issued_after: Option<DateTime<Utc>>,
+    /// Issued before this instant.
+    pub issued_before: Option<DateTime<Utc>>,
+    /// Expired before this instant, then or by now.
+    pub expires_before: Option<DateTime<Utc>>,
 }
 
 /// One page of a listing, newest first.
@@ -43,6 +53,14 @@ pub struct Page {
 /// [`StoreError`]; a token that is not there is `None`.
 pub async fn get(pool: &PgPool, jti: Uuid) -> Result<Option<Token>, StoreError> {
     bounded(async { Ok(by_jti(pool, &[jti]).await?.pop()) }).await
+}
+
+/// The tokens of these identifiers, in no order.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn several(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Token>, StoreError> {
+    bounded(by_jti(pool, ids)).await
 }
 
 /// The tokens of these identifiers, in no order.
@@ -108,9 +126,31 @@ fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &Filter, before: Opti
     if let Some(name) = &filter.name {
         query.push(" and name = ").push_bind(name.as_str().to_owned());
     }
+    if let Some(team) = &filter.team {
+        query.push(" and (teams is null or teams @> array[").push_bind(team.as_str().to_owned()).push("])");
+    }
+    if let Some(permission) = &filter.permission {
+        query.push(" and (permissions = '{}' or permissions && ").push_bind(covering(permission)).push(")");
+    }
+    for (comparison, bound) in [
+        (" and iat >= ", filter.issued_after),
+        (" and iat < ", filter.issued_before),
+        (" and exp < ", filter.expires_before),
+    ] {
+        if let Some(bound) = bound {
+            query.push(comparison).push_bind(bound);
+        }
+    }
     if let Some(status) = filter.status {
         push_status(query, status, now);
     }
+}
+
+/// The permission and every wildcard over it: `*`, `tools.*` and `tools.read` for `tools.read`.
+fn covering(permission: &Permission) -> Vec<String> {
+    let text = permission.as_str();
+    let wildcards = text.match_indices('.').map(|(end, _)| format!("{}.*", &text[..end]));
+    std::iter::once("*".to_owned()).chain(wildcards).chain([text.to_owned()]).collect()
 }
 
 /// The same precedence as [`Token::status`]: revoked, expired, suspended, active.
