@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
     extract::State,
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 
+use super::{etag, problem::Problem};
 use crate::{app::Catalog, signing::jwks};
 
-pub(super) async fn handle(State(catalog): State<Arc<Catalog>>) -> Response {
-    let headers = [(header::CONTENT_TYPE, "application/jwk-set+json"), (header::CACHE_CONTROL, "public, max-age=300")];
-    (headers, Json(jwks(&catalog.settings().keys))).into_response()
+pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, headers: HeaderMap) -> Result<Response, Problem> {
+    let answer = etag::json(&headers, "application/jwk-set+json", &jwks(&catalog.settings().keys))?;
+    Ok(([(header::CACHE_CONTROL, "public, max-age=300")], answer).into_response())
 }

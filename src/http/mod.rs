@@ -5,6 +5,8 @@ mod body;
 mod caller;
 mod check_revocations;
 mod cursor;
+mod etag;
+mod fresh;
 mod health;
 mod introspect;
 mod issue_token;
@@ -25,6 +27,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
+    http::HeaderName,
     middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
 };
@@ -34,6 +37,9 @@ use crate::app::Catalog;
 
 /// The longest request body, in bytes.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Tells with every write where in the log it stands; `?min_position` takes it.
+const POSITION: HeaderName = HeaderName::from_static("catalog-position");
 
 /// The routes of a catalog. To be served with the peer's address as connect info.
 pub fn router(catalog: Arc<Catalog>) -> Router {
@@ -52,6 +58,7 @@ pub fn router(catalog: Arc<Catalog>) -> Router {
         .route("/healthz", get(health::alive))
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
+        .layer(from_fn_with_state(catalog.clone(), fresh::at_least))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn(request::bound))
         .layer(CatchPanicLayer::custom(problem::panicked))

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     app::{CheckError, CommandError},
-    domain::Refusal,
+    domain::{Position, Refusal},
     store::{AppendError, StoreError},
 };
 
@@ -125,6 +125,16 @@ impl Problem {
             "outcome_unknown",
             "The outcome is unknown",
             "it may have been recorded: look at the log before asking again",
+        )
+    }
+
+    /// The log is not yet as long as the request wants its answer to include.
+    pub(super) fn position_ahead(asked: u64, head: Position) -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "position_ahead",
+            "The log is not that long yet",
+            format!("position {asked} was asked for, the log ends at {head}"),
         )
     }
 

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
-use axum::{extract::State, http::StatusCode};
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
 use serde::Deserialize;
 
 use super::{
+    POSITION,
     body::{Jti, OptionalJsonBody, RequestName},
     caller::Caller,
     problem::Problem,
@@ -28,8 +33,8 @@ pub(super) async fn handle(
     RequestName(key): RequestName,
     Jti(jti): Jti,
     OptionalJsonBody(why): OptionalJsonBody<Why>,
-) -> Result<StatusCode, Problem> {
+) -> Result<Response, Problem> {
     let command = RevokeToken { jti, reason: why.reason, note: why.note };
-    catalog.revoke(command, caller.requester(key)).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let revoked = catalog.revoke(command, caller.requester(key)).await?;
+    Ok((StatusCode::NO_CONTENT, [(POSITION, revoked.position.to_string())]).into_response())
 }

@@ -3,21 +3,28 @@
 use std::sync::Arc;
 
 use axum::{
-    Json,
     extract::State,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 
-use super::{body::Jti, caller::Caller, problem::Problem};
+use super::{body::Jti, caller::Caller, etag, problem::Problem};
 use crate::{
     app::{Catalog, view::TokenView},
     domain::{Token, authority::RoutePermission},
     store::tokens,
 };
 
-pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, caller: Caller, jti: Jti) -> Result<Response, Problem> {
+pub(super) async fn handle(
+    State(catalog): State<Arc<Catalog>>,
+    caller: Caller,
+    headers: HeaderMap,
+    jti: Jti,
+) -> Result<Response, Problem> {
     let token = visible(&catalog, &caller, jti).await?;
-    Ok(Json(TokenView::new(&token, catalog.ambient().clock.now())).into_response())
+    let view = TokenView::new(&token, catalog.ambient().clock.now());
+    let answer = etag::json(&headers, "application/json", &view)?;
+    Ok(([(header::CACHE_CONTROL, "private, no-cache")], answer).into_response())
 }
 
 /// The token, if the caller may know of it; another's is answered like one that does not exist.

@@ -8,5 +8,6 @@ mod support;
 
 mod http_bad_input;
 mod http_checks;
+mod http_rest;
 mod http_tokens;
 mod idempotency;

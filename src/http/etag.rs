@@ -1,0 +1,37 @@
+//! Strong entity tags (RFC 9110 section 8.8.3): a reader that has the bytes already is told so.
+
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::problem::Problem;
+
+/// A JSON answer with its tag; without its body when the request names the tag.
+pub(super) fn json(
+    request: &HeaderMap,
+    content_type: &'static str,
+    body: &impl Serialize,
+) -> Result<Response, Problem> {
+    let bytes = serde_json::to_vec(body).map_err(|_| Problem::internal())?;
+    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(&bytes)));
+    let header_value = HeaderValue::from_str(&tag).map_err(|_| Problem::internal())?;
+    let mut response = if names(request, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, content_type)], Bytes::from(bytes)).into_response()
+    };
+    response.headers_mut().insert(header::ETAG, header_value);
+    Ok(response)
+}
+
+/// Whether `If-None-Match` names the tag; comparison is weak there (RFC 9110 section 13.1.2).
+fn names(request: &HeaderMap, tag: &str) -> bool {
+    let values = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let mut named = values.flat_map(|value| value.split(',')).map(str::trim);
+    named.any(|named| named == "*" || named.strip_prefix("W/").unwrap_or(named) == tag)
+}
