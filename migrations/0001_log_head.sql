@@ -8,6 +8,7 @@ create table log_head (
     constraint log_head_pkey primary key (id),
     constraint log_head_one_row check (id = 1),
     constraint log_head_position_counts check (position >= 0),
+    constraint log_head_recorded_at_is_finite check (isfinite(recorded_at)),
     constraint log_head_digest_is_sha256 check (length(digest) = 32)
 ) with (fillfactor = 10);
 

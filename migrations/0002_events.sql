@@ -13,6 +13,7 @@ create table events (
     digest bytea not null,
     constraint events_pkey primary key (position),
     constraint events_position_counts check (position >= 1),
+    constraint events_recorded_at_is_finite check (isfinite(recorded_at)),
     constraint events_personal_and_salt_together check ((personal is null) = (salt is null)),
     constraint events_salt_length check (length(salt) = 16),
     constraint events_personal_commitment_is_sha256 check (length(personal_commitment) = 32),

@@ -35,6 +35,8 @@ create table tokens (
     constraint tokens_pkey primary key (jti),
     constraint tokens_every_team_needs_admin check (teams is not null or is_admin),
     constraint tokens_exp_after_iat check (exp > iat),
+    constraint tokens_times_are_finite check (
+        isfinite(iat) and isfinite(exp) and isfinite(revoked_at) and isfinite(effective_from) and isfinite(suspended_at)),
     constraint tokens_revocation_whole check (
         (revoked_pos is null) = (revoked_at is null) and (revoked_pos is null) = (revocation_reason is null)),
     constraint tokens_suspension_whole check ((suspended_pos is null) = (suspended_at is null))
@@ -43,6 +45,8 @@ create table tokens (
 create unique index tokens_issued_pos_idx on tokens (issued_pos);
 create index tokens_sub_idx on tokens (sub, issued_pos);
 create index tokens_name_idx on tokens (name, issued_pos) where name is not null;
+create index tokens_holder_idx on tokens (sub, name, exp)
+    where name is not null and (revoked_pos is null or effective_from is not null);
 create index tokens_path_idx on tokens (path, issued_pos);
 create index tokens_exp_idx on tokens (exp);
 create index tokens_revoked_pos_idx on tokens (revoked_pos) where revoked_pos is not null;

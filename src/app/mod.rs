@@ -188,6 +188,12 @@ impl Catalog {
         self.log_id
     }
 
+    /// Whether this process can still record what it is told.
+    #[must_use]
+    pub fn can_record(&self) -> bool {
+        self.appender.is_alive()
+    }
+
     /// Whether this process holds the key that signs.
     #[must_use]
     pub fn can_sign(&self) -> bool {

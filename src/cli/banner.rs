@@ -3,12 +3,12 @@
 use std::net::SocketAddr;
 
 use super::{CliError, Shell, config::Storage, logging::LogFormat, output, session::Session};
-use crate::store::{Head, log, schema};
+use crate::store::{Head, log, schema::Warning};
 
 /// Says that the server is ready. `listening on http://` is what scripts wait for.
 pub(super) async fn show(shell: &Shell<'_>, session: &Session, address: SocketAddr) -> Result<(), CliError> {
     let head = log::head(session.database.reads()).await?;
-    let warnings = schema::warnings(&session.database).await?;
+    let warnings = session.warnings().await?;
     match shell.log_format()? {
         LogFormat::Text => text(shell, session, address, &head, &warnings),
         LogFormat::Json => json(session, address, &head, &warnings),
@@ -16,7 +16,7 @@ pub(super) async fn show(shell: &Shell<'_>, session: &Session, address: SocketAd
     Ok(())
 }
 
-fn text(shell: &Shell<'_>, session: &Session, address: SocketAddr, head: &Head, warnings: &[String]) {
+fn text(shell: &Shell<'_>, session: &Session, address: SocketAddr, head: &Head, warnings: &[Warning]) {
     for warning in warnings {
         output::say(&format!("warning: {warning}"));
     }
@@ -27,7 +27,7 @@ fn text(shell: &Shell<'_>, session: &Session, address: SocketAddr, head: &Head, 
     output::say(&format!("listening on http://{address}"));
 }
 
-fn json(session: &Session, address: SocketAddr, head: &Head, warnings: &[String]) {
+fn json(session: &Session, address: SocketAddr, head: &Head, warnings: &[Warning]) {
     for warning in warnings {
         tracing::warn!("{warning}");
     }

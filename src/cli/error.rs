@@ -175,6 +175,8 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::PermissionMissing { .. }
         | Refusal::SubjectNotYours { .. }
         | Refusal::AdminNotYours
+        | Refusal::EmailNotYours
+        | Refusal::RestrictionsNotKept
         | Refusal::TeamsNotYours { .. }
         | Refusal::TeamsRequired { .. }
         | Refusal::PermissionsNotYours { .. }
@@ -192,6 +194,7 @@ fn append_hint(error: &AppendError) -> Option<&'static str> {
         AppendError::Refused(refusal) => refusal_hint(refusal),
         AppendError::QueueFull => Some("try again in a moment"),
         AppendError::Unavailable(_) => Some(UNREACHABLE),
+        AppendError::Ended => None,
         AppendError::OutcomeUnknown => Some("see 'catalog audit events' for whether it was recorded"),
         AppendError::Rejected(_) => None,
     }
@@ -212,6 +215,8 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::PermissionMissing { .. }
         | Refusal::SubjectNotYours { .. }
         | Refusal::AdminNotYours
+        | Refusal::EmailNotYours
+        | Refusal::RestrictionsNotKept
         | Refusal::TeamsNotYours { .. }
         | Refusal::TeamsRequired { .. }
         | Refusal::PermissionsNotYours { .. }

@@ -74,6 +74,10 @@ fn of_elevation(elevation: Elevation, issued: &TokenIssued) -> String {
         (Elevation::Admin, _) => "admin".to_owned(),
         (Elevation::Teams, Teams::Every) => "every team".to_owned(),
         (Elevation::Teams, Teams::These(teams)) => format!("teams {}", listed(teams)),
+        (Elevation::Email, _) => {
+            let email = issued.claims().map(|claims| claims.user.email.to_string());
+            format!("email {}", email.unwrap_or_else(|| "erased".to_owned()))
+        }
         (Elevation::Permissions, _) => format!("permissions {}", listed(&issued.permissions)),
     }
 }

@@ -81,6 +81,7 @@ fn in_words(elevation: Elevation, token: &Token) -> String {
         (Elevation::Admin, Teams::These(_)) => "administrator".to_owned(),
         (Elevation::Teams, Teams::Every) => "every team".to_owned(),
         (Elevation::Teams, Teams::These(teams)) => format!("teams {}", listed(teams)),
+        (Elevation::Email, _) => format!("the address {}", token.email.as_ref().map_or("", |email| email.as_str())),
         (Elevation::Permissions, _) => format!("permissions {}", listed(&token.scopes.permissions)),
     }
 }

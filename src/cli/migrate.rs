@@ -22,7 +22,7 @@ Examples:
 pub(super) async fn run(shell: &Shell<'_>) -> Result<Outcome, CliError> {
     session::run(shell, Need::Database, async |session| {
         let before = schema::migrate(&session.database).await?;
-        for warning in schema::warnings(&session.database).await? {
+        for warning in session.warnings().await? {
             output::say(&format!("warning: {warning}"));
         }
         let (schema, now) = (session.database.schema().as_str(), schema::version_needed());

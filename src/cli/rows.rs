@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, Stdout, Write};
 
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 
-use super::output::Out;
+use super::output::{Out, printable};
 
 /// What a cell says when there is nothing to say.
 pub(super) const NOTHING: &str = "-";
@@ -38,6 +38,8 @@ impl<W: Write> Rows<W> {
     }
 
     pub(super) fn row(&mut self, cells: Vec<String>) -> io::Result<()> {
+        // What an actor is called is kept as it was told: a log that was tampered with may say anything.
+        let cells: Vec<String> = cells.iter().map(|cell| printable(cell)).collect();
         if !self.out.is_terminal() {
             return self.out.line(&cells.join("\t"));
         }

@@ -50,7 +50,11 @@ pub(super) async fn run(shell: &Shell<'_>, args: ServeArgs) -> Result<Outcome, C
     let listen = Listen::choose(args.listen, shell.variables)?;
     let listener = bind(listen).await?;
     let start = Start { migrate: !args.no_migrate, listen };
-    let session = Session::open(shell, Need::Database).await?;
+    let session = tokio::select! {
+        session = Session::open(shell, Need::Database) => session?,
+        // A recovery may take minutes. Whoever comes next adopts the private cluster that this leaves behind.
+        () = overdue(&interrupt) => return Ok(Outcome::Done),
+    };
     let outcome = serve(shell, &session, start, listener, &interrupt).await;
     session.close_until(ended(&interrupt) + RELEASED_AFTER).await;
     match outcome {
@@ -103,6 +107,10 @@ async fn answer(
             Ok(())
         }
     }
+}
+
+async fn overdue(interrupt: &Interrupt) {
+    sleep_until(interrupt.asked().await + CLOSED_AFTER).await;
 }
 
 async fn drained(interrupt: &Interrupt) {

@@ -16,7 +16,7 @@ use crate::{
     store::{
         Address, Database,
         embedded::{Cluster, EmbeddedError, Location},
-        schema::{self, SchemaError},
+        schema::{self, SchemaError, Warning},
     },
 };
 
@@ -110,6 +110,13 @@ impl Session {
             }
             _ => Ok(catalog),
         }
+    }
+
+    /// What an operator should know of the fences around the log. Nobody but us reaches a private cluster, whose owner we are.
+    pub(super) async fn warnings(&self) -> Result<Vec<Warning>, CliError> {
+        let mut warnings = schema::warnings(&self.database).await?;
+        warnings.retain(|warning| self.cluster.is_none() || *warning != Warning::Owner);
+        Ok(warnings)
     }
 
     /// Lets go. What goes wrong here is told, and changes nothing about how the command ended.

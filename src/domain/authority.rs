@@ -2,8 +2,9 @@
 
 use super::{
     Refusal,
-    claims::{Claims, Teams},
-    text::{Permission, Subject, TeamId},
+    claims::{Claims, Scopes, Teams},
+    restrictions::{IpRestriction, TimeRestrictions, UsageLimits},
+    text::{Permission, ServerId, Subject},
 };
 
 /// What a caller may do and grant. Built from a verified token, or for a shell by [`Authority::of_shell`].
@@ -19,6 +20,38 @@ pub struct Authority {
     pub teams: Teams,
     /// The permissions it may use and grant.
     pub permissions: Permissions,
+    /// What narrows its own token, and so every token that it may grant.
+    pub restrictions: Restrictions,
+}
+
+/// What narrows a token besides its teams and permissions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Restrictions {
+    server_id: Option<ServerId>,
+    ip_restrictions: Vec<IpRestriction>,
+    time_restrictions: TimeRestrictions,
+    usage_limits: UsageLimits,
+}
+
+impl Restrictions {
+    /// Those of a token.
+    #[must_use]
+    pub fn of(scopes: &Scopes) -> Self {
+        let Scopes { server_id, ip_restrictions, time_restrictions, usage_limits, .. } = scopes.clone();
+        Self { server_id, ip_restrictions, time_restrictions, usage_limits }
+    }
+
+    /// Whether a token with `scopes` would be free of something that holds here. What is restricted here has to be
+    /// restricted there in the same words; what is free here may be restricted there.
+    #[must_use]
+    pub fn are_not_kept_by(&self, scopes: &Scopes) -> bool {
+        let free = Self::default();
+        let asked = Self::of(scopes);
+        (self.server_id != free.server_id && self.server_id != asked.server_id)
+            || (self.ip_restrictions != free.ip_restrictions && self.ip_restrictions != asked.ip_restrictions)
+            || (self.time_restrictions != free.time_restrictions && self.time_restrictions != asked.time_restrictions)
+            || (self.usage_limits != free.usage_limits && self.usage_limits != asked.usage_limits)
+    }
 }
 
 /// The permissions of a caller.
@@ -62,6 +95,7 @@ impl Authority {
             credential: Some(claims.jti),
             is_admin,
             teams: claims.teams.clone(),
+            restrictions: Restrictions::of(&claims.scopes),
             permissions: if is_admin && named.is_empty() { Permissions::All } else { Permissions::These(named) },
         }
     }
@@ -69,7 +103,14 @@ impl Authority {
     /// The authority of someone who can read the signing key: everything, within the policy of that door.
     #[must_use]
     pub fn of_shell() -> Self {
-        Self { subject: None, credential: None, is_admin: true, teams: Teams::Every, permissions: Permissions::All }
+        Self {
+            subject: None,
+            credential: None,
+            is_admin: true,
+            teams: Teams::Every,
+            permissions: Permissions::All,
+            restrictions: Restrictions::default(),
+        }
     }
 
     /// Lets an administrator or the holder of `permission` pass.
@@ -96,15 +137,6 @@ impl Authority {
     #[must_use]
     pub fn reaches(&self, subject: Option<&Subject>) -> bool {
         self.is_admin || (subject.is_some() && self.subject.as_ref() == subject)
-    }
-
-    /// The teams a caller is bound to, empty when it is bound to none or to all.
-    #[must_use]
-    pub fn team_ids(&self) -> &[TeamId] {
-        match &self.teams {
-            Teams::Every => &[],
-            Teams::These(teams) => teams,
-        }
     }
 }
 

@@ -73,9 +73,14 @@ pub enum Elevation {
     Teams,
     /// Permissions were named.
     Permissions,
+    /// A service's token was given a person's address, by which gateways know its bearer.
+    Email,
 }
 
 impl Elevation {
+    /// Every elevation.
+    pub const ALL: [Self; 4] = [Self::Admin, Self::Teams, Self::Permissions, Self::Email];
+
     /// The persisted name.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -83,6 +88,7 @@ impl Elevation {
             Self::Admin => "admin",
             Self::Teams => "teams",
             Self::Permissions => "permissions",
+            Self::Email => "email",
         }
     }
 }
@@ -130,6 +136,17 @@ pub struct TokenIssued {
 }
 
 impl TokenIssued {
+    /// Whether the structure repeats what the signed claims say: nothing else of it is ever believed.
+    #[must_use]
+    pub fn says_what_was_signed(&self) -> bool {
+        self.claims().is_some_and(|claims| {
+            (claims.jti, claims.iat, claims.exp, claims.user.is_admin) == (self.jti, self.iat, self.exp, self.is_admin)
+                && claims.aud == self.aud
+                && claims.teams == self.teams
+                && claims.scopes.permissions == self.permissions
+        })
+    }
+
     /// The full claims; `None` once erased.
     #[must_use]
     pub fn claims(&self) -> Option<Claims> {

@@ -12,7 +12,10 @@ use super::{
     object::object,
     restrictions::{IpRestriction, TimeRestrictions, UsageLimits},
     settings::Shape,
-    text::{Audience, Description, Email, FullName, Kid, Name, Namespace, Note, Permission, ServerId, Subject, TeamId},
+    text::{
+        Audience, Description, Email, FullName, Kid, Name, Namespace, Note, Permission, ServerId, Subject, TeamId,
+        is_email,
+    },
 };
 
 /// The longest lists that one token carries.
@@ -80,6 +83,9 @@ impl IssueToken {
         if self.teams == Some(Teams::Every) && !self.is_admin {
             return Err(Malformed::Contradiction("teams null means every team, which only an is_admin token reaches"));
         }
+        if let Some(email) = &self.email {
+            check_email(email, &self.sub)?;
+        }
         if let Some(Teams::These(teams)) = &mut self.teams {
             once_each(teams)?;
         }
@@ -102,11 +108,23 @@ impl IssueToken {
             (self.is_admin, Elevation::Admin),
             (names_teams, Elevation::Teams),
             (!self.scopes.permissions.is_empty(), Elevation::Permissions),
+            (self.email.as_ref().is_some_and(|email| *email != Email::of_subject(&self.sub)), Elevation::Email),
         ]
         .into_iter()
         .filter_map(|(is_elevated, elevation)| is_elevated.then_some(elevation))
         .collect()
     }
+}
+
+/// A gateway takes `user.email` for who the bearer is, before `sub`: the two never name different people.
+fn check_email(email: &Email, sub: &Subject) -> Result<(), Malformed> {
+    if !is_email(email.as_str()) {
+        return Err(Malformed::NotA { value: email.to_string(), expected: "an e-mail address" });
+    }
+    if is_email(sub.as_str()) && email.as_str() != sub.as_str() {
+        return Err(Malformed::Contradiction("sub is an e-mail address, and email is another one"));
+    }
+    Ok(())
 }
 
 fn once_each<T: PartialEq>(list: &mut Vec<T>) -> Result<(), Malformed> {
@@ -242,6 +260,12 @@ fn contain(command: &IssueToken, authority: &Authority) -> Result<Teams, Refusal
         if command.is_admin {
             return Err(Refusal::AdminNotYours);
         }
+        if command.email.as_ref().is_some_and(|email| *email != Email::of_subject(&command.sub)) {
+            return Err(Refusal::EmailNotYours);
+        }
+    }
+    if authority.restrictions.are_not_kept_by(&command.scopes) {
+        return Err(Refusal::RestrictionsNotKept);
     }
     contain_permissions(&command.scopes.permissions, &authority.permissions)?;
     contain_teams(command, authority)

@@ -25,6 +25,14 @@ pub enum Refusal {
     /// Somebody other than an administrator asked for an administrator's token.
     #[error("only an administrator may issue an administrator's token")]
     AdminNotYours,
+    /// Somebody other than an administrator asked for a token under another's address.
+    #[error("only an administrator may give a token another e-mail address than its subject's")]
+    EmailNotYours,
+    /// The caller's own token is bound to a server, addresses, times or limits, and the token asked for is not.
+    #[error(
+        "the presented token is restricted; repeat its server_id, ip_restrictions, time_restrictions and usage_limits"
+    )]
+    RestrictionsNotKept,
     /// Teams were asked for that the caller is not in.
     #[error("not a member of {}; its teams are {}", listed(asked), listed(own))]
     TeamsNotYours {
@@ -128,6 +136,8 @@ impl Refusal {
             Self::PermissionMissing { .. } => "permission_missing",
             Self::SubjectNotYours { .. } => "subject_not_yours",
             Self::AdminNotYours => "admin_not_yours",
+            Self::EmailNotYours => "email_not_yours",
+            Self::RestrictionsNotKept => "restrictions_not_kept",
             Self::TeamsNotYours { .. } => "teams_not_yours",
             Self::TeamsRequired { .. } => "teams_required",
             Self::PermissionsNotYours { .. } => "permissions_not_yours",

@@ -54,6 +54,15 @@ fn check_word(text: &str, max: usize) -> Result<(), Malformed> {
     }
 }
 
+/// Letters, digits, dots, hyphens and underscores: nothing that names a person by accident, nothing that needs quoting.
+fn check_plain(text: &str, max: usize) -> Result<(), Malformed> {
+    check_word(text, max)?;
+    if text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
+        return Ok(());
+    }
+    Err(Malformed::NotA { value: text.to_owned(), expected: "made of letters, digits, dots, hyphens and underscores" })
+}
+
 /// `*`, `resource.*` or dotted lower-case words.
 fn check_permission(text: &str, max: usize) -> Result<(), Malformed> {
     check_word(text, max)?;
@@ -174,7 +183,7 @@ text_type!(
     IdempotencyKey, check_word, 255);
 text_type!(
     /// Names one request in diagnostics and in the log.
-    RequestId, check_word, 128);
+    RequestId, check_plain, 128);
 
 impl RequestId {
     /// A fresh name.

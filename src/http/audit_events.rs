@@ -9,15 +9,15 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use serde::Deserialize;
 use serde_json::json;
-use uuid::Uuid;
+use tokio::sync::Semaphore;
 
 use super::{body::Parameters, caller::Caller, list_tokens::limit, problem::Problem};
 use crate::{
     app::{Catalog, view::EventView},
-    domain::{Path, Position, Recorded, authority::RoutePermission},
+    domain::{Path, Position, Recorded, authority::RoutePermission, claims::CanonicalUuid},
     store::{
         Database,
         log::{self, Selection},
@@ -28,12 +28,16 @@ const LIMIT_DEFAULT: u16 = 100;
 const LIMIT_MAX: u16 = 1_000;
 const NDJSON: &str = "application/x-ndjson";
 
+/// Each stream holds a connection of the database for as long as its reader takes.
+const STREAMS_MAX: usize = 8;
+static STREAMS: Semaphore = Semaphore::const_new(STREAMS_MAX);
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Range {
     #[serde(default)]
     after: u64,
-    jti: Option<Uuid>,
+    jti: Option<CanonicalUuid>,
     path: Option<Path>,
     limit: Option<u16>,
 }
@@ -49,7 +53,7 @@ pub(super) async fn handle(
     let selection = Selection {
         after: Position(i64::try_from(range.after).unwrap_or(i64::MAX)),
         until: Some(head.position),
-        jti: range.jti,
+        jti: range.jti.map(|CanonicalUuid(jti)| jti),
         path: range.path,
     };
     if wants_stream(&headers) {
@@ -74,7 +78,12 @@ fn wants_stream(headers: &HeaderMap) -> bool {
 
 /// A stream that breaks off for an error breaks the response off too: a truncated log never looks whole.
 async fn stream(database: &Database, selection: Selection) -> Result<Response, Problem> {
-    let lines = log::stream(database, selection).await?.map(|event| line(&event?));
+    let place = STREAMS.try_acquire().map_err(|_| Problem::busy("too many event streams are open"))?;
+    let events = log::stream(database, selection).await?;
+    let lines = stream::unfold((Box::pin(events), place), async |(mut events, place)| {
+        let event = events.next().await?;
+        Some((event.map_err(BoxError::from).and_then(|event| line(&event)), (events, place)))
+    });
     Ok(([(header::CONTENT_TYPE, NDJSON)], Body::from_stream(lines)).into_response())
 }
 

@@ -5,7 +5,6 @@ use std::{collections::HashMap, sync::Arc};
 use axum::{
     Json,
     extract::State,
-    http::header,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -44,5 +43,5 @@ pub(super) async fn handle(
     let known: HashMap<Uuid, &str> = tokens.iter().map(|token| (token.jti, token.status(now).as_str())).collect();
     let results: Vec<Value> =
         ids.iter().map(|jti| json!({ "jti": jti, "status": known.get(jti).unwrap_or(&"unknown") })).collect();
-    Ok(([(header::CACHE_CONTROL, "no-store")], Json(json!({ "results": results }))).into_response())
+    Ok(Json(json!({ "results": results })).into_response())
 }

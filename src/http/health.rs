@@ -17,7 +17,7 @@ use crate::{
 
 /// The process answers.
 pub(super) async fn alive() -> Response {
-    ([(header::CACHE_CONTROL, "no-store")], Json(json!({ "status": "ok" }))).into_response()
+    Json(json!({ "status": "ok" })).into_response()
 }
 
 /// The database is reachable, its schema is this program's, and the signing key is here.
@@ -28,13 +28,14 @@ pub(super) async fn ready(State(catalog): State<Arc<Catalog>>) -> Response {
         Ok(Err(_)) | Err(_) => (false, false),
     };
     let signing_key = catalog.can_sign();
-    let is_ready = database && schema && signing_key;
+    let appender = catalog.can_record();
+    let is_ready = database && schema && signing_key && appender;
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({
         "status": if is_ready { "ready" } else { "not ready" },
-        "checks": { "database": database, "schema": schema, "signing_key": signing_key },
+        "checks": { "database": database, "schema": schema, "signing_key": signing_key, "appender": appender },
     });
-    let mut response = (status, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response();
+    let mut response = (status, Json(body)).into_response();
     if !is_ready {
         response.headers_mut().insert(header::RETRY_AFTER, 1.into());
     }

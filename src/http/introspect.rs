@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{FromRequestParts, Request, State},
-    http::header,
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
@@ -22,11 +21,10 @@ use crate::{
 };
 
 pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, request: Request) -> Response {
-    let answer = match answer(&catalog, request).await {
+    match answer(&catalog, request).await {
         Ok(body) => Json(body).into_response(),
-        Err(response) => return response,
-    };
-    ([(header::CACHE_CONTROL, "no-store")], answer).into_response()
+        Err(response) => response,
+    }
 }
 
 async fn answer(catalog: &Arc<Catalog>, request: Request) -> Result<Value, Response> {

@@ -29,10 +29,6 @@ pub(super) async fn handle(
     let issued = catalog.issue(command, caller.requester(key)).await?;
     let location = format!("/tokens/{}", issued.token.jti);
     let body = view::issued(&issued, catalog.ambient().clock.now());
-    let headers = [
-        (header::LOCATION, location),
-        (header::CACHE_CONTROL, "no-store".to_owned()),
-        (POSITION, issued.token.issued.to_string()),
-    ];
+    let headers = [(header::LOCATION, location), (POSITION, issued.token.issued.to_string())];
     Ok((StatusCode::CREATED, headers, Json(body)).into_response())
 }

@@ -27,11 +27,11 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    http::HeaderName,
+    http::{HeaderName, HeaderValue, header::CACHE_CONTROL},
     middleware::{from_fn, from_fn_with_state},
     routing::{get, post},
 };
-use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
 use crate::app::Catalog;
 
@@ -60,6 +60,7 @@ pub fn router(catalog: Arc<Catalog>) -> Router {
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(from_fn_with_state(catalog.clone(), fresh::at_least))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(from_fn(request::bound))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(from_fn_with_state(catalog.clone(), request::name))

@@ -47,5 +47,5 @@ pub(super) fn unauthorized(problem: Problem) -> Response {
 
 fn invalid_request(description: &str) -> Response {
     let body = json!({ "error": "invalid_request", "error_description": description });
-    (StatusCode::BAD_REQUEST, [(header::CACHE_CONTROL, "no-store")], Json(body)).into_response()
+    (StatusCode::BAD_REQUEST, Json(body)).into_response()
 }

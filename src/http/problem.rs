@@ -138,13 +138,9 @@ impl Problem {
         )
     }
 
-    fn busy() -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "busy",
-            "Too many commands are waiting",
-            "too many commands are waiting to be recorded; nothing was recorded, try again",
-        )
+    /// There is more to do than may wait. Nothing was recorded.
+    pub(super) fn busy(detail: &str) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "There is too much to do", detail)
     }
 
     /// A defect of ours. The cause is in the diagnostics, under the request's id.
@@ -170,7 +166,6 @@ impl IntoResponse for Problem {
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         if let Some(challenge) = challenge {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
@@ -202,6 +197,8 @@ fn standing(refusal: &Refusal) -> (StatusCode, &'static str) {
         Refusal::PermissionMissing { .. }
         | Refusal::SubjectNotYours { .. }
         | Refusal::AdminNotYours
+        | Refusal::EmailNotYours
+        | Refusal::RestrictionsNotKept
         | Refusal::TeamsNotYours { .. }
         | Refusal::TeamsRequired { .. }
         | Refusal::PermissionsNotYours { .. }
@@ -226,8 +223,10 @@ impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         match error {
             CommandError::Append(AppendError::Refused(refusal)) => refusal.into(),
-            CommandError::Append(AppendError::QueueFull) => Self::busy(),
-            CommandError::Append(AppendError::Unavailable(_)) => Self::unavailable(),
+            CommandError::Append(AppendError::QueueFull) => {
+                Self::busy("too many commands are waiting to be recorded; nothing was recorded")
+            }
+            CommandError::Append(AppendError::Unavailable(_) | AppendError::Ended) => Self::unavailable(),
             CommandError::Append(AppendError::OutcomeUnknown) => Self::outcome_unknown(),
             CommandError::Append(AppendError::Rejected(_)) => Self::internal(),
             error @ (CommandError::Signing(_) | CommandError::Incomplete) => {

@@ -33,11 +33,21 @@ pub(super) async fn name(State(catalog): State<Arc<Catalog>>, mut request: Reque
 
 /// Answers in time, whatever the database does. A write that was queued runs to its end all the same.
 pub(super) async fn bound(request: Request, next: Next) -> Response {
-    let reads_only = request.method() == Method::GET;
+    let may_write = may_write(&request);
     match tokio::time::timeout(ANSWER_TIMEOUT, next.run(request)).await {
         Ok(response) => response,
-        Err(_) if reads_only => Problem::unavailable().into_response(),
-        Err(_) => Problem::outcome_unknown().into_response(),
+        Err(_) if may_write => Problem::outcome_unknown().into_response(),
+        Err(_) => Problem::unavailable().into_response(),
+    }
+}
+
+/// Whether the route appends to the log.
+fn may_write(request: &Request) -> bool {
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    match *request.method() {
+        Method::DELETE => true,
+        Method::POST => matches!(route, "/tokens" | "/revoke"),
+        _ => false,
     }
 }
 

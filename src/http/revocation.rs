@@ -5,7 +5,6 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::State,
-    http::header,
     response::{IntoResponse, Response},
 };
 use serde_json::json;
@@ -22,6 +21,5 @@ pub(super) async fn handle(
     let now = catalog.ambient().clock.now();
     let token = tokens::get(catalog.database().reads(), jti).await?;
     let status = token.map_or("unknown", |token| token.status(now).as_str());
-    let headers = [(header::CACHE_CONTROL, "no-store")];
-    Ok((headers, Json(json!({ "jti": jti, "status": status }))).into_response())
+    Ok(Json(json!({ "jti": jti, "status": status })).into_response())
 }

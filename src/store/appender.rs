@@ -6,7 +6,10 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
     task::JoinHandle,
     time::Instant,
 };
@@ -46,6 +49,9 @@ pub enum AppendError {
     /// The log cannot be reached. Nothing was recorded.
     #[error("the log cannot be reached; nothing was recorded")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The task that records has ended. Nothing was recorded, and nothing will be until the process is started again.
+    #[error("this process records nothing any more")]
+    Ended,
     /// The log was reached, but what became of the commit is not known.
     #[error("the outcome is unknown; it may have been recorded")]
     OutcomeUnknown,
@@ -74,8 +80,14 @@ impl Appender {
     #[must_use]
     pub fn start(database: Database, entropy: Arc<dyn Entropy>) -> (Self, JoinHandle<()>) {
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
-        let writer = Writer::new(database, entropy);
+        let writer = move || Writer::new(database.clone(), entropy.clone());
         (Self { queue }, tokio::spawn(drain(requests, writer)))
+    }
+
+    /// Whether commands can still be recorded by this process.
+    #[must_use]
+    pub fn is_alive(&self) -> bool {
+        !self.queue.is_closed()
     }
 
     /// Has a command decided and recorded. Once queued it runs to its end, whether or not anybody still waits.
@@ -86,7 +98,10 @@ impl Appender {
         let deadline = Instant::now() + OUTCOME_TIMEOUT;
         let (reply, outcome) = oneshot::channel();
         let request = Request { command, deadline, reply };
-        self.queue.try_send(request).map_err(|_| AppendError::QueueFull)?;
+        self.queue.try_send(request).map_err(|error| match error {
+            TrySendError::Full(_) => AppendError::QueueFull,
+            TrySendError::Closed(_) => AppendError::Ended,
+        })?;
         match tokio::time::timeout_at(deadline, outcome).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) | Err(_) => Err(AppendError::OutcomeUnknown),
@@ -95,20 +110,34 @@ impl Appender {
 }
 
 impl Request {
+    /// Whether its caller was not yet told that the outcome is unknown.
+    pub(super) fn is_waited_for(&self) -> bool {
+        Instant::now() < self.deadline
+    }
+
     pub(super) fn answer(self, outcome: Result<Appended, AppendError>) {
         // Nobody may be waiting any more; the event stands all the same.
         let _ = self.reply.send(outcome);
     }
 }
 
-async fn drain(mut requests: mpsc::Receiver<Request>, mut writer: Writer) {
+async fn drain(mut requests: mpsc::Receiver<Request>, new_writer: impl Fn() -> Writer) {
+    let mut writer = new_writer();
     let mut waiting = Vec::with_capacity(BATCH_MAX);
     while requests.recv_many(&mut waiting, BATCH_MAX).await > 0 {
-        let now = Instant::now();
         // Whoever waited past its deadline was told so; recording its command now would surprise it.
-        let batch: Vec<Request> = waiting.drain(..).filter(|request| now < request.deadline).collect();
-        if !batch.is_empty() {
-            writer.append(batch).await;
+        let batch: Vec<Request> = waiting.drain(..).filter(Request::is_waited_for).collect();
+        if batch.is_empty() {
+            continue;
         }
+        // A task of its own: a defect that panics costs one batch, whose outcome is unknown, and not the appender.
+        let recording = tokio::spawn(async move {
+            writer.append(batch).await;
+            writer
+        });
+        writer = recording.await.unwrap_or_else(|error| {
+            tracing::error!(error = &error as &dyn std::error::Error, "a batch could not be carried out");
+            new_writer()
+        });
     }
 }

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use sqlx::{Connection, Executor, PgConnection, Row, types::Json};
+use sqlx::{Executor, PgConnection, Row, types::Json};
 use uuid::Uuid;
 
 use super::{
@@ -22,6 +22,8 @@ use crate::domain::{
     text::{Name, Subject},
 };
 
+/// How long a transaction's beginning may take: past it the connection is taken for dead.
+const BEGIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long the steps before the commit may take together.
 const DECIDE_TIMEOUT: Duration = Duration::from_millis(3_500);
 /// How long a commit may take before its outcome counts as unknown.
@@ -61,8 +63,8 @@ impl Writer {
         Self { database, entropy, connection: None, known: None }
     }
 
-    /// Records a batch and answers each of its commands. One whose rows the database refuses, or of whose token the row
-    /// cannot be read, fails alone.
+    /// Records a batch and answers each of its commands. One that the database will not take, or whose rows cannot be
+    /// read, fails alone.
     pub(super) async fn append(&mut self, batch: Vec<Request>) {
         let commands: Vec<&Command> = batch.iter().map(|request| &request.command).collect();
         match self.record(&commands).await {
@@ -72,56 +74,38 @@ impl Writer {
                 }
             }
             Err(BatchError::AtCommit) => refuse_all(batch, &AppendError::OutcomeUnknown),
-            Err(BatchError::Before(StoreError::Refused(_) | StoreError::UnreadableRow { .. })) if batch.len() > 1 => {
+            Err(BatchError::Before(error)) if !error.is_passing() && batch.len() > 1 => {
                 for request in batch {
-                    Box::pin(self.append(vec![request])).await;
+                    // Whoever was told meanwhile that the outcome is unknown is not to be surprised by one.
+                    if request.is_waited_for() {
+                        Box::pin(self.append(vec![request])).await;
+                    }
                 }
             }
-            Err(BatchError::Before(error @ (StoreError::Refused(_) | StoreError::UnreadableRow { .. }))) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "the log refused an event");
-                refuse_all(batch, &AppendError::Rejected(Arc::new(error)));
-            }
-            Err(BatchError::Before(error)) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    commands = batch.len(),
-                    "nothing could be recorded"
-                );
-                refuse_all(batch, &AppendError::Unavailable(Arc::new(error)));
-            }
+            Err(BatchError::Before(error)) => refuse_all(batch, &told(error)),
         }
     }
 
     /// A connection that was good at the last batch may have died since; nothing was sent on it, so once more is safe.
     async fn record(&mut self, commands: &[&Command]) -> Result<Vec<Decision>, BatchError> {
-        if let Some(connection) = self.connection.take()
-            && let Some(outcome) = self.record_on(connection, commands).await
-        {
-            return outcome;
-        }
-        let connection = self.database.connect_as_writer().await.map_err(|e| BatchError::Before(e.into()))?;
-        self.record_on(connection, commands)
-            .await
-            .unwrap_or_else(|| Err(BatchError::Before(StoreError::Unavailable(sqlx::Error::WorkerCrashed))))
+        let kept = match self.connection.take() {
+            Some(mut connection) => begin(&mut connection).await.is_ok().then_some(connection),
+            None => None,
+        };
+        let mut connection = match kept {
+            Some(connection) => connection,
+            None => self.connect().await.map_err(BatchError::Before)?,
+        };
+        let decisions = self.record_in(&mut connection, commands).await?;
+        // After an error the connection is dropped instead: a session whose socket is closed cannot keep the head.
+        self.connection = Some(connection);
+        Ok(decisions)
     }
 
-    /// `None` when the connection was dead before the first step.
-    async fn record_on(
-        &mut self,
-        mut connection: PgConnection,
-        commands: &[&Command],
-    ) -> Option<Result<Vec<Decision>, BatchError>> {
-        match tokio::time::timeout(DECIDE_TIMEOUT, connection.execute("begin")).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(_)) | Err(_) => return None,
-        }
-        let outcome = self.record_in(&mut connection, commands).await;
-        match &outcome {
-            Ok(_) => self.connection = Some(connection),
-            // Only a session that is closed for certain is sure not to hold the head.
-            Err(_) => drop(connection.close_hard().await),
-        }
-        Some(outcome)
+    async fn connect(&self) -> Result<PgConnection, StoreError> {
+        let mut connection = self.database.connect_as_writer().await?;
+        begin(&mut connection).await?;
+        Ok(connection)
     }
 
     async fn record_in(
@@ -165,23 +149,35 @@ impl Writer {
         Ok((decisions, draft.known()))
     }
 
-    /// The settings at the locked head: those remembered while nobody else has appended, else brought up to date.
+    /// The settings at the locked head: those remembered while nobody else has appended, else read again. They are few.
     async fn settings(&self, connection: &mut PgConnection, head: &Head) -> Result<Settings, StoreError> {
-        let (mut settings, after) = match &self.known {
-            Some(known) if known.is(head) => return Ok(known.settings.clone()),
-            Some(known) if known.log_id == head.log_id && known.position < head.position => {
-                (known.settings.clone(), known.position)
-            }
-            _ => (Settings::default(), Position(0)),
-        };
-        log::apply_settings(connection, &mut settings, after).await?;
-        Ok(settings)
+        match &self.known {
+            Some(known) if known.is(head) => Ok(known.settings.clone()),
+            _ => log::settings_on(connection).await,
+        }
     }
 }
 
 impl Known {
     fn is(&self, head: &Head) -> bool {
         (self.log_id, self.position, self.digest) == (head.log_id, head.position, head.digest)
+    }
+}
+
+async fn begin(connection: &mut PgConnection) -> Result<(), StoreError> {
+    let begun = tokio::time::timeout(BEGIN_TIMEOUT, connection.execute("begin")).await;
+    begun.map_err(|_| StoreError::TimedOut(BEGIN_TIMEOUT))??;
+    Ok(())
+}
+
+/// What the callers are told of an error before the commit.
+fn told(error: StoreError) -> AppendError {
+    if error.is_passing() {
+        tracing::warn!(error = &error as &dyn std::error::Error, "nothing could be recorded");
+        AppendError::Unavailable(Arc::new(error))
+    } else {
+        tracing::error!(error = &error as &dyn std::error::Error, "the log refused an event");
+        AppendError::Rejected(Arc::new(error))
     }
 }
 

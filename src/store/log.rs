@@ -150,26 +150,16 @@ async fn send(
 /// # Errors
 /// [`StoreError`].
 pub async fn settings(pool: &PgPool) -> Result<Settings, StoreError> {
-    bounded(async {
-        let mut settings = Settings::default();
-        apply_settings(pool, &mut settings, Position(0)).await?;
-        Ok(settings)
-    })
-    .await
+    bounded(settings_on(pool)).await
 }
 
-/// Brings settings up to date with the events after a position.
-pub(super) async fn apply_settings(
-    executor: impl PgExecutor<'_>,
-    settings: &mut Settings,
-    after: Position,
-) -> Result<(), StoreError> {
-    let rows: Vec<EventRow> =
-        sqlx::query_as(include_str!("settings_after.sql")).bind(after.0).fetch_all(executor).await?;
+pub(super) async fn settings_on(executor: impl PgExecutor<'_>) -> Result<Settings, StoreError> {
+    let rows: Vec<EventRow> = sqlx::query_as(include_str!("settings.sql")).fetch_all(executor).await?;
+    let mut settings = Settings::default();
     for row in rows {
         settings.apply(&row.decode()?);
     }
-    Ok(())
+    Ok(settings)
 }
 
 /// The end of the log, within a read's time.

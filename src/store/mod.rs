@@ -51,15 +51,21 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// Whether the same may well succeed later: nothing is wrong with what is stored or asked.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unavailable(_) | Self::TimedOut(_) => true,
+            Self::Refused(_) | Self::UnreadableEvent { .. } | Self::UnreadableRow { .. } => false,
+        }
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        if matches!(error, sqlx::Error::Database(_) | sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_))
-            && !is_passing(&error)
-        {
-            Self::Refused(error)
-        } else {
-            Self::Unavailable(error)
-        }
+        let unreadable = matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_));
+        if unreadable || !is_passing(&error) { Self::Refused(error) } else { Self::Unavailable(error) }
     }
 }
 

@@ -7,6 +7,8 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+use tokio::time::timeout;
+
 use super::StoreError;
 use crate::domain::Malformed;
 
@@ -20,6 +22,7 @@ pub const LOCK_TIMEOUT: Duration = Duration::from_millis(2_500);
 pub const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 const READERS_MAX: u32 = 16;
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The name of a schema, which is also the name of a catalog: a plain lower-case identifier.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,6 +83,10 @@ impl Database {
                 let setup = setup.clone();
                 Box::pin(async move { connection.execute(sqlx::raw_sql(AssertSqlSafe(setup))).await.map(drop) })
             })
+            // sqlx pings a connection whose query was given up, without a limit: on a dead line that would keep its place.
+            .after_release(|connection, _| {
+                Box::pin(async move { Ok(matches!(timeout(RELEASE_TIMEOUT, connection.ping()).await, Ok(Ok(())))) })
+            })
             .connect_lazy_with(options.clone());
         Self { options, schema, reads }
     }
@@ -101,9 +108,12 @@ impl Database {
     /// # Errors
     /// [`sqlx::Error`].
     pub async fn connect_as_writer(&self) -> Result<PgConnection, sqlx::Error> {
-        let mut connection = self.connect_as_owner().await?;
-        connection.execute(sqlx::raw_sql(AssertSqlSafe(session_sql(&self.schema)))).await?;
-        Ok(connection)
+        let connecting = async {
+            let mut connection = PgConnection::connect_with(&self.options).await?;
+            connection.execute(sqlx::raw_sql(AssertSqlSafe(session_sql(&self.schema)))).await?;
+            Ok(connection)
+        };
+        timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
     /// A connection of its own as whoever the address says: the owner, where roles are kept apart.
@@ -112,7 +122,7 @@ impl Database {
     /// [`sqlx::Error`].
     pub async fn connect_as_owner(&self) -> Result<PgConnection, sqlx::Error> {
         let connecting = PgConnection::connect_with(&self.options);
-        tokio::time::timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+        timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
     /// Closes the pool.
@@ -126,8 +136,13 @@ impl Database {
 /// # Errors
 /// [`StoreError::TimedOut`], or the read's own error.
 pub async fn bounded<T>(read: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-    tokio::time::timeout(READ_TIMEOUT, read).await.unwrap_or(Err(StoreError::TimedOut(READ_TIMEOUT)))
+    timeout(READ_TIMEOUT, read).await.unwrap_or(Err(StoreError::TimedOut(READ_TIMEOUT)))
 }
+
+/// The privilege that `set role` needs, as SQL. Up to 15 membership is enough; from 16 on a role that was created here
+/// belongs to its creator without it.
+pub(super) const MAY_SET_ROLE: &str =
+    "case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end";
 
 /// What every session is told first. A name of the schema is safe to write here: [`Schema`] takes plain ones only.
 ///
@@ -135,9 +150,10 @@ pub async fn bounded<T>(read: impl Future<Output = Result<T, StoreError>>) -> Re
 /// where the administrator wants it, never weaker.
 fn session_sql(schema: &Schema) -> String {
     let (name, writer) = (schema.as_str(), schema.writer());
+    let may_set = MAY_SET_ROLE;
     let (lock, idle) = (LOCK_TIMEOUT.as_millis(), IDLE_IN_TRANSACTION_TIMEOUT.as_millis());
     format!(
-        "set search_path to {name};
+        "set search_path to \"{name}\";
          set statement_timeout to 0;
          set lock_timeout to {lock};
          set idle_in_transaction_session_timeout to {idle};
@@ -145,6 +161,7 @@ fn session_sql(schema: &Schema) -> String {
          set default_transaction_isolation to 'read committed';
          select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';
          select set_config('role', rolname, false) from pg_roles
-          where rolname = '{writer}' and pg_has_role(session_user, oid, 'member');"
+          where rolname = '{writer}'
+            and pg_has_role(session_user, oid, {may_set});"
     )
 }

@@ -53,6 +53,7 @@ pub(super) struct TokenRow {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[expect(clippy::struct_field_names, reason = "the members of the claim scopes have these names")]
 struct Restrictions {
     ip_restrictions: Vec<IpRestriction>,
@@ -194,10 +195,10 @@ fn each<T: TryFrom<String, Error = Malformed>>(texts: Vec<String>) -> Result<Vec
 }
 
 fn elevation(text: &str) -> Result<Elevation, Malformed> {
-    [Elevation::Admin, Elevation::Teams, Elevation::Permissions]
+    Elevation::ALL
         .into_iter()
         .find(|elevation| elevation.as_str() == text)
-        .ok_or_else(|| Malformed::NotA { value: text.to_owned(), expected: "admin, teams or permissions" })
+        .ok_or_else(|| Malformed::NotA { value: text.to_owned(), expected: "admin, teams, permissions or email" })
 }
 
 fn digest(bytes: Vec<u8>) -> Result<[u8; 32], Malformed> {

@@ -2,7 +2,7 @@
 
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row, migrate::Migrator};
 
-use super::{Database, StoreError};
+use super::{Database, StoreError, postgres::MAY_SET_ROLE};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
 static PRIVILEGES: &str = include_str!("privileges.sql");
@@ -72,8 +72,15 @@ pub async fn migrate(database: &Database) -> Result<i64, SchemaError> {
     let schema = database.schema().as_str();
     // The key is a fixed number of our own; it only keeps two first starts from creating the same schema at once.
     connection.execute("select pg_advisory_lock(7228113430952113)").await?;
-    let create = format!("create schema if not exists {schema}; set search_path to {schema};");
-    connection.execute(sqlx::raw_sql(AssertSqlSafe(create))).await?;
+    // Whoever may not create schemas can still migrate one that was made for it.
+    let there: bool = sqlx::query_scalar("select exists (select from pg_namespace where nspname = $1)")
+        .bind(schema)
+        .fetch_one(&mut connection)
+        .await?;
+    if !there {
+        run(&mut connection, format!("create schema \"{schema}\"")).await?;
+    }
+    run(&mut connection, format!("set search_path to \"{schema}\"")).await?;
     let before = version_found(&mut connection).await?;
     if before > version_needed() {
         return Err(too_new(database, before));
@@ -145,46 +152,72 @@ async fn separate_roles(connection: &mut PgConnection, database: &Database) -> R
     .await?;
     let (mut there, may_create): (bool, bool) = (row.try_get("there")?, row.try_get("may_create")?);
     if !there && may_create {
-        run(connection, format!("create role {writer} nologin")).await?;
+        run(connection, format!("create role \"{writer}\" nologin")).await?;
         there = true;
     }
     if !there {
         return Ok(());
     }
-    let member: bool = sqlx::query_scalar("select pg_has_role(session_user, $1, 'member')")
-        .bind(&writer)
-        .fetch_one(&mut *connection)
-        .await?;
-    if !member && may_create {
-        run(connection, format!("grant {writer} to current_user")).await?;
+    let may_set: bool =
+        sqlx::query_scalar(AssertSqlSafe(format!("select pg_has_role(session_user, $1, {MAY_SET_ROLE})")))
+            .bind(&writer)
+            .fetch_one(&mut *connection)
+            .await?;
+    if !may_set && may_create {
+        run(connection, format!("grant \"{writer}\" to current_user")).await?;
     }
-    run(connection, PRIVILEGES.replace("{schema}", database.schema().as_str()).replace("{writer}", &writer)).await
+    let schema = format!("\"{}\"", database.schema().as_str());
+    run(connection, PRIVILEGES.replace("{schema}", &schema).replace("{writer}", &format!("\"{writer}\""))).await
 }
 
 async fn run(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {
     connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await.map(drop)
 }
 
-/// What an operator should know of the fences around the log: who this process acts as, and whether a trigger is off.
+/// What an operator should know of the fences around the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Warning {
+    /// The database's address is a superuser's, whom no privilege holds back.
+    Superuser,
+    /// The database's address is that of the tables' owner, who can drop their fences.
+    Owner,
+    /// Triggers that keep the log append-only are missing or off.
+    TriggersOff(Vec<String>),
+}
+
+impl std::fmt::Display for Warning {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Superuser => f.write_str(
+                "the database's address is a superuser's, whom no privilege holds back: give servers a login that is only a \
+                 member of the writer role",
+            ),
+            Self::Owner => f.write_str(
+                "the database's address is that of the tables' owner, who can drop their fences: give servers a login that \
+                 is only a member of the writer role",
+            ),
+            Self::TriggersOff(names) => {
+                write!(f, "triggers that keep the log append-only are missing or off: {}", names.join(", "))
+            }
+        }
+    }
+}
+
+/// Looks at who this process connects as, and at the triggers.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn warnings(database: &Database) -> Result<Vec<String>, StoreError> {
+pub async fn warnings(database: &Database) -> Result<Vec<Warning>, StoreError> {
     let row = sqlx::query(include_str!("warnings.sql")).fetch_one(database.reads()).await?;
     let mut warnings = Vec::new();
     if row.try_get::<bool, _>("is_superuser")? {
-        warnings.push(
-            "the database is used as a superuser, whom no privilege holds back: separate owner and writer".to_owned(),
-        );
+        warnings.push(Warning::Superuser);
     } else if row.try_get::<bool, _>("is_owner")? {
-        warnings.push(
-            "the database is used as the owner of the tables, who can drop their fences: separate owner and writer"
-                .to_owned(),
-        );
+        warnings.push(Warning::Owner);
     }
     let off: Vec<String> = row.try_get("triggers_off")?;
     if !off.is_empty() {
-        warnings.push(format!("triggers that keep the log append-only are missing or disabled: {}", off.join(", ")));
+        warnings.push(Warning::TriggersOff(off));
     }
     Ok(warnings)
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, TryStreamExt};
-use sqlx::{PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder};
+use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{StoreError, postgres::bounded, row::TokenRow};
@@ -82,12 +82,16 @@ pub(super) async fn by_name(
     rows.into_iter().map(Token::try_from).collect()
 }
 
-/// Every token, in no order.
-pub(super) fn all(connection: &mut PgConnection) -> impl Stream<Item = Result<Token, StoreError>> + '_ {
-    sqlx::query_as::<_, TokenRow>(LISTED)
-        .fetch(connection)
-        .map_err(StoreError::from)
-        .and_then(|row| std::future::ready(Token::try_from(row)))
+/// A row whose columns may hold anything.
+pub(super) struct LooseRow {
+    pub(super) jti: Uuid,
+    pub(super) whole: Result<TokenRow, sqlx::Error>,
+}
+
+/// Every row, in no order, whether or not it can be read as a whole.
+pub(super) fn all_rows(connection: &mut PgConnection) -> impl Stream<Item = Result<LooseRow, StoreError>> + '_ {
+    let loose = |row: PgRow| Ok(LooseRow { jti: row.try_get("jti")?, whole: TokenRow::from_row(&row) });
+    sqlx::query(LISTED).fetch(connection).map_err(StoreError::from).and_then(move |row| std::future::ready(loose(row)))
 }
 
 /// A page of at most `limit` tokens issued before `before`, newest first, with their status judged at `now`.

@@ -35,5 +35,6 @@ select
   join unnest($1::text[], $2::text[]) as wanted (sub, name)
     on wanted.sub = tokens.sub
    and wanted.name = tokens.name
- where tokens.exp > $3
-   and (tokens.revoked_pos is null or tokens.effective_from > $3)
+ where tokens.name is not null
+   and tokens.exp > $3
+   and (tokens.revoked_pos is null or tokens.effective_from is not null)

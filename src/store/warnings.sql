@@ -1,6 +1,6 @@
 select
-    (select rolsuper from pg_roles where rolname = current_user) as is_superuser,
-    (select pg_has_role(current_user, relowner, 'usage') from pg_class where oid = 'events'::regclass) as is_owner,
+    (select rolsuper from pg_roles where rolname = session_user) as is_superuser,
+    (select pg_has_role(session_user, relowner, 'member') from pg_class where oid = 'events'::regclass) as is_owner,
     array(
         select expected.name
           from unnest(array[

@@ -195,6 +195,9 @@ async fn readiness_names_what_is_missing() {
     world.database.tamper("delete from _sqlx_migrations where version = 6").await;
     let outdated = world.get("/readyz", "").await;
     assert_eq!(outdated.status, 503);
-    assert_eq!(outdated.json()["checks"], json!({"database": true, "schema": false, "signing_key": true}));
+    assert_eq!(
+        outdated.json()["checks"],
+        json!({"database": true, "schema": false, "signing_key": true, "appender": true})
+    );
     assert_eq!(outdated.header("retry-after"), "1");
 }

@@ -11,6 +11,5 @@ select
     personal_commitment,
     digest
   from events
- where position > $1
-   and split_part(kind, '.', 1) in ('catalog', 'policy', 'key')
+ where split_part(kind, '.', 1) in ('catalog', 'policy', 'key')
  order by position

@@ -1,0 +1,18 @@
+select 'log_head' as place, position
+  from log_head
+ where not isfinite(recorded_at)
+ union all
+select 'events' as place, position
+  from events
+ where not isfinite(recorded_at)
+ union all
+select 'tokens' as place, issued_pos
+  from tokens
+ where not (
+           isfinite(iat)
+       and isfinite(exp)
+       and coalesce(isfinite(revoked_at), true)
+       and coalesce(isfinite(effective_from), true)
+       and coalesce(isfinite(suspended_at), true)
+       )
+ order by position
