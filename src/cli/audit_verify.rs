@@ -13,6 +13,7 @@ use super::{
 };
 use crate::store::{
     Database, StoreError,
+    schema::Warning,
     verify::{Finding, Verification, verify},
 };
 
@@ -58,7 +59,12 @@ pub(super) async fn run(shell: &Shell<'_>, args: VerifyArgs) -> Result<Outcome, 
             }
         }
         out.flush()?;
-        output::say(ONLY_FROM_OUTSIDE);
+        if verification.findings.is_empty() {
+            output::say(ONLY_FROM_OUTSIDE);
+        }
+        for warning in session.warnings().await?.iter().filter(|warning| matches!(warning, Warning::TriggersOff(_))) {
+            output::say(&format!("warning: {warning}"));
+        }
         Ok(if verification.findings.is_empty() { Outcome::Done } else { Outcome::Findings })
     })
     .await
@@ -94,8 +100,8 @@ fn text(out: &mut Out, verification: &Verification) -> Result<(), CliError> {
         [] => holds(out, verification)?,
         findings => fails(out, findings)?,
     }
-    let Verification { events, tokens, head, .. } = verification;
-    out.line(&format!("read      {events} events, {tokens} tokens"))?;
+    let Verification { events, tokens, erased, head, .. } = verification;
+    out.line(&format!("read      {events} events, {tokens} tokens; the personal part of {erased} events is erased"))?;
     out.line(&format!("head      {}", serde_json::to_string(head).map_err(std::io::Error::from)?))?;
     Ok(())
 }

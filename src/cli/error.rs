@@ -194,9 +194,8 @@ fn append_hint(error: &AppendError) -> Option<&'static str> {
         AppendError::Refused(refusal) => refusal_hint(refusal),
         AppendError::QueueFull => Some("try again in a moment"),
         AppendError::Unavailable(_) => Some(UNREACHABLE),
-        AppendError::Ended => None,
         AppendError::OutcomeUnknown => Some("see 'catalog audit events' for whether it was recorded"),
-        AppendError::Rejected(_) => None,
+        AppendError::Ended | AppendError::Rejected(_) => None,
     }
 }
 

@@ -130,8 +130,19 @@ mod tests {
             (vec!["--permissions", "tools.read,*"], r#","scopes":{"permissions":["tools.read","*"]}"#),
             (vec!["--scopes", r#"{"server_id":"s"}"#], r#","scopes":{"server_id":"s"}"#),
             (
-                vec!["--name", "ci x", "--description", "d", "--full-name", "Al", "--email", "a@b", "--reason", "r"],
-                r#","name":"ci x","description":"d","full_name":"Al","email":"a@b","reason":"r""#,
+                vec![
+                    "--name",
+                    "ci x",
+                    "--description",
+                    "d",
+                    "--full-name",
+                    "Al",
+                    "--email",
+                    "alice@example.com",
+                    "--reason",
+                    "r",
+                ],
+                r#","name":"ci x","description":"d","full_name":"Al","email":"alice@example.com","reason":"r""#,
             ),
             (vec!["--namespaces", "n,n"], r#","namespaces":["n"]"#),
         ] {

@@ -35,6 +35,8 @@ Examples:
 #[command(after_help = SHOW_EXAMPLES)]
 pub(super) struct ShowArgs {
     /// The key's name
+    // One in 64 begins with a hyphen: it is base64url.
+    #[arg(allow_hyphen_values = true)]
     kid: Kid,
 }
 

@@ -39,7 +39,7 @@ impl<W: Write> Rows<W> {
 
     pub(super) fn row(&mut self, cells: Vec<String>) -> io::Result<()> {
         // What an actor is called is kept as it was told: a log that was tampered with may say anything.
-        let cells: Vec<String> = cells.iter().map(|cell| printable(cell)).collect();
+        let cells: Vec<String> = cells.into_iter().map(|cell| printable(&cell)).collect();
         if !self.out.is_terminal() {
             return self.out.line(&cells.join("\t"));
         }

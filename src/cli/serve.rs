@@ -102,6 +102,7 @@ async fn answer(
     });
     tokio::select! {
         ended = serving => ended.map_err(CliError::Serve),
+        never = session.keep_cluster() => match never {},
         () = drained(interrupt) => {
             tracing::warn!(waited_s = DRAIN_TIME_MAX.as_secs(), "shutting down: requests in flight are cut off");
             Ok(())

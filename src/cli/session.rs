@@ -1,6 +1,10 @@
 //! A command's stay in a catalog: it opens the database, and lets go of it however the command ends.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
@@ -23,6 +27,9 @@ use crate::{
 /// How long connections that are being closed may keep the process.
 const CLOSE_TIME_MAX: Duration = Duration::from_secs(1);
 const CLOSE_POLL: Duration = Duration::from_millis(10);
+/// How often a server looks whether its private cluster still runs, and when it tries again to bring it back.
+const WATCH_PERIOD: Duration = Duration::from_millis(250);
+const REVIVE_PERIOD: Duration = Duration::from_secs(5);
 
 /// What a command needs to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +44,11 @@ pub(super) enum Need {
 pub(super) struct Session {
     pub(super) place: Place,
     pub(super) database: Database,
-    cluster: Option<Cluster>,
+    cluster: Share,
 }
+
+/// Our share of the private cluster, if there is one and it was not let go of yet.
+type Share = Arc<Mutex<Option<Cluster>>>;
 
 /// Runs a command's work in a session; Ctrl-C ends the work, never the letting go.
 pub(super) async fn run<T>(
@@ -63,13 +73,13 @@ impl Session {
         let session = match &place.storage {
             Storage::Remote(address) => {
                 let database = Database::new(Address::clone(address).into(), place.schema.clone());
-                Self { place, database, cluster: None }
+                Self { place, database, cluster: Share::default() }
             }
             Storage::Embedded(location) => {
                 require_cluster(need, location, &place)?;
                 let cluster = open_cluster(location.clone()).await?;
                 let database = Database::new(cluster.connect_options(), place.schema.clone());
-                Self { place, database, cluster: Some(cluster) }
+                Self { place, database, cluster: Arc::new(Mutex::new(Some(cluster))) }
             }
         };
         if need == Need::Catalog
@@ -115,7 +125,8 @@ impl Session {
     /// What an operator should know of the fences around the log. Nobody but us reaches a private cluster, whose owner we are.
     pub(super) async fn warnings(&self) -> Result<Vec<Warning>, CliError> {
         let mut warnings = schema::warnings(&self.database).await?;
-        warnings.retain(|warning| self.cluster.is_none() || *warning != Warning::Owner);
+        let is_private = held(&self.cluster).is_some();
+        warnings.retain(|warning| !is_private || *warning != Warning::Owner);
         Ok(warnings)
     }
 
@@ -123,11 +134,30 @@ impl Session {
     pub(super) async fn close(self) {
         // A connection that somebody still uses must not keep the cluster.
         let _ = timeout(CLOSE_TIME_MAX, self.database.close()).await;
-        let Some(cluster) = self.cluster else { return };
-        match tokio::task::spawn_blocking(|| cluster.release()).await {
+        let release = move || held(&self.cluster).take().map_or(Ok(()), Cluster::release);
+        match tokio::task::spawn_blocking(release).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => output::say(&format!("warning: the private PostgreSQL was not stopped: {error}")),
             Err(error) => output::say(&format!("warning: the private PostgreSQL was not stopped: {error}")),
+        }
+    }
+
+    /// Brings the private cluster back whenever it dies, for as long as it is polled.
+    pub(super) async fn keep_cluster(&self) -> Infallible {
+        loop {
+            sleep(WATCH_PERIOD).await;
+            let share = self.cluster.clone();
+            let revive = move || held(&share).as_ref().map_or(Ok(false), |cluster| cluster.revive(&mut announce));
+            match tokio::task::spawn_blocking(revive).await {
+                Ok(Ok(false)) => {}
+                Ok(Ok(true)) => tracing::warn!("the private PostgreSQL had ended and was started again"),
+                Ok(Err(error)) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, "the private PostgreSQL ended and cannot be started again");
+                    sleep(REVIVE_PERIOD).await;
+                }
+                Err(error) => tracing::error!(%error, "the private PostgreSQL cannot be watched"),
+            }
         }
     }
 
@@ -163,8 +193,16 @@ pub(super) async fn close_shared(mut catalog: Arc<Catalog>, deadline: Instant) {
     }
 }
 
+/// A thread that panicked while it held the share left it as it was.
+fn held(share: &Share) -> MutexGuard<'_, Option<Cluster>> {
+    share.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn announce(step: &str) {
+    output::say(&format!("catalog: {step}"));
+}
+
 async fn open_cluster(location: Location) -> Result<Cluster, CliError> {
-    let mut announce = |step: &str| output::say(&format!("catalog: {step}"));
     let opened: Result<Cluster, EmbeddedError> =
         tokio::task::spawn_blocking(move || Cluster::open(&location, &mut announce)).await?;
     Ok(opened?)

@@ -27,10 +27,10 @@ pub struct Authority {
 /// What narrows a token besides its teams and permissions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Restrictions {
-    server_id: Option<ServerId>,
-    ip_restrictions: Vec<IpRestriction>,
-    time_restrictions: TimeRestrictions,
-    usage_limits: UsageLimits,
+    server: Option<ServerId>,
+    addresses: Vec<IpRestriction>,
+    times: TimeRestrictions,
+    usage: UsageLimits,
 }
 
 impl Restrictions {
@@ -38,7 +38,7 @@ impl Restrictions {
     #[must_use]
     pub fn of(scopes: &Scopes) -> Self {
         let Scopes { server_id, ip_restrictions, time_restrictions, usage_limits, .. } = scopes.clone();
-        Self { server_id, ip_restrictions, time_restrictions, usage_limits }
+        Self { server: server_id, addresses: ip_restrictions, times: time_restrictions, usage: usage_limits }
     }
 
     /// Whether a token with `scopes` would be free of something that holds here. What is restricted here has to be
@@ -47,10 +47,10 @@ impl Restrictions {
     pub fn are_not_kept_by(&self, scopes: &Scopes) -> bool {
         let free = Self::default();
         let asked = Self::of(scopes);
-        (self.server_id != free.server_id && self.server_id != asked.server_id)
-            || (self.ip_restrictions != free.ip_restrictions && self.ip_restrictions != asked.ip_restrictions)
-            || (self.time_restrictions != free.time_restrictions && self.time_restrictions != asked.time_restrictions)
-            || (self.usage_limits != free.usage_limits && self.usage_limits != asked.usage_limits)
+        (self.server != free.server && self.server != asked.server)
+            || (self.addresses != free.addresses && self.addresses != asked.addresses)
+            || (self.times != free.times && self.times != asked.times)
+            || (self.usage != free.usage && self.usage != asked.usage)
     }
 }
 

@@ -34,7 +34,7 @@ pub enum Decision {
     /// These events happen, none when everything is already so.
     Events(Vec<Event>),
     /// The same request was answered before, by this event.
-    Repeat(Recorded),
+    Repeat(Box<Recorded>),
 }
 
 /// What can be asked for.
@@ -68,7 +68,7 @@ impl Command {
     }
 
     /// A repeat is answered again only to a caller that may still ask, and never with a token that is over.
-    fn repeat(&self, named: &Idempotency, answered: &Answered, state: &State) -> Result<Recorded, Refusal> {
+    fn repeat(&self, named: &Idempotency, answered: &Answered, state: &State) -> Result<Box<Recorded>, Refusal> {
         if named.request_digest != answered.request_digest {
             return Err(Refusal::IdempotencyKeyReused { key: named.scope.key.clone() });
         }
@@ -83,7 +83,7 @@ impl Command {
             }
             _ => self.authority.require(RoutePermission::TokensRevoke)?,
         }
-        Ok(answered.event.clone())
+        Ok(Box::new(answered.event.clone()))
     }
 
     fn events(&self, state: &State) -> Result<Vec<Event>, Refusal> {

@@ -1,5 +1,7 @@
 //! Reading what a request carries, with an error that names the member or the parameter.
 
+use std::time::Duration;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
@@ -11,6 +13,9 @@ use uuid::Uuid;
 
 use super::problem::Problem;
 use crate::domain::{claims::parse_jti, object::Object, text::IdempotencyKey};
+
+/// How long a body may take to arrive. Nothing is done before it is there.
+const BODY_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// A JSON body.
 #[derive(Debug)]
@@ -47,7 +52,8 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
 
 /// The bytes of a body, up to the limit.
 pub(super) async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
-    Bytes::from_request(request, state).await.map_err(|rejection| {
+    let read = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state));
+    read.await.map_err(|_| Problem::body_too_slow())?.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
             Problem::body_too_large()
         } else {

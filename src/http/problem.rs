@@ -83,6 +83,12 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is too large", detail)
     }
 
+    /// The body did not arrive in time.
+    pub(super) fn body_too_slow() -> Self {
+        let detail = "the body did not arrive in time; nothing was done";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", "The body is too slow", detail)
+    }
+
     /// The body is of another media type.
     pub(super) fn not_json() -> Self {
         let detail = "the body must be application/json";
@@ -270,7 +276,8 @@ pub(super) async fn no_such_route(uri: Uri) -> Problem {
 }
 
 pub(super) async fn no_such_method(method: Method, uri: Uri) -> Problem {
-    let detail = format!("{} does not take {method}", uri.path());
+    let path: String = uri.path().chars().take(200).collect();
+    let detail = format!("{path} does not take {method}");
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "The method is not allowed", detail)
 }
 

@@ -29,13 +29,13 @@ pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, request: Request
 
 async fn revoke(catalog: &Arc<Catalog>, request: Request) -> Result<(), Response> {
     let (mut parts, body) = request.into_parts();
-    let caller = match parts.headers.contains_key(header::AUTHORIZATION) {
-        true => Some(Caller::from_request_parts(&mut parts, catalog).await.map_err(unauthorized)?),
-        false => None,
-    };
-    if let Some(caller) = &caller {
+    let caller = if parts.headers.contains_key(header::AUTHORIZATION) {
+        let caller = Caller::from_request_parts(&mut parts, catalog).await.map_err(unauthorized)?;
         caller.require(RoutePermission::TokensRevoke).map_err(unauthorized)?;
-    }
+        Some(caller)
+    } else {
+        None
+    };
     let presented = token(Request::from_parts(parts.clone(), body)).await?;
     let verdict = catalog.check(&presented).await.map_err(|error| Problem::from(error).into_response())?;
     let Verdict::Active { verified, .. } = verdict else { return Ok(()) };

@@ -264,7 +264,7 @@ impl Draft {
             Ok(Decided::Events(events)) => self.carry_out(command, events, entropy).map(Ok),
             Ok(Decided::Repeat(event)) => {
                 let token = event.occurrence.event.jti().and_then(|jti| self.state.token(jti)).cloned();
-                Ok(Ok(Appended { position: event.position, events: vec![event], token, is_repeat: true }))
+                Ok(Ok(Appended { position: event.position, events: vec![*event], token, is_repeat: true }))
             }
             Err(refusal) => Ok(Err(refusal)),
         }

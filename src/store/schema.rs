@@ -152,7 +152,7 @@ async fn separate_roles(connection: &mut PgConnection, database: &Database) -> R
     .await?;
     let (mut there, may_create): (bool, bool) = (row.try_get("there")?, row.try_get("may_create")?);
     if !there && may_create {
-        run(connection, format!("create role \"{writer}\" nologin")).await?;
+        run(connection, once(&format!("create role \"{writer}\" nologin"))).await?;
         there = true;
     }
     if !there {
@@ -164,10 +164,15 @@ async fn separate_roles(connection: &mut PgConnection, database: &Database) -> R
             .fetch_one(&mut *connection)
             .await?;
     if !may_set && may_create {
-        run(connection, format!("grant \"{writer}\" to current_user")).await?;
+        run(connection, once(&format!("grant \"{writer}\" to current_user"))).await?;
     }
     let schema = format!("\"{}\"", database.schema().as_str());
     run(connection, PRIVILEGES.replace("{schema}", &schema).replace("{writer}", &format!("\"{writer}\""))).await
+}
+
+/// Roles are the server's, not the database's: another database may be making the same one at this moment.
+fn once(sql: &str) -> String {
+    format!("do $$ begin {sql}; exception when duplicate_object or unique_violation then null; end $$")
 }
 
 async fn run(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {

@@ -1,6 +1,6 @@
 //! `audit verify`: that the log is whole in itself, and that the projections are its fold.
 
-use std::collections::HashMap;
+use std::{cmp::Ordering, collections::HashMap};
 
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
@@ -222,16 +222,23 @@ impl Walk {
     }
 
     fn compare_head(&mut self, head: &Head) {
-        if self.position < head.position {
-            let missing = self.position.next();
-            self.find(missing, Rule::Density, format!("the log ends before its head, which is at {}", head.position));
-        } else if self.position > head.position {
-            let beyond = head.position.next();
-            self.find(beyond, Rule::Density, format!("the log goes on past its head, which is at {}", head.position));
-        } else if self.recorded_at.is_some_and(|at| at != head.recorded_at) {
-            self.find(head.position, Rule::Order, "the head's time is not the last event's");
-        } else if self.digest != head.digest {
-            self.find(head.position, Rule::DigestChain, "the last digest is not the head's");
+        match self.position.cmp(&head.position) {
+            Ordering::Less => {
+                let detail = format!("the log ends before its head, which is at {}", head.position);
+                self.find(self.position.next(), Rule::Density, detail);
+            }
+            Ordering::Greater => {
+                let detail = format!("the log goes on past its head, which is at {}", head.position);
+                self.find(head.position.next(), Rule::Density, detail);
+            }
+            Ordering::Equal => {
+                if self.digest != head.digest {
+                    self.find(head.position, Rule::DigestChain, "the last digest is not the head's");
+                }
+                if self.recorded_at.is_some_and(|at| at != head.recorded_at) {
+                    self.find(head.position, Rule::Order, "the head's time is not the last event's");
+                }
+            }
         }
     }
 

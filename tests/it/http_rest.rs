@@ -33,9 +33,9 @@ async fn many_identifiers_are_checked_at_once_in_their_order() {
     let statuses: Vec<Value> =
         reply.json()["results"].as_array().unwrap().iter().map(|result| result["status"].clone()).collect();
     assert_eq!(statuses, ["revoked", "unknown", "active", "revoked"]);
-    let most: Vec<_> = (0..1_000).map(|n| uuid::Uuid::from_u128(n)).collect();
+    let most: Vec<_> = (0..1_000).map(uuid::Uuid::from_u128).collect();
     assert_eq!(world.post("/revocations/check", &admin, json!({"jtis": most})).await.status, 200);
-    let too_many: Vec<_> = (0..1_001).map(|n| uuid::Uuid::from_u128(n)).collect();
+    let too_many: Vec<_> = (0..1_001).map(uuid::Uuid::from_u128).collect();
     let refused = world.post("/revocations/check", &admin, json!({"jtis": too_many})).await;
     assert_eq!((refused.status.as_u16(), refused.json()["errors"][0]["pointer"].clone()), (400, json!("#/jtis")));
     let malformed = world.post("/revocations/check", &admin, json!({"jtis": [live, "x"]})).await;

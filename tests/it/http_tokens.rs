@@ -310,3 +310,54 @@ async fn a_revoked_credential_causes_no_later_event() {
 
     assert!(late.is_err_and(|error| error.to_string() == "the presented token is no longer active"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_gets_a_token_under_another_persons_address() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let service = world
+        .caller("robot", |c| {
+            c.scopes.permissions = vec!["tokens.create".parse().unwrap(), "tools.read".parse().unwrap()];
+        })
+        .await;
+    let asked = |sub: &str, email: &str| json!({"sub": sub, "email": email, "scopes": {"permissions": ["tools.read"]}});
+
+    let taken_over = world.post("/tokens", &service, asked("robot", "ceo@example.com")).await;
+    let its_own = world.post("/tokens", &service, asked("robot", "robot@service.invalid")).await;
+    let contradiction = world.post("/tokens", &admin, asked("alice@example.com", "ceo@example.com")).await;
+    let no_address = world.post("/tokens", &admin, asked("robot", "nobody")).await;
+    let by_an_admin = world.post("/tokens", &admin, asked("robot", "robots@example.com")).await;
+
+    assert_eq!((taken_over.status.as_u16(), taken_over.json()["code"].clone()), (403, json!("email_not_yours")));
+    assert_eq!(its_own.status, 201);
+    assert_eq!((contradiction.status.as_u16(), no_address.status.as_u16()), (400, 400));
+    assert_eq!(by_an_admin.json()["token"]["email"], "robots@example.com");
+    assert_eq!(by_an_admin.json()["token"]["elevated"], json!(["permissions", "email"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restricted_caller_grants_nothing_that_is_less_restricted() {
+    let world = World::new().await;
+    let bound = json!({"permissions": ["tokens.create"], "server_id": "s1", "ip_restrictions": ["10.0.0.0/8"],
+        "usage_limits": {"requests_per_hour": 10}});
+    let scopes: catalog::domain::issue::ScopesWire = serde_json::from_value(bound.clone()).unwrap();
+    let caller = world.caller("robot", |command| command.scopes = scopes.into()).await;
+    let without = |member: &str| {
+        let mut scopes = bound.clone();
+        scopes.as_object_mut().unwrap().remove(member);
+        json!({"sub": "robot", "scopes": scopes})
+    };
+
+    for member in ["server_id", "ip_restrictions", "usage_limits"] {
+        let freer = world.post("/tokens", &caller, without(member)).await;
+        assert_eq!(
+            (freer.status.as_u16(), freer.json()["code"].clone()),
+            (403, json!("restrictions_not_kept")),
+            "{member}"
+        );
+    }
+    let mut narrower = bound.clone();
+    narrower["time_restrictions"] = json!({"weekdays_only": true});
+    assert_eq!(world.post("/tokens", &caller, json!({"sub": "robot", "scopes": bound})).await.status, 201);
+    assert_eq!(world.post("/tokens", &caller, json!({"sub": "robot", "scopes": narrower})).await.status, 201);
+}

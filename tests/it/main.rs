@@ -6,8 +6,27 @@
 
 mod support;
 
+mod append_only;
+mod cli;
+mod cli_audit;
+mod cli_issue;
+mod cli_secrets;
+mod cli_settings;
+mod codec;
+mod codec_golden;
+mod concurrency;
+mod constraints;
+mod crash;
+mod doors;
+mod faults;
 mod http_bad_input;
 mod http_checks;
 mod http_rest;
 mod http_tokens;
 mod idempotency;
+mod lifecycle;
+mod many_writers;
+mod paused;
+mod schema;
+mod shutdown;
+mod tampering;

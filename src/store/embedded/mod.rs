@@ -58,6 +58,8 @@ pub struct Location {
 #[derive(Debug)]
 pub struct Cluster {
     server: Server,
+    location: Location,
+    data: PathBuf,
     start_lock: PathBuf,
     users: Lock,
 }
@@ -84,7 +86,25 @@ impl Cluster {
             start(&server, &data, location, announce)?;
         }
 
-        Ok(Self { server, start_lock, users })
+        Ok(Self { server, location: location.clone(), data, start_lock, users })
+    }
+
+    /// Starts the server again if it died. Nobody stops it while somebody holds a share, so nobody meant it to end.
+    /// Returns whether it had to be started; costs next to nothing when it had not.
+    ///
+    /// # Errors
+    ///
+    /// [`EmbeddedError`] as for [`Cluster::open`].
+    pub fn revive(&self, announce: &mut dyn FnMut(&str)) -> Result<bool, EmbeddedError> {
+        if probe::running(self.server.directory()).is_some() {
+            return Ok(false);
+        }
+        let _starting = Lock::exclusive(&self.start_lock, announce)?;
+        if self.server.settled(announce)? != State::Down {
+            return Ok(false);
+        }
+        start(&self.server, &self.data, &self.location, announce)?;
+        Ok(true)
     }
 
     /// How to connect as the owner of the database: role `catalog_owner`, over the Unix socket.

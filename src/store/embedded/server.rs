@@ -108,16 +108,16 @@ impl Server {
         postgres
     }
 
-    /// Removes a `postmaster.pid` whose number was handed to another process, after a reboot or in a new container.
-    /// Postgres would take that process for its own and refuse to start; every other stale file it clears itself. The
-    /// caller knows that no server is there.
+    /// Removes what a dead server left behind with its number in it. After a reboot or in a new container that number may be
+    /// another process, which Postgres would take for its own server and refuse to start. The caller knows that no server
+    /// is there.
     fn clear_recycled_pid(&self) -> Result<(), EmbeddedError> {
-        let Some(pid) = probe::named_in_pid_file(&self.pg) else {
-            return Ok(());
-        };
-        tracing::warn!(pid = %pid.as_raw_nonzero(), "a stale postmaster.pid was removed: its number is another process now");
-        let path = probe::pid_path(&self.pg);
-        fs::remove_file(&path).map_err(EmbeddedError::io("remove", &path))
+        if let Some(pid) = probe::named_in_pid_file(&self.pg) {
+            tracing::warn!(pid = %pid.as_raw_nonzero(), "a stale postmaster.pid was removed: its number is another process now");
+            remove_if_there(&probe::pid_path(&self.pg))?;
+        }
+        remove_if_there(&self.pg.join(format!(".s.PGSQL.{PORT}.lock")))?;
+        remove_if_there(&self.pg.join(format!(".s.PGSQL.{PORT}")))
     }
 
     fn wait_until_ready(
@@ -185,4 +185,11 @@ fn reap(mut child: Child) -> io::Result<()> {
         Err(error) => tracing::error!(%error, "PostgreSQL cannot be watched"),
     })?;
     Ok(())
+}
+
+fn remove_if_there(path: &Path) -> Result<(), EmbeddedError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(EmbeddedError::io("remove", path)(error)),
+        _ => Ok(()),
+    }
 }

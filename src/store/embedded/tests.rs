@@ -160,6 +160,28 @@ fn a_holder_that_was_killed_leaves_a_cluster_to_adopt() {
 }
 
 #[test]
+fn a_server_that_died_is_started_again_by_whoever_looks_first_and_one_that_runs_is_left_alone() {
+    let place = Place::new();
+    let (first, _) = place.open();
+    let (second, _) = place.open();
+    let before = place.pid().unwrap();
+    let left_alone = first.revive(&mut |_| ()).unwrap();
+    kill_process(before, Signal::KILL).unwrap();
+    // The kernel may take a moment to end it.
+    while probe::running(&place.pg()).is_some() {}
+
+    let revived = (first.revive(&mut |_| ()).unwrap(), second.revive(&mut |_| ()).unwrap());
+
+    assert!(!left_alone);
+    assert_eq!(revived, (true, false));
+    assert!(place.accepts() && place.pid() != Some(before));
+    first.release().unwrap();
+    assert!(place.accepts(), "the other one still uses it");
+    second.release().unwrap();
+    assert!(!place.accepts());
+}
+
+#[test]
 fn what_was_committed_outlives_a_killed_server() {
     let place = Place::new();
     let (before, _) = place.open();

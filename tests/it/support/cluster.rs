@@ -36,8 +36,17 @@ pub fn location(data: std::path::PathBuf) -> Location {
         data,
         pg_bin: env::var_os("CATALOG_PG_BIN").map(Into::into),
         path: env::var_os("PATH").unwrap_or_default(),
-        cache: env::var_os("CATALOG_CACHE").map(Into::into),
+        cache: Some(cache()),
     }
+}
+
+/// Where `scripts/setup` puts server binaries that the machine's packages do not have.
+fn cache() -> std::path::PathBuf {
+    if rustix::process::geteuid().is_root() {
+        return "/var/cache/catalog".into();
+    }
+    let of_home = || std::path::PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache");
+    env::var_os("XDG_CACHE_HOME").filter(|path| !path.is_empty()).map_or_else(of_home, Into::into).join("catalog")
 }
 
 /// A directory that the account of the server can enter, too.

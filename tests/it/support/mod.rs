@@ -1,7 +1,11 @@
 //! What tests stand on: a real cluster, a database each, a clock and an entropy of their own, and both doors.
 
+pub mod appending;
 pub mod cluster;
+pub mod load;
+pub mod process;
 pub mod world;
 
 pub use cluster::TestDatabase;
+pub use process::Site;
 pub use world::World;

@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderMap, Request, StatusCode, header},
 };
 use catalog::{
-    app::{Ambient, Catalog, IssuedToken, Opening, SigningKey},
+    app::{Ambient, Catalog, IssuedToken, Opening, Requester, SigningKey},
     domain::{
         Actor, Authority, IssueToken, Origin, Path,
         ambient::{Clock, Entropy},
@@ -133,10 +133,7 @@ impl World {
 
     /// Issues through the shell's door.
     pub async fn issue_dev(&self, command: IssueToken) -> IssuedToken {
-        self.catalog
-            .issue(command, catalog::app::Requester::new(catalog::domain::Authority::of_shell(), shell(Path::CliDev)))
-            .await
-            .unwrap()
+        self.catalog.issue(command, Requester::new(Authority::of_shell(), shell(Path::CliDev))).await.unwrap()
     }
 
     /// An administrator's token for the catalog's own API.

@@ -1,0 +1,178 @@
+//! Every constraint of the schema from both sides: the last value it allows, and the first it refuses.
+
+use std::collections::BTreeSet;
+
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor, PgConnection};
+
+use crate::support::TestDatabase;
+
+/// Two rows in each table, so that a case need only change what it is about.
+const ROWS: &str = "
+    alter table events disable trigger all;
+    insert into events (position, kind, path, request_id, body, personal, salt, personal_commitment, digest, recorded_at)
+    select position, 'k', 'api', 'r', '{}', '{}', decode(repeat('00', 16), 'hex'), sha256(''), sha256(''), now()
+      from generate_series(1, 2) as position;
+    insert into tokens (jti, aud, kid, is_admin, teams, namespaces, permissions, restrictions, elevated, path,
+                        out_of_band, policy_version, issued_pos, iat, exp)
+    select gen_random_uuid(), '{}', 'k', false, '{}', '{}', '{}', '{}', '{}', 'api',
+           false, 1, position, '2026-01-01', '2026-01-02'
+      from generate_series(1, 2) as position;
+    insert into revocation_rules (position, predicate, reason, recorded_at)
+    select position, '{}', 'unspecified', now()
+      from generate_series(1, 2) as position;
+    insert into idempotency (credential, key, request_digest, position, at)
+    select 'c', 'key ' || position, sha256(''), position, now()
+      from generate_series(1, 2) as position;";
+
+/// A constraint, the statement that meets it, how it ends within the bounds, and how past them.
+type Case = (&'static str, &'static str, &'static str, &'static [&'static str]);
+
+const HEAD: &[Case] = &[
+    (
+        "log_head_pkey",
+        "insert into log_head select 1, 0, digest, now(), log_id from log_head where",
+        "false",
+        &["true"],
+    ),
+    ("log_head_one_row", "update log_head set", "id = 1", &["id = 0", "id = 2"]),
+    ("log_head_recorded_at_is_finite", "update log_head set recorded_at =", "now()", &["'infinity'"]),
+    ("log_head_position_counts", "update log_head set", "position = 0", &["position = -1"]),
+    (
+        "log_head_digest_is_sha256",
+        "update log_head set digest =",
+        "sha256('')",
+        &["substr(sha256(''), 2)", "sha256('') || '\\x00'::bytea"],
+    ),
+];
+
+const EVENTS: &[Case] = &[
+    ("events_pkey", "update events set position =", "position + 2", &["2"]),
+    ("events_position_counts", "update events set position =", "position", &["position - 1"]),
+    ("events_recorded_at_is_finite", "update events set recorded_at =", "recorded_at", &["'infinity'", "'-infinity'"]),
+    (
+        "events_personal_and_salt_together",
+        "update events set",
+        "personal = null, salt = null",
+        &["personal = null", "salt = null"],
+    ),
+    (
+        "events_salt_length",
+        "update events set salt =",
+        "substr(sha256(''), 1, 16)",
+        &["substr(sha256(''), 1, 15)", "substr(sha256(''), 1, 17)", "''"],
+    ),
+    (
+        "events_personal_commitment_is_sha256",
+        "update events set personal_commitment =",
+        "sha256('x')",
+        &["substr(sha256(''), 2)", "sha256('') || '\\x00'::bytea"],
+    ),
+    (
+        "events_digest_is_sha256",
+        "update events set digest =",
+        "sha256('x')",
+        &["substr(sha256(''), 2)", "sha256('') || '\\x00'::bytea"],
+    ),
+];
+
+const TOKENS: &[Case] = &[
+    ("tokens_pkey", "update tokens set jti =", "gen_random_uuid()", &["'00000000-0000-7000-8000-000000000001'"]),
+    ("tokens_issued_pos_idx", "update tokens set issued_pos =", "issued_pos + 2", &["2"]),
+    ("tokens_every_team_needs_admin", "update tokens set teams = null, is_admin =", "true", &["false"]),
+    ("tokens_times_are_finite", "update tokens set exp =", "exp", &["'infinity'"]),
+    (
+        "tokens_exp_after_iat",
+        "update tokens set exp = iat",
+        "+ interval '1 microsecond'",
+        &["", "- interval '1 second'"],
+    ),
+    (
+        "tokens_revocation_whole",
+        "update tokens set",
+        "revoked_pos = 2, revoked_at = now(), revocation_reason = 'unspecified'",
+        &[
+            "revoked_pos = 2",
+            "revoked_at = now()",
+            "revocation_reason = 'unspecified'",
+            "revoked_pos = 2, revoked_at = now()",
+            "revoked_pos = 2, revocation_reason = 'unspecified'",
+            "revoked_at = now(), revocation_reason = 'unspecified'",
+        ],
+    ),
+    (
+        "tokens_suspension_whole",
+        "update tokens set",
+        "suspended_pos = 2, suspended_at = now()",
+        &["suspended_pos = 2", "suspended_at = now()"],
+    ),
+];
+
+const OTHERS: &[Case] = &[
+    ("revocation_rules_pkey", "update revocation_rules set position =", "position + 2", &["2"]),
+    ("idempotency_pkey", "update idempotency set key =", "key || '!'", &["'key 2'"]),
+    (
+        "idempotency_request_digest_is_sha256",
+        "update idempotency set request_digest =",
+        "sha256('x')",
+        &["substr(sha256(''), 2)", "sha256('') || '\\x00'::bytea"],
+    ),
+];
+
+fn cases() -> impl Iterator<Item = &'static Case> {
+    [HEAD, EVENTS, TOKENS, OTHERS].into_iter().flatten()
+}
+
+/// Runs a statement and takes it back.
+async fn attempt(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {
+    let done = connection.execute(AssertSqlSafe(sql)).await;
+    connection.execute("rollback to savepoint rows").await.unwrap();
+    done.map(drop)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_constraint_takes_the_last_value_allowed_and_refuses_the_next() {
+    let mut connection = TestDatabase::migrated().await.superuser().connect().await.unwrap();
+    connection.execute("begin").await.unwrap();
+    connection.execute(sqlx::raw_sql(ROWS)).await.unwrap();
+    connection.execute("savepoint rows").await.unwrap();
+
+    for (constraint, statement, allowed, refused) in cases() {
+        let taken = attempt(&mut connection, format!("{statement} {allowed}")).await;
+        assert!(taken.is_ok(), "{constraint}: {statement} {allowed}: {taken:?}");
+        for refused in *refused {
+            let error = attempt(&mut connection, format!("{statement} {refused}")).await.unwrap_err();
+            let broken = error.as_database_error().and_then(|error| error.constraint());
+            assert_eq!(broken, Some(*constraint), "{statement} {refused}: {error}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_constraint_is_without_a_case_and_none_is_without_a_name_of_its_own() {
+    let mut connection = TestDatabase::migrated().await.superuser().connect().await.unwrap();
+
+    // Since Postgres 18 `not null` is among them; its name says enough.
+    let there: Vec<String> = sqlx::query_scalar(
+        "select conname::text
+           from pg_constraint
+          where connamespace = 'catalog'::regnamespace
+            and contype not in ('n', 't')
+            and conrelid <> '_sqlx_migrations'::regclass
+          union
+         select relname::text
+           from pg_index
+           join pg_class on pg_class.oid = indexrelid
+          where relnamespace = 'catalog'::regnamespace
+            and indisunique
+            and indrelid <> '_sqlx_migrations'::regclass",
+    )
+    .fetch_all(&mut connection)
+    .await
+    .unwrap();
+
+    let there: BTreeSet<&str> = there.iter().map(String::as_str).collect();
+    let covered: BTreeSet<&str> = cases().map(|(name, ..)| *name).collect();
+    assert_eq!(covered, there);
+    let made_up_by_postgres = there.iter().find(|name| name.ends_with("_check") || name.ends_with("_key"));
+    assert_eq!(made_up_by_postgres, None);
+}

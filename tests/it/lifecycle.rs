@@ -1,0 +1,367 @@
+//! The life of tokens as a fold: whatever happened, in whatever order and batches, equals a model of a few lines.
+
+use std::collections::HashMap;
+
+use catalog::domain::{
+    Act, Authority, Command, Event, IssueToken, Occurrence, Path, Position, Recorded, Refusal, RevokeToken, Settings,
+    State, Status, Token, TokenRevoked,
+    command::Decision,
+    issue::{Mint, issue},
+    key::{Algorithm, KeyRecord},
+    policy::Policy,
+    revoke::RevocationReason,
+    text::{Kid, Name, Subject},
+    token::Suspension,
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::{
+    collection::vec,
+    option,
+    prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest},
+    sample::{Index, subsequence},
+};
+use uuid::Uuid;
+
+use crate::support::world::{plain, shell};
+
+/// Everything happens within these seconds, so that things meet; the clocks that are asked about go past them.
+const SECONDS: i64 = 60;
+
+fn at(second: i64) -> DateTime<Utc> {
+    "2026-03-01T12:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::seconds(second)
+}
+
+fn clocks() -> impl Iterator<Item = i64> {
+    0..=2 * SECONDS + 1
+}
+
+fn subject(number: u8) -> Subject {
+    Subject::parse(format!("subject-{number}")).unwrap()
+}
+
+fn name(number: u8) -> Name {
+    Name::parse(format!("name-{number}")).unwrap()
+}
+
+fn jti(number: usize) -> Uuid {
+    Uuid::from_u128(u128::try_from(number).unwrap() + 1)
+}
+
+fn settings() -> Settings {
+    let kid: Kid = "k1".parse().unwrap();
+    let key = KeyRecord {
+        kid: kid.clone(),
+        alg: Algorithm::EdDsa,
+        jwk: None,
+        added: Position(3),
+        activated: Some(Position(4)),
+    };
+    Settings {
+        issuer: Some("https://catalog.example.com".parse().unwrap()),
+        audience: Some("gateway".parse().unwrap()),
+        env: None,
+        policy: Some(Policy::initial()),
+        keys: vec![key],
+        active: Some(kid),
+    }
+}
+
+/// What a token is asked for with.
+#[derive(Debug, Clone, Copy)]
+struct Ask {
+    sub: u8,
+    name: Option<u8>,
+    ttl: u8,
+}
+
+impl Ask {
+    fn command(self) -> IssueToken {
+        let mut command = plain(subject(self.sub).as_str());
+        command.name = self.name.map(name);
+        command.ttl_seconds = Some(self.ttl.into());
+        command
+    }
+}
+
+fn ask() -> impl Strategy<Value = Ask> {
+    (0..2_u8, option::of(0..2_u8), 1..60_u8).prop_map(|(sub, name, ttl)| Ask { sub, name, ttl })
+}
+
+/// An event in the making.
+#[derive(Debug, Clone)]
+enum Happening {
+    /// A token is issued in this second.
+    Issued(Ask, i64),
+    /// One of the tokens so far, or one that never was, is revoked from this second on, or at once.
+    Revoked(Index, Option<i64>),
+}
+
+fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+    let happening = prop_oneof![
+        (ask(), 0..SECONDS).prop_map(|(ask, second)| Happening::Issued(ask, second)),
+        (any::<Index>(), option::of(0..2 * SECONDS)).prop_map(|(which, from)| Happening::Revoked(which, from)),
+    ];
+    vec(happening, 0..24)
+}
+
+/// The model: a token is its name, its end, and every revocation that was ever recorded.
+struct Told {
+    sub: u8,
+    name: Option<u8>,
+    exp: i64,
+    revocations: Vec<(Position, Option<i64>)>,
+}
+
+impl Told {
+    fn status(&self, clock: i64) -> Status {
+        if self.revocations.iter().any(|(_, from)| from.is_none_or(|from| from <= clock)) {
+            Status::Revoked
+        } else if self.exp <= clock {
+            Status::Expired
+        } else {
+            Status::Active
+        }
+    }
+
+    fn holds(&self, sub: u8, name: u8, clock: i64) -> bool {
+        self.sub == sub && self.name == Some(name) && self.status(clock) == Status::Active
+    }
+
+    /// The revocation that counts: the one with the earliest deadline, the first of several.
+    fn revoked_at_position(&self) -> Option<Position> {
+        self.revocations.iter().min_by_key(|(position, from)| (from.unwrap_or(i64::MIN), *position)).map(|(p, _)| *p)
+    }
+}
+
+fn recorded(position: usize, event: Event, second: i64) -> Recorded {
+    let origin = shell(Path::CliDev);
+    let occurrence = Occurrence { event, occurred_at: at(second), origin };
+    Recorded { position: Position(i64::try_from(position).unwrap() + 1), recorded_at: at(second), occurrence }
+}
+
+/// A log, and what the model says of the tokens in it.
+fn tell(happenings: &[Happening]) -> (Vec<Recorded>, Vec<Told>) {
+    let (mut log, mut told) = (Vec::new(), Vec::<Told>::new());
+    for happening in happenings {
+        let position = log.len();
+        let (event, second) = match happening {
+            Happening::Issued(ask, second) => {
+                let signer = "k1".parse().unwrap();
+                let mint = Mint { jti: jti(told.len()), signer: &signer, now: at(*second) };
+                let state = State::new(settings());
+                let issued = issue(&state, &ask.command(), &Authority::of_shell(), Path::CliDev, mint).unwrap();
+                let exp = second + i64::from(ask.ttl);
+                told.push(Told { sub: ask.sub, name: ask.name, exp, revocations: Vec::new() });
+                (Event::TokenIssued(Box::new(issued)), *second)
+            }
+            Happening::Revoked(which, from) => {
+                // One more than there are: a revocation of a token that the log does not know.
+                let which = which.index(told.len() + 1);
+                if let Some(told) = told.get_mut(which) {
+                    told.revocations.push((Position(i64::try_from(position).unwrap() + 1), *from));
+                }
+                let effective_from = from.map(at);
+                let reason = RevocationReason::Superseded;
+                (Event::TokenRevoked(TokenRevoked { jti: jti(which), reason, effective_from, note: None }), 0)
+            }
+        };
+        log.push(recorded(position, event, second));
+    }
+    (log, told)
+}
+
+fn fold(log: &[Recorded]) -> State {
+    let mut state = State::new(settings());
+    for recorded in log {
+        state.apply(recorded);
+    }
+    state
+}
+
+fn by_jti(tokens: impl Iterator<Item = Token>) -> HashMap<Uuid, Token> {
+    tokens.map(|token| (token.jti, token)).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_fold_tells_the_status_of_every_token_at_every_instant(happenings in happenings()) {
+        let (log, told) = tell(&happenings);
+
+        let state = fold(&log);
+
+        for (number, told) in told.iter().enumerate() {
+            let token = state.token(jti(number)).unwrap();
+            prop_assert_eq!(token.revocation.as_ref().map(|r| r.position), told.revoked_at_position());
+            for clock in clocks() {
+                prop_assert_eq!(token.status(at(clock)), told.status(clock), "token {} at {}", number, clock);
+            }
+        }
+        prop_assert_eq!(state.into_tokens().count(), told.len());
+    }
+
+    #[test]
+    fn a_revocation_is_never_undone_and_no_later_event_makes_a_token_active(happenings in happenings()) {
+        let (log, _) = tell(&happenings);
+
+        let mut state = fold(&[]);
+        for recorded in &log {
+            let jti = recorded.occurrence.event.jti().unwrap();
+            let before = state.token(jti).cloned();
+            state.apply(recorded);
+
+            let Some((before, after)) = before.as_ref().zip(state.token(jti)) else { continue };
+            for clock in clocks() {
+                match (before.status(at(clock)), after.status(at(clock))) {
+                    (Status::Revoked, after) => prop_assert_eq!(after, Status::Revoked),
+                    (Status::Expired, after) => prop_assert!(after != Status::Active),
+                    (Status::Active | Status::Suspended, _) => {}
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_is_held_by_active_tokens_of_its_subject_only(happenings in happenings()) {
+        let (log, told) = tell(&happenings);
+
+        let state = fold(&log);
+
+        for (sub, named) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            for clock in clocks() {
+                let holder = state.holder_of_name(&subject(sub), &name(named), at(clock));
+                let holders: Vec<Uuid> =
+                    (0..told.len()).filter(|n| told[*n].holds(sub, named, clock)).map(jti).collect();
+                match holder {
+                    Some(holder) => prop_assert!(holders.contains(&holder)),
+                    None => prop_assert!(holders.is_empty(), "{holders:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_events_in_any_batches_make_the_same_tokens(
+        (happenings, cuts) in happenings().prop_flat_map(|happenings| {
+            let cuts = subsequence((0..=happenings.len()).collect::<Vec<_>>(), 0..=happenings.len() + 1);
+            (proptest::strategy::Just(happenings), cuts)
+        }),
+    ) {
+        let (log, _) = tell(&happenings);
+
+        let mut rows: HashMap<Uuid, Token> = HashMap::new();
+        let ends = cuts.iter().copied().chain([log.len()]);
+        let mut begin = 0;
+        for end in ends {
+            // As the appender does: a fresh state with the rows as they are, and back what the batch touched.
+            let mut state = State::new(settings());
+            rows.values().cloned().for_each(|token| state.insert(token));
+            log[begin..end].iter().for_each(|recorded| state.apply(recorded));
+            rows.extend(state.touched().map(|token| (token.jti, token.clone())));
+            begin = end;
+        }
+
+        prop_assert_eq!(rows, by_jti(fold(&log).into_tokens()));
+    }
+}
+
+/// Something asked of the catalog, or time going by.
+#[derive(Debug, Clone)]
+enum Step {
+    Issue(Ask),
+    Revoke(Index),
+    Wait(i64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        3 => ask().prop_map(Step::Issue),
+        1 => any::<Index>().prop_map(Step::Revoke),
+        1 => (0..30_i64).prop_map(Step::Wait),
+    ];
+    vec(step, 0..32)
+}
+
+fn command(act: Act, clock: i64) -> Command {
+    Command { act, authority: Authority::of_shell(), origin: shell(Path::CliDev), now: at(clock), idempotency: None }
+}
+
+proptest! {
+    #[test]
+    fn commands_are_decided_as_the_model_says_and_no_two_active_tokens_share_a_name(steps in steps()) {
+        let mut state = State::new(settings());
+        let (mut told, mut position, mut clock) = (Vec::<Told>::new(), 0, 0);
+
+        for step in steps {
+            let (act, expected) = match step {
+                Step::Wait(seconds) => {
+                    clock += seconds;
+                    continue;
+                }
+                Step::Issue(ask) => {
+                    let number = told.len();
+                    let signer = "k1".parse().unwrap();
+                    let act = Act::Issue { command: Box::new(ask.command()), jti: jti(number), signer };
+                    let holder = ask.name.and_then(|name| told.iter().position(|t| t.holds(ask.sub, name, clock)));
+                    let refusal = holder.map(|holder| {
+                        Refusal::NameInUse { name: name(ask.name.unwrap()), jti: jti(holder) }
+                    });
+                    if refusal.is_none() {
+                        let exp = clock + i64::from(ask.ttl);
+                        told.push(Told { sub: ask.sub, name: ask.name, exp, revocations: Vec::new() });
+                    }
+                    (act, refusal.map_or(Ok(1), Err))
+                }
+                Step::Revoke(which) => {
+                    let which = which.index(told.len() + 1);
+                    let reason = RevocationReason::Unspecified;
+                    let act = Act::Revoke(RevokeToken { jti: jti(which), reason, note: None });
+                    let expected = match told.get_mut(which) {
+                        None => Err(Refusal::TokenUnknown { jti: jti(which) }),
+                        Some(told) if told.status(clock) == Status::Revoked => Ok(0),
+                        Some(told) => {
+                            told.revocations.push((Position(0), None));
+                            Ok(1)
+                        }
+                    };
+                    (act, expected)
+                }
+            };
+
+            let decided = command(act, clock).decide(&state).map(|decision| match decision {
+                Decision::Events(events) => events,
+                Decision::Repeat(event) => panic!("nothing was asked for twice: {event:?}"),
+            });
+
+            prop_assert_eq!(decided.as_ref().map(Vec::len), expected.as_ref().copied());
+            for event in decided.unwrap_or_default() {
+                state.apply(&recorded(position, event, clock));
+                position += 1;
+            }
+            for (sub, named) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                let holders = (0..told.len()).filter_map(|number| state.token(jti(number))).filter(|token| {
+                    token.sub == Some(subject(sub)) && token.name == Some(name(named)) && token.status(at(clock)) == Status::Active
+                });
+                prop_assert!(holders.count() <= 1);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_suspended_token_keeps_its_name_and_gives_way_to_every_other_end() {
+    let ask = Ask { sub: 0, name: Some(0), ttl: 10 };
+    let (log, _) = tell(&[Happening::Issued(ask, 0)]);
+    let mut token = fold(&log).into_tokens().next().unwrap();
+    token.suspension = Some(Suspension { position: Position(2), at: at(1) });
+    let mut state = State::new(settings());
+    state.insert(token.clone());
+
+    let during = (token.status(at(9)), state.holder_of_name(&subject(0), &name(0), at(9)));
+    let after = (token.status(at(10)), state.holder_of_name(&subject(0), &name(0), at(10)));
+    let event = TokenRevoked { jti: jti(0), reason: RevocationReason::Unspecified, effective_from: None, note: None };
+    token.revoke(&event, &recorded(2, Event::TokenRevoked(event.clone()), 2));
+
+    assert_eq!(during, (Status::Suspended, Some(jti(0))));
+    assert_eq!(after, (Status::Expired, None));
+    assert_eq!((token.status(at(9)), token.status(at(10))), (Status::Revoked, Status::Revoked));
+}
