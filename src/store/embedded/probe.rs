@@ -1,6 +1,7 @@
 //! What the server in a data directory is doing, found out without a child process.
 
 use std::fs;
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -13,6 +14,8 @@ use rustix::process::{Pid, test_kill_process};
 pub(super) const PORT: u16 = 5432;
 
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
+/// `SSLRequest` of PostgreSQL's protocol: the one message that any server answers before it asks who is there.
+const GREETING: [u8; 8] = [0, 0, 0, 8, 4, 210, 22, 47];
 
 /// What a server is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,13 +104,21 @@ fn alive(pid: Pid) -> bool {
     test_kill_process(pid).is_ok()
 }
 
-/// Whether somebody listens on the socket. On a thread, because connecting to a stopped process may never return.
+/// Whether a server answers on the socket. On a thread, because connecting to a stopped process may never return.
 fn accepts(pg: &Path) -> bool {
     let socket = socket_path(pg);
     let (sender, receiver) = mpsc::channel();
-    let connect = move || sender.send(UnixStream::connect(socket).is_ok());
-    let asked = thread::Builder::new().spawn(connect).is_ok();
+    let asked = thread::Builder::new().spawn(move || sender.send(greet(&socket).is_ok())).is_ok();
     asked && receiver.recv_timeout(CONNECT_TIME_MAX) == Ok(true)
+}
+
+/// A connection alone proves nothing: the kernel closes a killed server's socket only after its process has gone from
+/// sight, and until then it takes connections that nobody will answer.
+fn greet(socket: &Path) -> io::Result<()> {
+    let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(CONNECT_TIME_MAX))?;
+    stream.write_all(&GREETING)?;
+    stream.read_exact(&mut [0])
 }
 
 /// Whether any process works in `pg`, as every process of its server does: also the last ones of a killed server, that
