@@ -75,8 +75,8 @@ pub enum CliError {
         /// What the system said.
         source: io::Error,
     },
-    /// The server ended by itself.
-    #[error("the server ended")]
+    /// The server does not know where it listens.
+    #[error("the server cannot tell where it listens")]
     Serve(#[source] io::Error),
     /// stdin cannot be read.
     #[error("cannot read stdin")]

@@ -1,13 +1,13 @@
 //! `catalog serve`: the API, from the first connection to the last answer.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use axum::serve::ListenerExt;
 use clap::Args;
 use tokio::{
     net::TcpListener,
     time::{Instant, sleep_until},
 };
+use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError, Outcome, Shell, banner,
@@ -15,7 +15,13 @@ use super::{
     interrupt::Interrupt,
     session::{self, Need, Session, Start},
 };
-use crate::{app::Catalog, http};
+use crate::{
+    app::Catalog,
+    http::{
+        self,
+        connections::{self, Patience},
+    },
+};
 
 /// Start the API
 ///
@@ -90,20 +96,11 @@ async fn answer(
 ) -> Result<(), CliError> {
     let address = listener.local_addr().map_err(CliError::Serve)?;
     interrupt.or(banner::show(shell, session, address)).await?;
-    let service = http::router(catalog.clone()).into_make_service_with_connect_info::<SocketAddr>();
-    let asked = interrupt.clone();
-    let listener = listener.tap_io(|stream| {
-        // An answer is one small packet: without this the peer may wait 40 ms for it.
-        let _ = stream.set_nodelay(true);
-    });
-    let serving = axum::serve(listener, service).with_graceful_shutdown(async move {
-        asked.asked().await;
-        tracing::info!("shutting down: requests in flight are answered");
-    });
+    let stop = CancellationToken::new();
     tokio::select! {
-        ended = serving => ended.map_err(CliError::Serve),
+        () = connections::serve(listener, http::router(catalog.clone()), Patience::default(), stop.clone()) => Ok(()),
         never = session.keep_cluster() => match never {},
-        () = drained(interrupt) => {
+        () = drained(interrupt, &stop) => {
             tracing::warn!(waited_s = DRAIN_TIME_MAX.as_secs(), "shutting down: requests in flight are cut off");
             Ok(())
         }
@@ -114,8 +111,12 @@ async fn overdue(interrupt: &Interrupt) {
     sleep_until(interrupt.asked().await + CLOSED_AFTER).await;
 }
 
-async fn drained(interrupt: &Interrupt) {
-    sleep_until(interrupt.asked().await + DRAIN_TIME_MAX).await;
+/// Returns when requests in flight had the time that they get once the process is asked to end.
+async fn drained(interrupt: &Interrupt, stop: &CancellationToken) {
+    let asked = interrupt.asked().await;
+    tracing::info!("shutting down: requests in flight are answered");
+    stop.cancel();
+    sleep_until(asked + DRAIN_TIME_MAX).await;
 }
 
 /// When the end was asked for, or now if it comes by itself.

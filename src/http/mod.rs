@@ -4,6 +4,7 @@ mod audit_events;
 mod body;
 mod caller;
 mod check_revocations;
+pub mod connections;
 mod cursor;
 mod etag;
 mod fresh;

@@ -15,6 +15,7 @@ mod cli_settings;
 mod codec;
 mod codec_golden;
 mod concurrency;
+mod connections;
 mod constraints;
 mod crash;
 mod doors;

@@ -8,7 +8,7 @@ use std::{
 use rustix::process::Signal;
 use serde_json::json;
 use sqlx::{ConnectOptions, Executor, PgConnection};
-use tokio::{net::TcpStream, task::JoinHandle};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinHandle};
 
 use crate::support::{
     Site, TestDatabase,
@@ -99,16 +99,19 @@ async fn two_servers_and_a_command_share_one_directory_and_the_last_one_out_stop
 async fn connections_that_are_kept_open_do_not_keep_a_server() {
     let site = Site::new().await;
     let mut server = site.serve().await;
-    // One that was used, and one on which nothing was ever said.
-    assert_eq!(server.client.get("/healthz", "").await.status, 200);
+    // One that was used, one on which nothing was ever said, and one on which half a request was.
     let silent = TcpStream::connect(server.client.address()).await.unwrap();
+    let mut half = TcpStream::connect(server.client.address()).await.unwrap();
+    half.write_all(b"POST /tokens HTTP/1.1\r\nhost: cat").await.unwrap();
+    assert_eq!(server.client.get("/healthz", "").await.status, 200);
 
     let begun = Instant::now();
     server.signal(Signal::TERM);
 
     assert_eq!(server.ended().await, 0, "{}", server.said());
     assert!(begun.elapsed() < ENDED_WITHIN);
-    drop(silent);
+    assert!(!server.said().contains("are cut off"), "they were waited for: {}", server.said());
+    drop((silent, half));
 }
 
 #[tokio::test(flavor = "multi_thread")]

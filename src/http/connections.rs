@@ -1,0 +1,96 @@
+//! Connections: how long each may keep us waiting, and which of them the end of the server waits for.
+
+use std::{future::pending, net::SocketAddr, pin::pin, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::ConnectInfo,
+    serve::{Listener, ListenerExt},
+};
+use hyper::{
+    Request,
+    body::Incoming,
+    server::conn::http1,
+    service::{Service, service_fn},
+};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How long a connection may keep us waiting.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// For the head of its first request, from the moment it was accepted.
+    pub first: Duration,
+    /// For the head of each further one, from the answer before it: how long a connection may be idle.
+    pub further: Duration,
+}
+
+impl Default for Patience {
+    /// A head of which half was sent is worth ten seconds. Proxies and clients keep an idle connection for a minute; they
+    /// are to be the ones who close it, for a request that meets our closing is lost.
+    fn default() -> Self {
+        Self { first: Duration::from_secs(10), further: Duration::from_secs(75) }
+    }
+}
+
+/// Answers until `stop`, and returns once every request that had arrived by then is answered. A connection on which
+/// there is none, or half the head of one, is closed at once.
+pub async fn serve(listener: TcpListener, router: Router, patience: Patience, stop: CancellationToken) {
+    let connections = TaskTracker::new();
+    let mut listener = listener.tap_io(|stream| {
+        // An answer is one small packet: without this the peer may wait 40 ms for it.
+        let _ = stream.set_nodelay(true);
+    });
+    while let Some((stream, peer)) = stop.run_until_cancelled(listener.accept()).await {
+        connections.spawn(converse(stream, peer, router.clone(), patience, stop.clone()));
+    }
+    drop(listener);
+    connections.close();
+    connections.wait().await;
+}
+
+async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, patience: Patience, stop: CancellationToken) {
+    let begun = CancellationToken::new();
+    let answers = TowerToHyperService::new(router);
+    let service = service_fn(|request: Request<Incoming>| {
+        begun.cancel();
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        answers.call(request)
+    });
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(patience.further);
+    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        ended = connection.as_mut() => return note(ended),
+        () = too_late(patience.first, &begun) => return,
+        () = stop.cancelled() => {}
+    }
+    // hyper would wait for the rest of a first head. A further one it forgets by itself.
+    if begun.is_cancelled() {
+        connection.as_mut().graceful_shutdown();
+        note(connection.await);
+    }
+}
+
+/// Returns when a connection has not come to its first request in time.
+async fn too_late(limit: Duration, begun: &CancellationToken) {
+    if timeout(limit, begun.cancelled()).await.is_ok() {
+        pending::<()>().await;
+    }
+}
+
+/// Peers hang up, and some speak other protocols: of interest only to who looks for it.
+fn note(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke off");
+    }
+}
