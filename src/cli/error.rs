@@ -7,7 +7,7 @@ use crate::{
     app::{CommandError, OpenError},
     domain::{Malformed, Refusal, text::Kid},
     signing::KeyringError,
-    store::{AppendError, StoreError, codec::CodecError, embedded::EmbeddedError, schema::SchemaError},
+    store::{AppendError, StoreError, Trouble, codec::CodecError, embedded::EmbeddedError, schema::SchemaError},
 };
 
 const REFUSED: u8 = 1;
@@ -193,7 +193,7 @@ fn append_hint(error: &AppendError) -> Option<&'static str> {
     match error {
         AppendError::Refused(refusal) => refusal_hint(refusal),
         AppendError::QueueFull => Some("try again in a moment"),
-        AppendError::Unavailable(_) => Some(UNREACHABLE),
+        AppendError::Unavailable(error) => store_hint(error),
         AppendError::OutcomeUnknown => Some("see 'catalog audit events' for whether it was recorded"),
         AppendError::Ended | AppendError::Rejected(_) => None,
     }
@@ -232,9 +232,21 @@ const UNREACHABLE: &str = "see that the database runs and that its address, user
 fn store_hint(error: &StoreError) -> Option<&'static str> {
     match error {
         StoreError::Unavailable(_) | StoreError::TimedOut(_) => Some(UNREACHABLE),
+        StoreError::Unable { trouble, .. } => Some(trouble_hint(*trouble)),
         StoreError::UnreadableEvent { .. } => Some("a newer program may read it; 'catalog audit verify' says more"),
         StoreError::UnreadableRow { .. } => Some("'catalog audit verify' says more"),
         StoreError::Refused(_) => None,
+    }
+}
+
+fn trouble_hint(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::DiskFull => "make room where PostgreSQL keeps its data",
+        Trouble::MemoryFull => "give PostgreSQL more memory",
+        Trouble::ConnectionsFull => "let fewer processes connect, or raise max_connections",
+        Trouble::ReadOnly => "give the address of the primary",
+        Trouble::LockHeld | Trouble::SessionEnded | Trouble::Conflict | Trouble::StartingOrStopping => "try again",
+        Trouble::LoginRefused | Trouble::DatabaseMissing | Trouble::Other => UNREACHABLE,
     }
 }
 

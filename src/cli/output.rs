@@ -1,14 +1,12 @@
 //! stdout is data, stderr is talk. Neither has colours, and no data can move a terminal's cursor.
 
-use std::{
-    error::Error,
-    io::{self, BufWriter, IsTerminal, Stdout, Write},
-};
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use clap::ValueEnum;
 use serde::Serialize;
 
 use super::CliError;
+use crate::domain::causes::Causes;
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -116,7 +114,7 @@ pub(super) fn say(text: &str) {
 pub(super) fn report(error: &CliError) -> u8 {
     let code = error.exit_code();
     if code != 0 {
-        say(&format!("catalog: error: {}", without_passwords(&chain(error))));
+        say(&format!("catalog: error: {}", without_passwords(&Causes(error).to_string())));
         if let Some(hint) = error.hint() {
             say(&format!("hint: {hint}"));
         }
@@ -137,20 +135,6 @@ pub(super) fn usage(error: &clap::Error) -> u8 {
         Ok(()) => 0,
         Err(error) => report(&error.into()),
     }
-}
-
-/// An error and its sources, each only where it adds something.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let said = cause.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 pub(super) fn printable(text: &str) -> String {
@@ -209,18 +193,6 @@ mod tests {
         assert_eq!(without_passwords("in 'postgres://u:p@ss@h/d' found"), "in 'postgres://u:***@h/d' found");
         assert_eq!(without_passwords("http://127.0.0.1:8080 a@b"), "http://127.0.0.1:8080 a@b");
         assert_eq!(printable("a\u{1b}[2J\nb"), "a\u{FFFD}[2J\nb");
-    }
-
-    #[test]
-    fn a_source_is_told_only_where_it_adds_something() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("outer: inner")]
-        struct Outer(#[source] Inner);
-        #[derive(Debug, thiserror::Error)]
-        #[error("inner")]
-        struct Inner(#[source] io::Error);
-
-        assert_eq!(chain(&Outer(Inner(io::Error::other("cause")))), "outer: inner: cause");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     app::{Catalog, Opening},
-    domain::{Path, Refusal},
+    domain::{Path, Refusal, causes::Causes},
     store::{
         Address, Database,
         embedded::{Cluster, EmbeddedError, Location},
@@ -152,8 +152,8 @@ impl Session {
                 Ok(Ok(false)) => {}
                 Ok(Ok(true)) => tracing::warn!("the private PostgreSQL had ended and was started again"),
                 Ok(Err(error)) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::error!(error, "the private PostgreSQL ended and cannot be started again");
+                    let error = Causes(&error);
+                    tracing::error!(%error, "the private PostgreSQL ended and cannot be started again");
                     sleep(REVIVE_PERIOD).await;
                 }
                 Err(error) => tracing::error!(%error, "the private PostgreSQL cannot be watched"),

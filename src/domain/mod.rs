@@ -23,6 +23,7 @@
 
 pub mod ambient;
 pub mod authority;
+pub mod causes;
 pub mod claims;
 pub mod command;
 pub mod configure;

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     app::{CheckError, CommandError},
-    domain::{Position, Refusal},
+    domain::{Position, Refusal, causes::Causes},
     store::{AppendError, StoreError},
 };
 
@@ -236,7 +236,7 @@ impl From<CommandError> for Problem {
             CommandError::Append(AppendError::OutcomeUnknown) => Self::outcome_unknown(),
             CommandError::Append(AppendError::Rejected(_)) => Self::internal(),
             error @ (CommandError::Signing(_) | CommandError::Incomplete) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a command did not come to its end");
+                tracing::error!(error = %Causes(&error), "a command did not come to its end");
                 Self::internal()
             }
         }
@@ -248,7 +248,7 @@ impl From<CheckError> for Problem {
         match error {
             CheckError::Store(error) => error.into(),
             error @ CheckError::SecretMissing { .. } => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a token could not be checked");
+                tracing::error!(error = %Causes(&error), "a token could not be checked");
                 Self::unavailable()
             }
         }
@@ -258,12 +258,12 @@ impl From<CheckError> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match &error {
-            StoreError::Unavailable(_) | StoreError::TimedOut(_) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a read could not be answered");
+            StoreError::Unavailable(_) | StoreError::TimedOut(_) | StoreError::Unable { .. } => {
+                tracing::warn!(error = %Causes(&error), "a read could not be answered");
                 Self::unavailable()
             }
             StoreError::Refused(_) | StoreError::UnreadableEvent { .. } | StoreError::UnreadableRow { .. } => {
-                tracing::error!(error = &error as &dyn std::error::Error, "a read failed");
+                tracing::error!(error = %Causes(&error), "a read failed");
                 Self::internal()
             }
         }

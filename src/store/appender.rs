@@ -14,8 +14,8 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Database, batch::Writer};
-use crate::domain::{Command, Position, Recorded, Refusal, Token, ambient::Entropy};
+use super::{Database, StoreError, batch::Writer};
+use crate::domain::{Command, Position, Recorded, Refusal, Token, ambient::Entropy, causes::Causes};
 
 /// The most commands in one transaction.
 pub const BATCH_MAX: usize = 1_000;
@@ -46,9 +46,9 @@ pub enum AppendError {
     /// More commands wait than may.
     #[error("too many commands are waiting to be recorded")]
     QueueFull,
-    /// The log cannot be reached. Nothing was recorded.
-    #[error("the log cannot be reached; nothing was recorded")]
-    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    /// The database could not be reached, or could not do it. Nothing was recorded.
+    #[error("nothing could be recorded")]
+    Unavailable(#[source] Arc<StoreError>),
     /// The task that records has ended. Nothing was recorded, and nothing will be until the process is started again.
     #[error("this process records nothing any more")]
     Ended,
@@ -58,7 +58,7 @@ pub enum AppendError {
     /// The database refused this command's rows, or those it needs cannot be read. A defect of ours, or tampering;
     /// nothing was recorded.
     #[error("the log refused the event")]
-    Rejected(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    Rejected(#[source] Arc<StoreError>),
 }
 
 /// The queue's entrance.
@@ -136,7 +136,7 @@ async fn drain(mut requests: mpsc::Receiver<Request>, new_writer: impl Fn() -> W
             writer
         });
         writer = recording.await.unwrap_or_else(|error| {
-            tracing::error!(error = &error as &dyn std::error::Error, "a batch could not be carried out");
+            tracing::error!(error = %Causes(&error), "a batch could not be carried out");
             new_writer()
         });
     }

@@ -17,6 +17,7 @@ use super::{
 use crate::domain::{
     Act, Command, Event, Occurrence, Position, Recorded, Refusal, Settings, State,
     ambient::Entropy,
+    causes::Causes,
     command::Decision as Decided,
     idempotency::{Answered, Scope},
     text::{Name, Subject},
@@ -123,7 +124,7 @@ impl Writer {
                 Ok(decisions)
             }
             Ok(Err(error)) => {
-                tracing::error!(error = &error as &dyn std::error::Error, "the outcome of a commit is unknown");
+                tracing::error!(error = %Causes(&error), "the outcome of a commit is unknown");
                 Err(BatchError::AtCommit)
             }
             Err(_) => {
@@ -173,10 +174,10 @@ async fn begin(connection: &mut PgConnection) -> Result<(), StoreError> {
 /// What the callers are told of an error before the commit.
 fn told(error: StoreError) -> AppendError {
     if error.is_passing() {
-        tracing::warn!(error = &error as &dyn std::error::Error, "nothing could be recorded");
+        tracing::warn!(error = %Causes(&error), "nothing could be recorded");
         AppendError::Unavailable(Arc::new(error))
     } else {
-        tracing::error!(error = &error as &dyn std::error::Error, "the log refused an event");
+        tracing::error!(error = %Causes(&error), "the log refused an event");
         AppendError::Rejected(Arc::new(error))
     }
 }

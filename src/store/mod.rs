@@ -14,12 +14,14 @@ pub mod postgres;
 pub mod row;
 pub mod schema;
 pub mod tokens;
+pub mod trouble;
 pub mod verify;
 
 pub use address::{Address, AddressError};
 pub use appender::{AppendError, Appended, Appender};
 pub use head::Head;
 pub use postgres::Database;
+pub use trouble::Trouble;
 
 /// Why something could not be read. None of them says anything about a token: could not tell is not no.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,14 @@ pub enum StoreError {
     /// The database did not answer in time.
     #[error("the database did not answer within {0:?}")]
     TimedOut(std::time::Duration),
+    /// The database answered, and cannot do it at the moment.
+    #[error("{trouble}")]
+    Unable {
+        /// Why.
+        trouble: Trouble,
+        /// In the database's own words.
+        source: sqlx::Error,
+    },
     /// The database answered with an error.
     #[error("the database refused a statement")]
     Refused(#[source] sqlx::Error),
@@ -56,7 +66,7 @@ impl StoreError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::TimedOut(_) => true,
+            Self::Unavailable(_) | Self::TimedOut(_) | Self::Unable { .. } => true,
             Self::Refused(_) | Self::UnreadableEvent { .. } | Self::UnreadableRow { .. } => false,
         }
     }
@@ -64,15 +74,13 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
-        let unreadable = matches!(error, sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_));
-        if unreadable || !is_passing(&error) { Self::Refused(error) } else { Self::Unavailable(error) }
+        match &error {
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Self::Refused(error),
+            sqlx::Error::Database(database) => match database.code().as_deref().and_then(Trouble::of) {
+                Some(trouble) => Self::Unable { trouble, source: error },
+                None => Self::Refused(error),
+            },
+            _ => Self::Unavailable(error),
+        }
     }
-}
-
-/// Whether the same statement may well succeed later: shutdown, recovery, credentials, lock and resource limits
-/// (classes of SQLSTATE, PostgreSQL documentation, appendix A).
-fn is_passing(error: &sqlx::Error) -> bool {
-    let sqlx::Error::Database(database) = error else { return true };
-    let code = database.code().unwrap_or_default();
-    ["08", "25", "28", "3D", "40", "53", "55", "57", "58"].iter().any(|class| code.starts_with(class))
 }

@@ -18,6 +18,7 @@ mod concurrency;
 mod connections;
 mod constraints;
 mod crash;
+mod disk_full;
 mod doors;
 mod faults;
 mod http_bad_input;
