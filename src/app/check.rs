@@ -1,6 +1,9 @@
 //! Whether a presented token is one that was issued, unchanged, and active: signature, claims *and* log.
 
-use super::Catalog;
+use super::{
+    Catalog,
+    metrics::{self, Checked},
+};
 use crate::{
     domain::{Authority, Status, Token, claims::CATALOG_AUDIENCE, text::Kid},
     signing::{Invalid, Verified},
@@ -39,12 +42,38 @@ pub enum CheckError {
     },
 }
 
+impl Verdict {
+    /// Its name among the metrics.
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::Active { .. } => "active",
+            Self::Invalid(Invalid::Expired { .. }) => "expired",
+            Self::Invalid(Invalid::Foreign) => "foreign",
+            Self::Invalid(_) => "invalid",
+            Self::Shadow => "shadow",
+            // What would have confirmed it is gone.
+            Self::Inactive(Status::Active) => "erased",
+            Self::Inactive(status) => status.as_str(),
+        }
+    }
+}
+
 impl Catalog {
-    /// Checks a presented token.
+    /// Checks a token that a caller asks about.
     ///
     /// # Errors
     /// [`CheckError`]: it could not tell, which is not a no.
     pub async fn check(&self, presented: &str) -> Result<Verdict, CheckError> {
+        self.counted(Checked::Token, presented).await
+    }
+
+    async fn counted(&self, what: Checked, presented: &str) -> Result<Verdict, CheckError> {
+        let judged = self.judge(presented).await;
+        metrics::checked(what, judged.as_ref().map_or(metrics::UNAVAILABLE, Verdict::as_str));
+        judged
+    }
+
+    async fn judge(&self, presented: &str) -> Result<Verdict, CheckError> {
         let now = self.ambient.clock.now();
         let verified = match self.verifier.verify(presented, &self.issuer, now) {
             Ok(verified) => verified,
@@ -68,7 +97,7 @@ impl Catalog {
     /// # Errors
     /// [`CheckError`]: it could not tell, which is not a no.
     pub async fn authenticate(&self, presented: &str) -> Result<Option<Authority>, CheckError> {
-        match self.check(presented).await? {
+        match self.counted(Checked::Credential, presented).await? {
             Verdict::Active { verified, .. } if verified.is_for(CATALOG_AUDIENCE) => {
                 Ok(Some(Authority::of_token(&verified.claims)))
             }

@@ -1,6 +1,7 @@
 //! [`Catalog`]: the one door for every write, and the checks that need both a signature and the log.
 
 mod check;
+pub mod metrics;
 mod open;
 pub mod view;
 
@@ -21,7 +22,7 @@ use crate::{
         text::{IdempotencyKey, Issuer, Kid},
     },
     signing::{Keyring, SignedToken, SigningError, Verifier},
-    store::{AppendError, Appended, Appender, Database, StoreError, idempotency},
+    store::{self, AppendError, Appended, Appender, Database, StoreError, idempotency},
 };
 
 /// Time and chance as this process has them.
@@ -44,6 +45,7 @@ pub struct Catalog {
     issuer: Issuer,
     signer: Kid,
     log_id: Uuid,
+    opened_at: Position,
     ambient: Ambient,
 }
 
@@ -117,7 +119,9 @@ impl Catalog {
     /// [`CommandError`].
     pub async fn issue(&self, command: IssueToken, requester: Requester) -> Result<IssuedToken, CommandError> {
         if !self.can_sign() {
-            return Err(Refusal::KeyNotHere { kid: self.signer.clone() }.into());
+            let refusal = Refusal::KeyNotHere { kid: self.signer.clone() };
+            store::metrics::refused(&refusal, requester.origin.path);
+            return Err(refusal.into());
         }
         let now = self.ambient.clock.now();
         let jti = uuid_v7(now, &*self.ambient.entropy);
@@ -186,6 +190,18 @@ impl Catalog {
     #[must_use]
     pub fn log_id(&self) -> Uuid {
         self.log_id
+    }
+
+    /// The end of the log when it was opened.
+    #[must_use]
+    pub fn opened_at(&self) -> Position {
+        self.opened_at
+    }
+
+    /// How many commands wait to be recorded by this process.
+    #[must_use]
+    pub fn commands_waiting(&self) -> usize {
+        self.appender.waiting()
     }
 
     /// Whether this process can still record what it is told.

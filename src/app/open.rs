@@ -107,14 +107,15 @@ impl Catalog {
             appender.append(Command { act, authority, origin, now, idempotency: None }).await?;
             settings = log::settings(database.reads()).await?;
         }
-        let log_id = log::head(database.reads()).await?.log_id;
+        let head = log::head(database.reads()).await?;
         let shape = settings.shape()?;
         Ok(Self {
             verifier: keyring.verifier(&settings.keys)?,
             issuer: shape.issuer.clone(),
             signer: shape.kid.clone(),
             ambient,
-            log_id,
+            log_id: head.log_id,
+            opened_at: head.position,
             database,
             appender,
             task,

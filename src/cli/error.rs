@@ -2,6 +2,8 @@
 
 use std::{io, net::SocketAddr};
 
+use metrics_exporter_prometheus::BuildError;
+
 use super::{config::ConfigError, interrupt::INTERRUPTED};
 use crate::{
     app::{CommandError, OpenError},
@@ -78,6 +80,9 @@ pub enum CliError {
     /// The server does not know where it listens.
     #[error("the server cannot tell where it listens")]
     Serve(#[source] io::Error),
+    /// The recorder of metrics cannot be installed. A defect of ours.
+    #[error("metrics cannot be recorded")]
+    Metrics(#[from] BuildError),
     /// stdin cannot be read.
     #[error("cannot read stdin")]
     Input(#[source] io::Error),
@@ -116,6 +121,7 @@ impl CliError {
             | Self::NotAToken(_)
             | Self::Listen { .. }
             | Self::Serve(_)
+            | Self::Metrics(_)
             | Self::Input(_)
             | Self::Output(_)
             | Self::Signals(_)
@@ -146,6 +152,7 @@ impl CliError {
             | Self::KeyShared { .. }
             | Self::NotAToken(_)
             | Self::Serve(_)
+            | Self::Metrics(_)
             | Self::Input(_)
             | Self::Output(_)
             | Self::Signals(_)

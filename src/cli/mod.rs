@@ -16,6 +16,7 @@ mod logging;
 mod migrate;
 mod operator;
 mod output;
+mod recorder;
 mod rows;
 mod serve;
 mod session;

@@ -13,6 +13,7 @@ use super::{
     CliError, Outcome, Shell, banner,
     config::Listen,
     interrupt::Interrupt,
+    recorder,
     session::{self, Need, Session, Start},
 };
 use crate::{
@@ -95,11 +96,14 @@ async fn answer(
     interrupt: &Interrupt,
 ) -> Result<(), CliError> {
     let address = listener.local_addr().map_err(CliError::Serve)?;
+    let recorder = recorder::install(shell.ambient.clock.now())?;
     interrupt.or(banner::show(shell, session, address)).await?;
+    let router = http::router(catalog.clone(), recorder.clone());
     let stop = CancellationToken::new();
     tokio::select! {
-        () = connections::serve(listener, http::router(catalog.clone()), Patience::default(), stop.clone()) => Ok(()),
+        () = connections::serve(listener, router, Patience::default(), stop.clone()) => Ok(()),
         never = session.keep_cluster() => match never {},
+        never = recorder::gather(&recorder) => match never {},
         () = drained(interrupt, &stop) => {
             tracing::warn!(waited_s = DRAIN_TIME_MAX.as_secs(), "shutting down: requests in flight are cut off");
             Ok(())

@@ -15,6 +15,7 @@ use crate::{
         authority::RoutePermission,
         text::{IdempotencyKey, RequestId, Subject, harmless},
     },
+    store::metrics,
 };
 
 const USER_AGENT_LENGTH_MAX: usize = 200;
@@ -31,7 +32,8 @@ pub(super) struct Caller {
 impl Caller {
     /// Lets a caller pass that may do `permission`.
     pub(super) fn require(&self, permission: RoutePermission) -> Result<(), Problem> {
-        Ok(self.authority.require(permission)?)
+        self.authority.require(permission).inspect_err(|refusal| metrics::refused(refusal, self.origin.path))?;
+        Ok(())
     }
 
     /// The caller as the requester of a command, under the name that the request gave itself.

@@ -13,7 +13,10 @@ use uuid::Uuid;
 
 use super::{body::JsonBody, caller::Caller, problem::Problem};
 use crate::{
-    app::Catalog,
+    app::{
+        Catalog,
+        metrics::{self, Checked},
+    },
     domain::{authority::RoutePermission, claims::CanonicalUuid},
     store::tokens,
 };
@@ -39,9 +42,15 @@ pub(super) async fn handle(
         return Err(Problem::malformed_body("/jtis", detail));
     }
     let now = catalog.ambient().clock.now();
-    let tokens = tokens::several(catalog.database().reads(), &ids).await?;
-    let known: HashMap<Uuid, &str> = tokens.iter().map(|token| (token.jti, token.status(now).as_str())).collect();
-    let results: Vec<Value> =
-        ids.iter().map(|jti| json!({ "jti": jti, "status": known.get(jti).unwrap_or(&"unknown") })).collect();
+    let tokens = tokens::several(catalog.database().reads(), &ids).await;
+    let tokens = tokens.inspect_err(|_| metrics::checked(Checked::Jti, metrics::UNAVAILABLE))?;
+    let known: HashMap<Uuid, &'static str> =
+        tokens.iter().map(|token| (token.jti, token.status(now).as_str())).collect();
+    let result = |jti: &Uuid| {
+        let status = known.get(jti).copied().unwrap_or("unknown");
+        metrics::checked(Checked::Jti, status);
+        json!({ "jti": jti, "status": status })
+    };
+    let results: Vec<Value> = ids.iter().map(result).collect();
     Ok(Json(json!({ "results": results })).into_response())
 }

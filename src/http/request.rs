@@ -10,7 +10,10 @@ use axum::{
 };
 use tracing::Instrument;
 
-use super::problem::{ANSWER_TIMEOUT, Problem};
+use super::{
+    metrics,
+    problem::{ANSWER_TIMEOUT, Problem},
+};
 use crate::{app::Catalog, domain::text::RequestId};
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -19,12 +22,14 @@ static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) async fn name(State(catalog): State<Arc<Catalog>>, mut request: Request, next: Next) -> Response {
     let id = given(request.headers()).unwrap_or_else(|| fresh(&catalog));
     request.extensions_mut().insert(id.clone());
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", request_id = id.as_str(), method = %request.method(), route);
+    let (route, method) = (route(&request).to_owned(), request.method().clone());
+    let span = tracing::info_span!("request", request_id = id.as_str(), method = metrics::name(&method), route);
     let begun = tokio::time::Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
-    let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-    span.in_scope(|| tracing::info!(status = response.status().as_u16(), elapsed_ms, "a request was answered"));
+    let (status, elapsed) = (response.status(), begun.elapsed());
+    metrics::answered(&route, &method, status, elapsed);
+    let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    span.in_scope(|| tracing::info!(status = status.as_u16(), elapsed_ms, "a request was answered"));
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(X_REQUEST_ID.clone(), value);
     }
@@ -43,12 +48,16 @@ pub(super) async fn bound(request: Request, next: Next) -> Response {
 
 /// Whether the route appends to the log.
 fn may_write(request: &Request) -> bool {
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     match *request.method() {
         Method::DELETE => true,
-        Method::POST => matches!(route, "/tokens" | "/revoke"),
+        Method::POST => matches!(route(request), "/tokens" | "/revoke"),
         _ => false,
     }
+}
+
+/// The pattern that the request's path met. The path itself may hold anything, a token too.
+fn route(request: &Request) -> &str {
+    request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str)
 }
 
 fn given(headers: &HeaderMap) -> Option<RequestId> {

@@ -14,7 +14,11 @@ use tokio::{
     time::Instant,
 };
 
-use super::{Database, StoreError, batch::Writer};
+use super::{
+    Database, StoreError,
+    batch::Writer,
+    metrics::{self, Outcome},
+};
 use crate::domain::{Command, Position, Recorded, Refusal, Token, ambient::Entropy, causes::Causes};
 
 /// The most commands in one transaction.
@@ -90,6 +94,12 @@ impl Appender {
         !self.queue.is_closed()
     }
 
+    /// How many commands wait, besides those that are being recorded.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
+    }
+
     /// Has a command decided and recorded. Once queued it runs to its end, whether or not anybody still waits.
     ///
     /// # Errors
@@ -99,8 +109,8 @@ impl Appender {
         let (reply, outcome) = oneshot::channel();
         let request = Request { command, deadline, reply };
         self.queue.try_send(request).map_err(|error| match error {
-            TrySendError::Full(_) => AppendError::QueueFull,
-            TrySendError::Closed(_) => AppendError::Ended,
+            TrySendError::Full(_) => turned_away(AppendError::QueueFull),
+            TrySendError::Closed(_) => turned_away(AppendError::Ended),
         })?;
         match tokio::time::timeout_at(deadline, outcome).await {
             Ok(Ok(outcome)) => outcome,
@@ -115,21 +125,32 @@ impl Request {
         Instant::now() < self.deadline
     }
 
-    pub(super) fn answer(self, outcome: Result<Appended, AppendError>) {
+    pub(super) fn answer(self, answer: Result<Appended, AppendError>) {
+        metrics::ended(Outcome::of(&answer), 1);
+        if let Err(AppendError::Refused(refusal)) = &answer {
+            metrics::refused(refusal, self.command.origin.path);
+        }
         // Nobody may be waiting any more; the event stands all the same.
-        let _ = self.reply.send(outcome);
+        let _ = self.reply.send(answer);
     }
+}
+
+fn turned_away(error: AppendError) -> AppendError {
+    metrics::ended(Outcome::of(&Err(error.clone())), 1);
+    error
 }
 
 async fn drain(mut requests: mpsc::Receiver<Request>, new_writer: impl Fn() -> Writer) {
     let mut writer = new_writer();
     let mut waiting = Vec::with_capacity(BATCH_MAX);
     while requests.recv_many(&mut waiting, BATCH_MAX).await > 0 {
+        let (batch, late): (Vec<_>, Vec<_>) = waiting.drain(..).partition(Request::is_waited_for);
         // Whoever waited past its deadline was told so; recording its command now would surprise it.
-        let batch: Vec<Request> = waiting.drain(..).filter(Request::is_waited_for).collect();
+        metrics::ended(Outcome::Expired, late.len() as u64);
         if batch.is_empty() {
             continue;
         }
+        let commands = batch.len() as u64;
         // A task of its own: a defect that panics costs one batch, whose outcome is unknown, and not the appender.
         let recording = tokio::spawn(async move {
             writer.append(batch).await;
@@ -137,6 +158,7 @@ async fn drain(mut requests: mpsc::Receiver<Request>, new_writer: impl Fn() -> W
         });
         writer = recording.await.unwrap_or_else(|error| {
             tracing::error!(error = %Causes(&error), "a batch could not be carried out");
+            metrics::ended(Outcome::Unknown, commands);
             new_writer()
         });
     }

@@ -4,6 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use sqlx::{Executor, PgConnection, Row, types::Json};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
@@ -11,6 +12,7 @@ use super::{
     appender::{AppendError, Appended, Request},
     chain::{self, Sha256Digest},
     codec, idempotency, log,
+    metrics::{self, Outcome},
     row::TokenRow,
     tokens,
 };
@@ -67,6 +69,7 @@ impl Writer {
     /// Records a batch and answers each of its commands. One that the database will not take, or whose rows cannot be
     /// read, fails alone.
     pub(super) async fn append(&mut self, batch: Vec<Request>) {
+        metrics::batch(batch.len());
         let commands: Vec<&Command> = batch.iter().map(|request| &request.command).collect();
         match self.record(&commands).await {
             Ok(decisions) => {
@@ -77,9 +80,11 @@ impl Writer {
             Err(BatchError::AtCommit) => refuse_all(batch, &AppendError::OutcomeUnknown),
             Err(BatchError::Before(error)) if !error.is_passing() && batch.len() > 1 => {
                 for request in batch {
-                    // Whoever was told meanwhile that the outcome is unknown is not to be surprised by one.
                     if request.is_waited_for() {
                         Box::pin(self.append(vec![request])).await;
+                    } else {
+                        // It was told meanwhile that the outcome is unknown, and is not to be surprised by one.
+                        metrics::ended(Outcome::Expired, 1);
                     }
                 }
             }
@@ -118,7 +123,10 @@ impl Writer {
             .await
             .unwrap_or(Err(StoreError::TimedOut(DECIDE_TIMEOUT)));
         let (decisions, known) = prepared.map_err(BatchError::Before)?;
-        match tokio::time::timeout(COMMIT_TIMEOUT, connection.execute("commit")).await {
+        let begun = Instant::now();
+        let committed = tokio::time::timeout(COMMIT_TIMEOUT, connection.execute("commit")).await;
+        metrics::commit(begun.elapsed());
+        match committed {
             Ok(Ok(_)) => {
                 self.known = Some(known);
                 Ok(decisions)

@@ -62,6 +62,17 @@ impl std::str::FromStr for Schema {
     }
 }
 
+/// The connections of a pool, at an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// That somebody uses.
+    pub in_use: u32,
+    /// That wait to be used.
+    pub idle: u32,
+    /// How many there may be.
+    pub max: u32,
+}
+
 /// One catalog in one database: how to reach it, and the pool that reads go through.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -101,6 +112,13 @@ impl Database {
     #[must_use]
     pub fn reads(&self) -> &PgPool {
         &self.reads
+    }
+
+    /// The connections of that pool, now.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        let idle = u32::try_from(self.reads.num_idle()).unwrap_or(u32::MAX);
+        Connections { in_use: self.reads.size().saturating_sub(idle), idle, max: READERS_MAX }
     }
 
     /// A connection of its own as the writer role.

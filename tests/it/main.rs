@@ -28,6 +28,7 @@ mod http_tokens;
 mod idempotency;
 mod lifecycle;
 mod many_writers;
+mod metrics;
 mod paused;
 mod schema;
 mod shutdown;

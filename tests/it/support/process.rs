@@ -333,6 +333,16 @@ impl Client {
         answered(request).await
     }
 
+    /// Issues under an `Idempotency-Key`; an error when there is no answer.
+    pub async fn try_issue_named(&self, token: &str, key: &str, body: &Value) -> reqwest::Result<Reply> {
+        let request = self.http.post(format!("{}/tokens", self.url)).bearer_auth(token);
+        answered(request.header("idempotency-key", key).json(body)).await
+    }
+
+    pub async fn issue_named(&self, token: &str, key: &str, body: &Value) -> Reply {
+        self.try_issue_named(token, key, body).await.unwrap()
+    }
+
     pub async fn send(&self, method: &str, path: &str, token: &str, body: &Value) -> Reply {
         self.try_send(method, path, token, body).await.unwrap()
     }

@@ -24,6 +24,7 @@ use catalog::{
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
@@ -122,7 +123,9 @@ impl World {
         .await
         .unwrap();
         let catalog = Arc::new(catalog);
-        let router = catalog::http::router(catalog.clone());
+        // Nobody records: what the library counts goes nowhere, and nothing depends on it.
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let router = catalog::http::router(catalog.clone(), recorder.handle());
         Self { database, clock, catalog, router, entropy, directory }
     }
 

@@ -1,0 +1,39 @@
+//! What checks find, counted. docs/operations.md says what each figure means.
+
+use metrics::{Unit, counter, describe_counter};
+
+const CHECKS: &str = "catalog_checks_total";
+
+/// The verdict where there is none: could not tell is not no.
+pub const UNAVAILABLE: &str = "unavailable";
+
+/// What was checked.
+#[derive(Debug, Clone, Copy)]
+pub enum Checked {
+    /// A token that a caller asks about.
+    Token,
+    /// The token that a caller presents as its own.
+    Credential,
+    /// An identifier, without the token itself.
+    Jti,
+}
+
+impl Checked {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Credential => "credential",
+            Self::Jti => "jti",
+        }
+    }
+}
+
+/// Describes the metrics to the recorder.
+pub fn describe() {
+    describe_counter!(CHECKS, Unit::Count, "Checks by what was checked and what was found.");
+}
+
+/// A check found this.
+pub fn checked(what: Checked, verdict: &'static str) {
+    counter!(CHECKS, "of" => what.as_str(), "verdict" => verdict).increment(1);
+}

@@ -1,0 +1,8 @@
+select
+    path,
+    count(*) filter (where kind like 'token.issued.v%') as issued,
+    count(*) filter (where kind like 'token.revoked.v%') as revoked
+  from events
+ where position > $1
+   and position <= $2
+ group by path
