@@ -68,18 +68,19 @@ impl Catalog {
     }
 
     async fn counted(&self, what: Checked, presented: &str) -> Result<Verdict, CheckError> {
-        let judged = self.judge(presented).await;
+        let judged = self.judge(what, presented).await;
         metrics::checked(what, judged.as_ref().map_or(metrics::UNAVAILABLE, Verdict::as_str));
         judged
     }
 
-    async fn judge(&self, presented: &str) -> Result<Verdict, CheckError> {
+    async fn judge(&self, what: Checked, presented: &str) -> Result<Verdict, CheckError> {
         let now = self.ambient.clock.now();
         let verified = match self.verifier.verify(presented, &self.issuer, now) {
             Ok(verified) => verified,
             Err(Invalid::SecretMissing { kid }) => return Err(CheckError::SecretMissing { kid }),
             Err(invalid) => return Ok(Verdict::Invalid(invalid)),
         };
+        name(what, &verified);
         let Some(token) = tokens::get(self.database.reads(), verified.claims.jti).await? else {
             return Ok(shadow(&verified, "its jti was never issued"));
         };
@@ -104,6 +105,12 @@ impl Catalog {
             _ => Ok(None),
         }
     }
+}
+
+/// Names a well signed token in the diagnostics of the request that is about it or comes from it.
+fn name(what: Checked, verified: &Verified) {
+    let role = if matches!(what, Checked::Credential) { "actor" } else { "jti" };
+    tracing::Span::current().record(role, tracing::field::display(verified.claims.jti));
 }
 
 fn shadow(verified: &Verified, what: &'static str) -> Verdict {

@@ -132,6 +132,7 @@ impl Catalog {
         let (Some(token), Some(signing_input)) = (appended.token.clone(), signing_input(&appended)) else {
             return Err(CommandError::Incomplete);
         };
+        tracing::Span::current().record("jti", tracing::field::display(token.jti));
         let signed = self.keyring.sign(&token.kid, signing_input)?;
         if !appended.is_repeat {
             let (jti, position) = (token.jti, token.issued.0);

@@ -3,7 +3,7 @@
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
-use super::{ConfigError, Shell};
+use super::{CliError, ConfigError, Shell, output};
 use crate::domain::Malformed;
 
 /// How diagnostics are written.
@@ -25,6 +25,35 @@ impl std::str::FromStr for LogFormat {
     }
 }
 
+impl LogFormat {
+    /// Tells people something while a command is at work. In JSON it is one more line of the diagnostics.
+    pub(super) fn say(self, text: &str) {
+        match self {
+            Self::Text => output::say(text),
+            Self::Json => tracing::info!("{text}"),
+        }
+    }
+
+    /// As [`Self::say`], of what should not be so.
+    pub(super) fn warn(self, text: &str) {
+        match self {
+            Self::Text => output::say(&format!("warning: {text}")),
+            Self::Json => tracing::warn!("{text}"),
+        }
+    }
+
+    /// Tells why a command did not come to its end, and returns its exit code.
+    pub(super) fn report(self, error: &CliError) -> u8 {
+        match self {
+            Self::Text => output::report(error),
+            Self::Json => {
+                tracing::error!(hint = error.hint(), "{}", output::told(error));
+                error.exit_code()
+            }
+        }
+    }
+}
+
 /// Starts diagnostics; `quiet` is the level without `-v` and `CATALOG_LOG`.
 pub(super) fn start(shell: &Shell<'_>, quiet: &str) -> Result<(), ConfigError> {
     let directives = match (shell.variables.text("CATALOG_LOG")?, shell.global.verbose) {
@@ -39,7 +68,7 @@ pub(super) fn start(shell: &Shell<'_>, quiet: &str) -> Result<(), ConfigError> {
     // It fails only when somebody else in this process was first, and then theirs stand.
     let _ = match shell.log_format()? {
         LogFormat::Text => lines.try_init(),
-        LogFormat::Json => lines.json().flatten_event(true).try_init(),
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),
     };
     Ok(())
 }

@@ -124,6 +124,8 @@ enum Outcome {
     Done,
     /// An audit found something.
     Findings,
+    /// It did not come to its end, and has told why. This is its exit code.
+    Told(u8),
 }
 
 /// What `main` hands to every command.
@@ -153,6 +155,7 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, variables: Varia
     match Box::pin(dispatch(&shell, cli.command)).await {
         Ok(Outcome::Done) => 0,
         Ok(Outcome::Findings) => 1,
+        Ok(Outcome::Told(code)) => code,
         Err(error) => output::report(&error),
     }
 }

@@ -114,12 +114,17 @@ pub(super) fn say(text: &str) {
 pub(super) fn report(error: &CliError) -> u8 {
     let code = error.exit_code();
     if code != 0 {
-        say(&format!("catalog: error: {}", without_passwords(&Causes(error).to_string())));
+        say(&format!("catalog: error: {}", told(error)));
         if let Some(hint) = error.hint() {
             say(&format!("hint: {hint}"));
         }
     }
     code
+}
+
+/// An error with its causes.
+pub(super) fn told(error: &CliError) -> String {
+    without_passwords(&Causes(error).to_string())
 }
 
 /// Tells what is wrong with the arguments, or shows the help that was asked for, and returns the exit code.

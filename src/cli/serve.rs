@@ -53,6 +53,12 @@ const CLOSED_AFTER: Duration = Duration::from_millis(8_500);
 const RELEASED_AFTER: Duration = Duration::from_millis(9_700);
 
 pub(super) async fn run(shell: &Shell<'_>, args: ServeArgs) -> Result<Outcome, CliError> {
+    let talk = shell.log_format()?;
+    // Who reads a server's stderr as JSON gets nothing else there, errors included.
+    Ok(live(shell, args).await.unwrap_or_else(|error| Outcome::Told(talk.report(&error))))
+}
+
+async fn live(shell: &Shell<'_>, args: ServeArgs) -> Result<Outcome, CliError> {
     let interrupt = Interrupt::install()?;
     let listen = Listen::choose(args.listen, shell.variables)?;
     let listener = bind(listen).await?;

@@ -12,7 +12,8 @@ use super::{
     CliError, Shell,
     config::{Identity, Listen, Place, Signing, Storage, signing},
     interrupt::Interrupt,
-    operator, output,
+    logging::LogFormat,
+    operator,
 };
 use crate::{
     app::{Catalog, Opening},
@@ -45,6 +46,7 @@ pub(super) struct Session {
     pub(super) place: Place,
     pub(super) database: Database,
     cluster: Share,
+    talk: LogFormat,
 }
 
 /// Our share of the private cluster, if there is one and it was not let go of yet.
@@ -66,20 +68,20 @@ pub(super) async fn run<T>(
 
 impl Session {
     pub(super) async fn open(shell: &Shell<'_>, need: Need) -> Result<Self, CliError> {
-        let place = shell.place()?;
+        let (place, talk) = (shell.place()?, shell.log_format()?);
         if let Some(note) = place.note {
-            output::say(&format!("note: {note}"));
+            talk.say(&format!("note: {note}"));
         }
         let session = match &place.storage {
             Storage::Remote(address) => {
                 let database = Database::new(Address::clone(address).into(), place.schema.clone());
-                Self { place, database, cluster: Share::default() }
+                Self { place, database, cluster: Share::default(), talk }
             }
             Storage::Embedded(location) => {
                 require_cluster(need, location, &place)?;
-                let cluster = open_cluster(location.clone()).await?;
+                let cluster = open_cluster(location.clone(), talk).await?;
                 let database = Database::new(cluster.connect_options(), place.schema.clone());
-                Self { place, database, cluster: Arc::new(Mutex::new(Some(cluster))) }
+                Self { place, database, cluster: Arc::new(Mutex::new(Some(cluster))), talk }
             }
         };
         if need == Need::Catalog
@@ -134,11 +136,12 @@ impl Session {
     pub(super) async fn close(self) {
         // A connection that somebody still uses must not keep the cluster.
         let _ = timeout(CLOSE_TIME_MAX, self.database.close()).await;
+        let talk = self.talk;
         let release = move || held(&self.cluster).take().map_or(Ok(()), Cluster::release);
         match tokio::task::spawn_blocking(release).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => output::say(&format!("warning: the private PostgreSQL was not stopped: {error}")),
-            Err(error) => output::say(&format!("warning: the private PostgreSQL was not stopped: {error}")),
+            Ok(Err(error)) => talk.warn(&format!("the private PostgreSQL was not stopped: {error}")),
+            Err(error) => talk.warn(&format!("the private PostgreSQL was not stopped: {error}")),
         }
     }
 
@@ -146,7 +149,7 @@ impl Session {
     pub(super) async fn keep_cluster(&self) -> Infallible {
         loop {
             sleep(WATCH_PERIOD).await;
-            let share = self.cluster.clone();
+            let (share, mut announce) = (self.cluster.clone(), announce(self.talk));
             let revive = move || held(&share).as_ref().map_or(Ok(false), |cluster| cluster.revive(&mut announce));
             match tokio::task::spawn_blocking(revive).await {
                 Ok(Ok(false)) => {}
@@ -163,8 +166,9 @@ impl Session {
 
     /// As [`Self::close`], but no longer than until `deadline`: the server was told to stop by then.
     pub(super) async fn close_until(self, deadline: Instant) {
+        let talk = self.talk;
         if timeout_at(deadline, self.close()).await.is_err() {
-            output::say("warning: the private PostgreSQL is still stopping");
+            talk.warn("the private PostgreSQL is still stopping");
         }
     }
 }
@@ -198,13 +202,13 @@ fn held(share: &Share) -> MutexGuard<'_, Option<Cluster>> {
     share.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn announce(step: &str) {
-    output::say(&format!("catalog: {step}"));
+fn announce(talk: LogFormat) -> impl FnMut(&str) {
+    move |step| talk.say(&format!("catalog: {step}"))
 }
 
-async fn open_cluster(location: Location) -> Result<Cluster, CliError> {
+async fn open_cluster(location: Location, talk: LogFormat) -> Result<Cluster, CliError> {
     let opened: Result<Cluster, EmbeddedError> =
-        tokio::task::spawn_blocking(move || Cluster::open(&location, &mut announce)).await?;
+        tokio::task::spawn_blocking(move || Cluster::open(&location, &mut announce(talk))).await?;
     Ok(opened?)
 }
 

@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
@@ -17,9 +17,9 @@ use tokio::sync::Semaphore;
 use super::{body::Parameters, caller::Caller, list_tokens::limit, problem::Problem};
 use crate::{
     app::{Catalog, view::EventView},
-    domain::{Path, Position, Recorded, authority::RoutePermission, claims::CanonicalUuid},
+    domain::{Path, Position, Recorded, authority::RoutePermission, causes::Causes, claims::CanonicalUuid},
     store::{
-        Database,
+        Database, StoreError,
         log::{self, Selection},
     },
 };
@@ -79,7 +79,11 @@ fn wants_stream(headers: &HeaderMap) -> bool {
 /// A stream that breaks off for an error breaks the response off too: a truncated log never looks whole.
 async fn stream(database: &Database, selection: Selection) -> Result<Response, Problem> {
     let place = STREAMS.try_acquire().map_err(|_| Problem::busy("too many event streams are open"))?;
-    let events = log::stream(database, selection).await?;
+    let span = tracing::Span::current();
+    let broken = move |error: &StoreError| {
+        span.in_scope(|| tracing::warn!(error = %Causes(error), "a stream of events broke off"));
+    };
+    let events = log::stream(database, selection).await?.inspect_err(broken);
     let lines = stream::unfold((Box::pin(events), place), async |(mut events, place)| {
         let event = events.next().await?;
         Some((event.map_err(BoxError::from).and_then(|event| line(&event)), (events, place)))

@@ -140,6 +140,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Jti {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let malformed = || Problem::malformed_parameter("jti", "is not a UUID in lower case");
         let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| malformed())?;
-        parse_jti(&text).map(Self).ok_or_else(malformed)
+        let jti = parse_jti(&text).ok_or_else(malformed)?;
+        tracing::Span::current().record("jti", tracing::field::display(jti));
+        Ok(Self(jti))
     }
 }

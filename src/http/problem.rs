@@ -33,6 +33,10 @@ pub(super) struct Problem {
     challenge: Option<String>,
 }
 
+/// The code of the problem that an answer is, for the diagnostics.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Code(pub(super) &'static str);
+
 /// Where in the request something is wrong: a JSON pointer into the body, or the name of a parameter.
 #[derive(Debug, Serialize)]
 struct FieldError {
@@ -168,8 +172,10 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let code = Code(self.code);
         let challenge = self.challenge.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
         let mut response = (status, Json(self)).into_response();
+        response.extensions_mut().insert(code);
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(challenge) = challenge {

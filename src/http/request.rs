@@ -8,11 +8,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use tracing::Instrument;
+use tracing::{Instrument, field};
 
 use super::{
     metrics,
-    problem::{ANSWER_TIMEOUT, Problem},
+    problem::{ANSWER_TIMEOUT, Code, Problem},
 };
 use crate::{app::Catalog, domain::text::RequestId};
 
@@ -23,13 +23,22 @@ pub(super) async fn name(State(catalog): State<Arc<Catalog>>, mut request: Reque
     let id = given(request.headers()).unwrap_or_else(|| fresh(&catalog));
     request.extensions_mut().insert(id.clone());
     let (route, method) = (route(&request).to_owned(), request.method().clone());
-    let span = tracing::info_span!("request", request_id = id.as_str(), method = metrics::name(&method), route);
+    // Of the highest level, so that it is there wherever a line is.
+    let span = tracing::error_span!(
+        "request",
+        request_id = id.as_str(),
+        method = metrics::name(&method),
+        route,
+        actor = field::Empty,
+        jti = field::Empty
+    );
     let begun = tokio::time::Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     let (status, elapsed) = (response.status(), begun.elapsed());
     metrics::answered(&route, &method, status, elapsed);
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    span.in_scope(|| tracing::info!(status = status.as_u16(), elapsed_ms, "a request was answered"));
+    let (status, code) = (status.as_u16(), response.extensions().get::<Code>().map(|Code(code)| code));
+    span.in_scope(|| tracing::info!(status, code, elapsed_ms, "a request was answered"));
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(X_REQUEST_ID.clone(), value);
     }
@@ -62,7 +71,8 @@ fn route(request: &Request) -> &str {
 
 fn given(headers: &HeaderMap) -> Option<RequestId> {
     let text = headers.get(&X_REQUEST_ID)?.to_str().ok()?;
-    RequestId::parse(text).ok()
+    // Every part of a token but its signature begins so. The name is shown and recorded, which a token must not be.
+    RequestId::parse(text).ok().filter(|_| !text.starts_with("eyJ"))
 }
 
 fn fresh(catalog: &Catalog) -> RequestId {

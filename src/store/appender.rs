@@ -18,6 +18,7 @@ use super::{
     Database, StoreError,
     batch::Writer,
     metrics::{self, Outcome},
+    names::Names,
 };
 use crate::domain::{Command, Position, Recorded, Refusal, Token, ambient::Entropy, causes::Causes};
 
@@ -150,14 +151,14 @@ async fn drain(mut requests: mpsc::Receiver<Request>, new_writer: impl Fn() -> W
         if batch.is_empty() {
             continue;
         }
-        let commands = batch.len() as u64;
+        let (commands, names) = (batch.len() as u64, Names::of(batch.iter().map(|request| &request.command)));
         // A task of its own: a defect that panics costs one batch, whose outcome is unknown, and not the appender.
         let recording = tokio::spawn(async move {
             writer.append(batch).await;
             writer
         });
         writer = recording.await.unwrap_or_else(|error| {
-            tracing::error!(error = %Causes(&error), "a batch could not be carried out");
+            tracing::error!(error = %Causes(&error), request_ids = %names, "a batch could not be carried out");
             metrics::ended(Outcome::Unknown, commands);
             new_writer()
         });

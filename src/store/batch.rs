@@ -13,6 +13,7 @@ use super::{
     chain::{self, Sha256Digest},
     codec, idempotency, log,
     metrics::{self, Outcome},
+    names::Names,
     row::TokenRow,
     tokens,
 };
@@ -88,7 +89,10 @@ impl Writer {
                     }
                 }
             }
-            Err(BatchError::Before(error)) => refuse_all(batch, &told(error)),
+            Err(BatchError::Before(error)) => {
+                let error = told(error, &Names::of(commands.iter().copied()));
+                refuse_all(batch, &error);
+            }
         }
     }
 
@@ -132,11 +136,13 @@ impl Writer {
                 Ok(decisions)
             }
             Ok(Err(error)) => {
-                tracing::error!(error = %Causes(&error), "the outcome of a commit is unknown");
+                let (error, request_ids) = (Causes(&error), Names::of(commands.iter().copied()));
+                tracing::error!(%error, %request_ids, "the outcome of a commit is unknown");
                 Err(BatchError::AtCommit)
             }
             Err(_) => {
-                tracing::error!(timeout_ms = COMMIT_TIMEOUT.as_millis(), "a commit did not answer in time");
+                let (timeout_ms, request_ids) = (COMMIT_TIMEOUT.as_millis(), Names::of(commands.iter().copied()));
+                tracing::error!(timeout_ms, %request_ids, "a commit did not answer in time");
                 Err(BatchError::AtCommit)
             }
         }
@@ -180,12 +186,12 @@ async fn begin(connection: &mut PgConnection) -> Result<(), StoreError> {
 }
 
 /// What the callers are told of an error before the commit.
-fn told(error: StoreError) -> AppendError {
+fn told(error: StoreError, request_ids: &Names) -> AppendError {
     if error.is_passing() {
-        tracing::warn!(error = %Causes(&error), "nothing could be recorded");
+        tracing::warn!(error = %Causes(&error), %request_ids, "nothing could be recorded");
         AppendError::Unavailable(Arc::new(error))
     } else {
-        tracing::error!(error = %Causes(&error), "the log refused an event");
+        tracing::error!(error = %Causes(&error), %request_ids, "the log refused an event");
         AppendError::Rejected(Arc::new(error))
     }
 }

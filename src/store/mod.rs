@@ -11,6 +11,7 @@ pub mod head;
 pub mod idempotency;
 pub mod log;
 pub mod metrics;
+mod names;
 pub mod postgres;
 pub mod row;
 pub mod schema;

@@ -18,6 +18,7 @@ mod concurrency;
 mod connections;
 mod constraints;
 mod crash;
+mod diagnostics;
 mod disk_full;
 mod doors;
 mod faults;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Site,
+    Site, TestDatabase,
     process::{Client, OwnPostgres, until},
 };
 
@@ -83,12 +83,13 @@ fn documented() -> BTreeMap<String, (String, BTreeSet<String>)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_story_is_in_the_figures_and_the_manual_names_them_all_and_no_other() {
-    let site = Site::new().await;
+    let database = TestDatabase::migrated().await;
+    let site = Site::on(&database.url());
     let admin = site.admin();
     let server = site.serve().await;
     let client = &server.client;
 
-    tell(&site, client, &admin).await;
+    tell(&database, &site, client, &admin).await;
     // Scrapes at the same time count nothing twice.
     tokio::join!(Scrape::of(client), Scrape::of(client), Scrape::of(client), Scrape::of(client));
     let scrape = Scrape::of(client).await;
@@ -150,7 +151,7 @@ const EXPECTED: &[(&str, &str)] = &[
 ];
 
 /// One of each: issued, issued again, in use, out-of-band, revoked twice, checked, refused, lost.
-async fn tell(site: &Site, client: &Client, admin: &str) {
+async fn tell(database: &TestDatabase, site: &Site, client: &Client, admin: &str) {
     let issued = client.issue_named(admin, "first", &json!({"sub": "alice@example.com", "name": "ci"})).await.json();
     client.issue_named(admin, "first", &json!({"sub": "alice@example.com", "name": "ci"})).await;
     client.post("/tokens", admin, json!({"sub": "alice@example.com", "name": "ci"})).await;
@@ -169,7 +170,8 @@ async fn tell(site: &Site, client: &Client, admin: &str) {
     let (input, _) = token(&issued).rsplit_once('.').map(|(input, end)| (input.to_owned(), end.len())).unwrap();
     assert!(!client.is_active(&format!("{input}.{}", "A".repeat(86)), admin).await);
     assert!(!client.is_active("eyJhbGciOiJub25lIn0.e30.AA", admin).await);
-    forget(site, &jti(&gone)).await;
+    // As if it had been signed past the catalog.
+    database.tamper(&format!("delete from tokens where jti = '{}'", jti(&gone))).await;
     assert!(!client.is_active(&token(&gone), admin).await);
     client.get(&format!("/revocations/{}", jti(&issued)), admin).await;
     let ids = [jti(&issued), uuid::Uuid::from_u128(404).to_string()];
@@ -182,15 +184,6 @@ async fn tell(site: &Site, client: &Client, admin: &str) {
     }
     client.send("BREW", "/nowhere", "", &Value::Null).await;
     client.send("BREW", "/tokens", "", &Value::Null).await;
-}
-
-/// As if the token had been signed past the catalog.
-async fn forget(site: &Site, jti: &str) {
-    use sqlx::Connection;
-    let mut connection = sqlx::PgConnection::connect(site.setting("CATALOG_DATABASE_URL")).await.unwrap();
-    let delete = format!("delete from catalog.tokens where jti = '{jti}'");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(delete)).execute(&mut connection).await.unwrap();
-    connection.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

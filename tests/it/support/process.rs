@@ -210,7 +210,7 @@ impl Done {
 pub struct Server {
     child: Child,
     said: Arc<Mutex<String>>,
-    reader: Option<JoinHandle<()>>,
+    readers: Vec<JoinHandle<()>>,
     pub client: Client,
 }
 
@@ -230,17 +230,18 @@ impl Server {
 
     /// Starts a server and waits for nothing: nobody can speak to it yet.
     pub fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let said = Arc::new(Mutex::new(String::new()));
-        let reader = drain(child.stderr.take().unwrap(), said.clone());
-        Self { child, said, reader: Some(reader), client: Client::new("") }
+        let stderr = drain(child.stderr.take().unwrap(), said.clone());
+        let stdout = drain(child.stdout.take().unwrap(), said.clone());
+        Self { child, said, readers: vec![stderr, stdout], client: Client::new("") }
     }
 
     pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
-    /// What it has written to stderr.
+    /// What it has written, all of it to stderr if it is as it should be.
     pub fn said(&self) -> String {
         self.said.lock().unwrap().clone()
     }
@@ -258,7 +259,7 @@ impl Server {
     pub async fn ended(&mut self) -> i32 {
         let status = until("the server ends", async || self.child.try_wait().unwrap()).await;
         // All it said is read when it is gone.
-        self.reader.take().map(JoinHandle::join);
+        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
         status.code().unwrap_or_else(|| 128 + status.signal().unwrap())
     }
 
@@ -284,9 +285,9 @@ impl Drop for Server {
 }
 
 /// Reads on, so that a full pipe never stops the server.
-fn drain(stderr: impl Read + Send + 'static, said: Arc<Mutex<String>>) -> JoinHandle<()> {
+fn drain(output: impl Read + Send + 'static, said: Arc<Mutex<String>>) -> JoinHandle<()> {
     thread::spawn(move || {
-        for line in BufReader::new(stderr).lines() {
+        for line in BufReader::new(output).lines() {
             said.lock().unwrap().push_str(&(line.unwrap() + "\n"));
         }
     })
@@ -321,9 +322,14 @@ impl Client {
         self.url.strip_prefix("http://").unwrap()
     }
 
+    /// A request that is shaped further, to be sent by [`answered`].
+    pub fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method.parse::<Method>().unwrap(), format!("{}{path}", self.url))
+    }
+
     /// Sends a request, with a JSON body unless it is null; an error when there is no answer.
     pub async fn try_send(&self, method: &str, path: &str, token: &str, body: &Value) -> reqwest::Result<Reply> {
-        let mut request = self.http.request(method.parse::<Method>().unwrap(), format!("{}{path}", self.url));
+        let mut request = self.request(method, path);
         if !token.is_empty() {
             request = request.bearer_auth(token);
         }
@@ -335,7 +341,7 @@ impl Client {
 
     /// Issues under an `Idempotency-Key`; an error when there is no answer.
     pub async fn try_issue_named(&self, token: &str, key: &str, body: &Value) -> reqwest::Result<Reply> {
-        let request = self.http.post(format!("{}/tokens", self.url)).bearer_auth(token);
+        let request = self.request("POST", "/tokens").bearer_auth(token);
         answered(request.header("idempotency-key", key).json(body)).await
     }
 
@@ -361,7 +367,7 @@ impl Client {
 
     /// Asks `POST /introspect` about a token; an error when there is no answer.
     pub async fn try_introspect(&self, presented: &str, caller: &str) -> reqwest::Result<Reply> {
-        let request = self.http.post(format!("{}/introspect", self.url)).bearer_auth(caller);
+        let request = self.request("POST", "/introspect").bearer_auth(caller);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         answered(request.body(format!("token={presented}"))).await
     }
@@ -392,7 +398,8 @@ impl Client {
     }
 }
 
-async fn answered(request: reqwest::RequestBuilder) -> reqwest::Result<Reply> {
+/// Sends a request and reads its answer; an error when there is none.
+pub async fn answered(request: reqwest::RequestBuilder) -> reqwest::Result<Reply> {
     let response = request.send().await?;
     let (status, headers) = (response.status(), response.headers().clone());
     Ok(Reply { status, headers, text: response.text().await? })
