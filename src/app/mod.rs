@@ -3,6 +3,7 @@
 mod check;
 pub mod metrics;
 mod open;
+mod sweep;
 pub mod view;
 
 use std::sync::Arc;
@@ -18,11 +19,11 @@ use crate::{
     domain::{
         Act, Authority, Command, IssueToken, Origin, Position, Refusal, RevokeToken, Settings, Token,
         ambient::{Clock, Entropy, uuid_v7},
-        idempotency::{Idempotency, Scope, remembered_for},
+        idempotency::{Idempotency, Scope},
         text::{IdempotencyKey, Issuer, Kid},
     },
     signing::{Keyring, SignedToken, SigningError, Verifier},
-    store::{self, AppendError, Appended, Appender, Database, StoreError, idempotency},
+    store::{self, AppendError, Appended, Appender, Database},
 };
 
 /// Time and chance as this process has them.
@@ -159,14 +160,6 @@ impl Catalog {
             tracing::info!(command = "revoke", %jti, %reason, position = position.0, "a token was revoked");
         }
         Ok(RevokedToken { token, position })
-    }
-
-    /// Forgets the names of requests that were answered too long ago to be repeated, and tells how many there were.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn sweep(&self) -> Result<u64, StoreError> {
-        idempotency::sweep(&self.database, self.ambient.clock.now() - remembered_for()).await
     }
 
     /// The database, for reads.

@@ -1,6 +1,6 @@
 //! `catalog serve`: the API, from the first connection to the last answer.
 
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 
 use clap::Args;
 use tokio::{
@@ -110,10 +110,19 @@ async fn answer(
         () = connections::serve(listener, router, Patience::default(), stop.clone()) => Ok(()),
         never = session.keep_cluster() => match never {},
         never = recorder::gather(&recorder) => match never {},
+        never = sweep_until(&stop, catalog) => match never {},
         () = drained(interrupt, &stop) => {
             tracing::warn!(waited_s = DRAIN_TIME_MAX.as_secs(), "shutting down: requests in flight are cut off");
             Ok(())
         }
+    }
+}
+
+/// Keeps the catalog swept until the end of the server is asked for.
+async fn sweep_until(stop: &CancellationToken, catalog: &Catalog) -> Infallible {
+    match stop.run_until_cancelled(catalog.keep_swept()).await {
+        Some(never) => never,
+        None => pending().await,
     }
 }
 

@@ -64,11 +64,15 @@ pub(super) async fn insert(connection: &mut PgConnection, named: &[(Scope, Answe
     Ok(())
 }
 
-/// Forgets the requests from before `before`, and tells how many there were.
+/// The most that are forgotten at once: a commit that meets one of them waits for it.
+pub const SWEEP_MAX: u64 = 1_000;
+
+/// Forgets requests from `until` or before, the oldest first and at most [`SWEEP_MAX`], and tells how many there were.
+/// One that somebody else has locked is left for the next time.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn sweep(database: &Database, before: DateTime<Utc>) -> Result<u64, StoreError> {
-    let delete = sqlx::query("delete from idempotency where at < $1").bind(before);
+pub async fn sweep(database: &Database, until: DateTime<Utc>) -> Result<u64, StoreError> {
+    let delete = sqlx::query(include_str!("idempotency_sweep.sql")).bind(until).bind(SWEEP_MAX.cast_signed());
     bounded(async { Ok(delete.execute(database.reads()).await?.rows_affected()) }).await
 }

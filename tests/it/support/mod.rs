@@ -4,6 +4,7 @@ pub mod appending;
 pub mod cluster;
 pub mod load;
 pub mod process;
+pub mod proxy;
 pub mod world;
 
 pub use cluster::TestDatabase;
