@@ -5,7 +5,7 @@ use super::{
     metrics::{self, Checked},
 };
 use crate::{
-    domain::{Authority, Status, Token, claims::CATALOG_AUDIENCE, text::Kid},
+    domain::{Authority, Origin, Status, Token, claims::CATALOG_AUDIENCE, denial::Shadow, text::Kid},
     signing::{Invalid, Verified},
     store::{StoreError, tokens},
 };
@@ -59,33 +59,33 @@ impl Verdict {
 }
 
 impl Catalog {
-    /// Checks a token that a caller asks about.
+    /// Checks a token that a caller asks about. One that was signed well and not issued so is recorded, with who asked.
     ///
     /// # Errors
     /// [`CheckError`]: it could not tell, which is not a no.
-    pub async fn check(&self, presented: &str) -> Result<Verdict, CheckError> {
-        self.counted(Checked::Token, presented).await
+    pub async fn check(&self, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
+        self.counted(Checked::Token, presented, asked_by).await
     }
 
-    async fn counted(&self, what: Checked, presented: &str) -> Result<Verdict, CheckError> {
-        let judged = self.judge(what, presented).await;
+    async fn counted(&self, what: Checked, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
+        let judged = self.judge(what, presented, asked_by).await;
         metrics::checked(what, judged.as_ref().map_or(metrics::UNAVAILABLE, Verdict::as_str));
         judged
     }
 
-    async fn judge(&self, what: Checked, presented: &str) -> Result<Verdict, CheckError> {
+    async fn judge(&self, what: Checked, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
         let now = self.ambient.clock.now();
-        let verified = match self.verifier.verify(presented, &self.issuer, now) {
+        let verified = match self.live().verifier.verify(presented, &self.issuer, now) {
             Ok(verified) => verified,
             Err(Invalid::SecretMissing { kid }) => return Err(CheckError::SecretMissing { kid }),
             Err(invalid) => return Ok(Verdict::Invalid(invalid)),
         };
         name(what, &verified);
         let Some(token) = tokens::get(self.database.reads(), verified.claims.jti).await? else {
-            return Ok(shadow(&verified, "its jti was never issued"));
+            return Ok(self.shadow(&verified, Shadow::NeverIssued, asked_by));
         };
         if token.claims_digest.is_some_and(|digest| digest != verified.signing_input_digest) {
-            return Ok(shadow(&verified, "its claims are not those that were issued"));
+            return Ok(self.shadow(&verified, Shadow::OtherClaims, asked_by));
         }
         if token.confirms(&verified.signing_input_digest, now) {
             return Ok(Verdict::Active { verified: Box::new(verified), token: Box::new(token) });
@@ -97,8 +97,8 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CheckError`]: it could not tell, which is not a no.
-    pub async fn authenticate(&self, presented: &str) -> Result<Option<Authority>, CheckError> {
-        match self.counted(Checked::Credential, presented).await? {
+    pub async fn authenticate(&self, presented: &str, asked_by: &Origin) -> Result<Option<Authority>, CheckError> {
+        match self.counted(Checked::Credential, presented, asked_by).await? {
             Verdict::Active { verified, .. } if verified.is_for(CATALOG_AUDIENCE) => {
                 Ok(Some(Authority::of_token(&verified.claims)))
             }
@@ -111,14 +111,4 @@ impl Catalog {
 fn name(what: Checked, verified: &Verified) {
     let role = if matches!(what, Checked::Credential) { "actor" } else { "jti" };
     tracing::Span::current().record(role, tracing::field::display(verified.claims.jti));
-}
-
-fn shadow(verified: &Verified, what: &'static str) -> Verdict {
-    tracing::error!(
-        jti = %verified.claims.jti,
-        kid = %verified.kid,
-        what,
-        "a validly signed token was presented that this catalog did not issue: the key may be stolen"
-    );
-    Verdict::Shadow
 }

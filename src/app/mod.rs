@@ -1,28 +1,44 @@
 //! [`Catalog`]: the one door for every write, and the checks that need both a signature and the log.
 
 mod check;
+mod denials;
+mod fetch;
+mod live;
+mod membership;
 pub mod metrics;
 mod open;
+pub mod policy_file;
+mod requester;
+mod settings;
+mod shadows;
 mod sweep;
 pub mod view;
 
 use std::sync::Arc;
 
-use serde::Serialize;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 pub use check::{CheckError, Verdict};
+pub use live::{FollowError, Live};
 pub use open::{OpenError, Opening, SigningKey};
+pub use requester::Requester;
+
+use denials::Denials;
+use live::Latest;
+use membership::Members;
+use shadows::Shadows;
 
 use crate::{
     domain::{
-        Act, Authority, Command, IssueToken, Origin, Position, Refusal, RevokeToken, Settings, Token,
+        Act, Authority, Command, IssueToken, Origin, Path, Position, Refusal, RevokeToken, Token,
         ambient::{Clock, Entropy, uuid_v7},
-        idempotency::{Idempotency, Scope},
-        text::{IdempotencyKey, Issuer, Kid},
+        denial::Denial,
+        idempotency::Idempotency,
+        membership::Membership,
+        text::Issuer,
     },
-    signing::{Keyring, SignedToken, SigningError, Verifier},
+    signing::{Keyring, SignedToken, SigningError},
     store::{self, AppendError, Appended, Appender, Database},
 };
 
@@ -41,39 +57,22 @@ pub struct Catalog {
     appender: Appender,
     task: JoinHandle<()>,
     keyring: Keyring,
-    verifier: Verifier,
-    settings: Settings,
+    latest: Latest,
+    members: Members,
+    denials: Denials,
+    shadows: Arc<Shadows>,
     issuer: Issuer,
-    signer: Kid,
     log_id: Uuid,
     opened_at: Position,
     ambient: Ambient,
 }
 
-/// Who has a command carried out, and under which name the request goes, if it gave itself one.
-#[derive(Debug, Clone)]
-pub struct Requester {
-    /// What it may do.
-    pub authority: Authority,
-    /// Where it comes from.
-    pub origin: Origin,
-    /// `Idempotency-Key`: the request's name among those of its credential.
-    pub key: Option<IdempotencyKey>,
-}
-
-impl Requester {
-    /// A requester whose requests have no names.
-    #[must_use]
-    pub fn new(authority: Authority, origin: Origin) -> Self {
-        Self { authority, origin, key: None }
-    }
-
-    /// A shell presents no credential, so its requests have no names either.
-    fn named(&self, kind: &str, command: &impl Serialize) -> Result<Option<Idempotency>, CommandError> {
-        let (Some(credential), Some(key)) = (self.authority.credential, self.key.clone()) else { return Ok(None) };
-        let named = Idempotency::new(Scope { credential, key }, kind, command);
-        Ok(Some(named.map_err(|_| CommandError::Incomplete)?))
-    }
+/// An issuance as it was asked for, kept whole so that it can be asked for again.
+struct Asked<'a> {
+    command: &'a IssueToken,
+    requester: &'a Requester,
+    membership: Membership,
+    idempotency: Option<Idempotency>,
 }
 
 /// A token that was just issued: the only moment at which its text exists here.
@@ -114,22 +113,21 @@ impl From<Refusal> for CommandError {
 }
 
 impl Catalog {
-    /// Issues a token. It is signed after its event is durable, outside every lock.
+    /// Issues a token. It is signed after its event is durable, outside every lock. A denial is recorded, too.
     ///
     /// # Errors
     /// [`CommandError`].
     pub async fn issue(&self, command: IssueToken, requester: Requester) -> Result<IssuedToken, CommandError> {
-        if !self.can_sign() {
-            let refusal = Refusal::KeyNotHere { kid: self.signer.clone() };
-            store::metrics::refused(&refusal, requester.origin.path);
-            return Err(refusal.into());
-        }
-        let now = self.ambient.clock.now();
-        let jti = uuid_v7(now, &*self.ambient.entropy);
+        let membership = self.membership(&command.sub).await;
         let idempotency = requester.named("issue", &command)?;
-        let Requester { authority, origin, .. } = requester;
-        let act = Act::Issue { command: Box::new(command), jti, signer: self.signer.clone() };
-        let appended = self.appender.append(Command { act, authority, origin, now, idempotency }).await?;
+        let asked = Asked { command: &command, requester: &requester, membership, idempotency };
+        let appended = match self.append_issuance(&asked).await {
+            Err(AppendError::Refused(refusal)) => {
+                let denial = Denial::of_issuance(&command, &refusal, self.ambient.clock.now());
+                return Err(self.denied(refusal, denial, requester.origin).await);
+            }
+            outcome => outcome?,
+        };
         let (Some(token), Some(signing_input)) = (appended.token.clone(), signing_input(&appended)) else {
             return Err(CommandError::Incomplete);
         };
@@ -142,6 +140,34 @@ impl Catalog {
         Ok(IssuedToken { token, signed })
     }
 
+    /// A process that has not heard yet of another signing key is refused once, looks, and asks again.
+    async fn append_issuance(&self, asked: &Asked<'_>) -> Result<Appended, AppendError> {
+        match self.try_issuance(asked).await {
+            Err(AppendError::Refused(Refusal::KeyNotHere { .. }))
+                if self.follow_settings().await.is_ok_and(|news| news) =>
+            {
+                self.try_issuance(asked).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn try_issuance(&self, asked: &Asked<'_>) -> Result<Appended, AppendError> {
+        let Asked { command, requester, membership, idempotency } = asked;
+        let Requester { authority, origin, .. } = Requester::clone(requester);
+        let signer = self.live().signer(origin.path).cloned().ok_or(Refusal::NotConfigured)?;
+        if self.keyring.facts(&signer).is_none() {
+            let refusal = Refusal::KeyNotHere { kid: signer };
+            store::metrics::refused(&refusal, origin.path);
+            return Err(refusal.into());
+        }
+        let now = self.ambient.clock.now();
+        let jti = uuid_v7(now, &*self.ambient.entropy);
+        let command = Box::new(IssueToken::clone(command));
+        let act = Act::Issue { command, jti, signer, membership: membership.clone() };
+        self.appender.append(Command { act, authority, origin, now, idempotency: idempotency.clone() }).await
+    }
+
     /// Revokes a token. Revoking it again changes nothing and says the same.
     ///
     /// # Errors
@@ -151,8 +177,15 @@ impl Catalog {
         let (jti, reason) = (command.jti, command.reason);
         let idempotency = requester.named("revoke", &command)?;
         let Requester { authority, origin, .. } = requester;
-        let act = Act::Revoke(command);
-        let appended = self.appender.append(Command { act, authority, origin, now, idempotency }).await?;
+        let act = Act::Revoke(command.clone());
+        let outcome = self.appender.append(Command { act, authority, origin: origin.clone(), now, idempotency }).await;
+        let appended = match outcome {
+            Err(AppendError::Refused(refusal)) => {
+                let denial = Denial::of_revocation(&command, &refusal, now);
+                return Err(self.denied(refusal, denial, origin).await);
+            }
+            outcome => outcome?,
+        };
         let token = appended.token.ok_or(CommandError::Incomplete)?;
         let position = token.revocation.as_ref().map(|revocation| revocation.position);
         let position = position.ok_or(CommandError::Incomplete)?;
@@ -162,16 +195,38 @@ impl Catalog {
         Ok(RevokedToken { token, position })
     }
 
+    /// Has a denial recorded before its asker hears of it. What cannot be recorded is answered as such.
+    async fn denied(&self, refusal: Refusal, denial: Denial, origin: Origin) -> CommandError {
+        let now = self.ambient.clock.now();
+        let noted = refusal.is_denial().then(|| self.denials.note(denial, origin, now)).flatten();
+        let recorded = match noted {
+            Some((denial, origin)) => self.append_note(Act::Deny(denial), origin).await,
+            None => Ok(()),
+        };
+        recorded.map_or_else(CommandError::from, |()| refusal.into())
+    }
+
+    /// Records the refusals that were counted over the minutes that have passed since.
+    ///
+    /// # Errors
+    /// [`AppendError`]: what was not recorded is lost.
+    pub async fn record_denials(&self) -> Result<(), AppendError> {
+        for (denial, origin) in self.denials.due(self.ambient.clock.now()) {
+            self.append_note(Act::Deny(denial), origin).await?;
+        }
+        Ok(())
+    }
+
+    /// Appends what asks for nothing and so needs no authority.
+    async fn append_note(&self, act: Act, origin: Origin) -> Result<(), AppendError> {
+        let (authority, now) = (Authority::of_nobody(), self.ambient.clock.now());
+        self.appender.append(Command { act, authority, origin, now, idempotency: None }).await.map(drop)
+    }
+
     /// The database, for reads.
     #[must_use]
     pub fn database(&self) -> &Database {
         &self.database
-    }
-
-    /// What shapes every token.
-    #[must_use]
-    pub fn settings(&self) -> &Settings {
-        &self.settings
     }
 
     /// `iss` of every token.
@@ -207,7 +262,7 @@ impl Catalog {
     /// Whether this process holds the key that signs.
     #[must_use]
     pub fn can_sign(&self) -> bool {
-        self.keyring.facts(&self.signer).is_some()
+        self.live().signer(Path::Api).is_some_and(|kid| self.keyring.facts(kid).is_some())
     }
 
     /// Time and chance.
@@ -224,6 +279,11 @@ impl Catalog {
 
     /// Ends the appender, its queue drained, and closes the connections.
     pub async fn close(self) {
+        for (denial, origin) in self.denials.all(self.ambient.clock.now()) {
+            if let Err(error) = self.append_note(Act::Deny(denial), origin).await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "refusals that were counted are not recorded");
+            }
+        }
         drop(self.appender);
         // The task ends by itself once its queue has no entrance; it only fails by a panic, which was reported.
         let _ = self.task.await;

@@ -1,11 +1,16 @@
 //! Opening a catalog: the schema as this program needs it, and settings that the log and this process agree on.
 
-use std::path::{Path, PathBuf};
+use std::{path::PathBuf, sync::Arc};
 
-use super::{Ambient, Catalog};
+use super::{
+    Ambient, Catalog,
+    denials::Denials,
+    live::{Latest, Live},
+    membership::Members,
+};
 use crate::{
     domain::{
-        Act, Authority, Command, Origin, Refusal,
+        Act, Authority, Command, Origin, Path, Refusal,
         configure::{Configure, KeyChoice, configure},
         event::KeyAdded,
         key::Algorithm,
@@ -89,6 +94,7 @@ impl Catalog {
     pub async fn open(opening: Opening) -> Result<Self, OpenError> {
         let Opening { database, ambient, .. } = opening;
         schema::ensure(&database, opening.migrate).await?;
+        let mut position = log::settings_position(database.reads()).await?;
         let mut settings = log::settings(database.reads()).await?;
         let is_new = settings.active.is_none();
         let (keyring, key) = tokio::task::block_in_place(|| keyring(&opening.keys, opening.signing_key, is_new))?;
@@ -105,14 +111,17 @@ impl Catalog {
             let act = Act::Configure(Box::new(command));
             let (authority, origin, now) = (Authority::of_shell(), opening.origin, ambient.clock.now());
             appender.append(Command { act, authority, origin, now, idempotency: None }).await?;
+            position = log::settings_position(database.reads()).await?;
             settings = log::settings(database.reads()).await?;
         }
         let head = log::head(database.reads()).await?;
-        let shape = settings.shape()?;
+        let issuer = settings.shape(Path::Api)?.issuer.clone();
         Ok(Self {
-            verifier: keyring.verifier(&settings.keys)?,
-            issuer: shape.issuer.clone(),
-            signer: shape.kid.clone(),
+            latest: Latest::new(Live::new(settings, position, &keyring)?),
+            members: Members::default(),
+            denials: Denials::default(),
+            shadows: Arc::default(),
+            issuer,
             ambient,
             log_id: head.log_id,
             opened_at: head.position,
@@ -120,13 +129,16 @@ impl Catalog {
             appender,
             task,
             keyring,
-            settings,
         })
     }
 }
 
 /// The keys of this process, and the one that it would have a new log begin with. Reads and writes files.
-fn keyring(directory: &Path, signing_key: SigningKey, is_new: bool) -> Result<(Keyring, KeyChoice), KeyringError> {
+fn keyring(
+    directory: &std::path::Path,
+    signing_key: SigningKey,
+    is_new: bool,
+) -> Result<(Keyring, KeyChoice), KeyringError> {
     let mut keyring = Keyring::open(directory)?;
     let choice = match signing_key {
         SigningKey::Secret(secret) => {
@@ -147,5 +159,5 @@ fn keyring(directory: &Path, signing_key: SigningKey, is_new: bool) -> Result<(K
 }
 
 fn added(keyring: &Keyring, kid: &Kid) -> Option<KeyAdded> {
-    keyring.facts(kid).map(|facts| KeyAdded { kid: facts.kid, alg: facts.alg, jwk: facts.jwk })
+    keyring.facts(kid).map(|facts| KeyAdded { kid: facts.kid, alg: facts.alg, jwk: facts.jwk, dev: false })
 }

@@ -1,12 +1,12 @@
 //! Why a command did not come to its end, what the reader can do, and the exit code (DESIGN 7).
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use metrics_exporter_prometheus::BuildError;
 
 use super::{config::ConfigError, interrupt::INTERRUPTED};
 use crate::{
-    app::{CommandError, OpenError},
+    app::{CommandError, OpenError, policy_file::PolicyFault},
     domain::{Malformed, Refusal, text::Kid},
     signing::KeyringError,
     store::{AppendError, StoreError, Trouble, codec::CodecError, embedded::EmbeddedError, schema::SchemaError},
@@ -66,6 +66,32 @@ pub enum CliError {
         /// What was asked for.
         kid: Kid,
     },
+    /// A file cannot be read.
+    #[error("cannot read {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is larger than it may be.
+    #[error("{} has {length} bytes, the maximum is {max}", path.display())]
+    FileTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its length, in bytes.
+        length: u64,
+        /// The most that is read.
+        max: u64,
+    },
+    /// A file is no policy. The one in force stays.
+    #[error("{} is not a policy: {fault}", path.display())]
+    Policy {
+        /// The file.
+        path: PathBuf,
+        /// Where, and how.
+        fault: PolicyFault,
+    },
     /// What was given is no token.
     #[error("not a token: {0}")]
     NotAToken(&'static str),
@@ -119,6 +145,9 @@ impl CliError {
             | Self::Keyring(_)
             | Self::Event(_)
             | Self::NotAToken(_)
+            | Self::File { .. }
+            | Self::FileTooLarge { .. }
+            | Self::Policy { .. }
             | Self::Listen { .. }
             | Self::Serve(_)
             | Self::Metrics(_)
@@ -144,6 +173,9 @@ impl CliError {
             Self::Open(OpenError::Store(error)) | Self::Store(error) => store_hint(error)?,
             Self::Open(OpenError::Append(error)) | Self::Command(CommandError::Append(error)) => append_hint(error)?,
             Self::Command(CommandError::Signing(error)) => error.hint()?,
+            Self::Policy { .. } => {
+                "'catalog policy show' writes one out, every key with its value; nothing was applied"
+            }
             Self::KeyUnknown { .. } => "see 'catalog keys list'",
             Self::Listen { source, .. } => listen_hint(source)?,
             Self::Command(CommandError::Incomplete)
@@ -151,6 +183,8 @@ impl CliError {
             | Self::Event(_)
             | Self::KeyShared { .. }
             | Self::NotAToken(_)
+            | Self::File { .. }
+            | Self::FileTooLarge { .. }
             | Self::Serve(_)
             | Self::Metrics(_)
             | Self::Input(_)
@@ -188,6 +222,18 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::TeamsRequired { .. }
         | Refusal::PermissionsNotYours { .. }
         | Refusal::PermissionsRequired { .. }
+        | Refusal::AudiencesNotYours { .. }
+        | Refusal::SubjectNotInTeams { .. }
+        | Refusal::MembershipUnknown { .. }
+        | Refusal::OutlivesParent { .. }
+        | Refusal::OutOfBandDenied
+        | Refusal::ElevatedDenied { .. }
+        | Refusal::ReasonRequired
+        | Refusal::PermissionsNotGrantable { .. }
+        | Refusal::AudiencesNotAllowed { .. }
+        | Refusal::CatalogNotGrantable
+        | Refusal::TooManyActive { .. }
+        | Refusal::NotADevKey { .. }
         | Refusal::TtlTooLong { .. }
         | Refusal::NameInUse { .. }
         | Refusal::IdempotencyKeyReused { .. }
@@ -216,6 +262,16 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         Refusal::SettingDiffers { .. } => {
             Some("leave the setting out, or give the log's value; another catalog has its own --data or --schema")
         }
+        Refusal::ReasonRequired => Some("say why with --reason"),
+        Refusal::TooManyActive { .. } => Some("'catalog list' shows them, 'catalog revoke' ends one"),
+        Refusal::MembershipUnknown { .. } => {
+            Some("have the subject added where the policy's [membership] looks, or leave out --teams")
+        }
+        Refusal::OutOfBandDenied
+        | Refusal::ElevatedDenied { .. }
+        | Refusal::PermissionsNotGrantable { .. }
+        | Refusal::AudiencesNotAllowed { .. }
+        | Refusal::CatalogNotGrantable => Some("'catalog policy show' says what is allowed"),
         Refusal::NotConfigured => Some("the first 'catalog serve' or 'catalog issue --dev' configures it"),
         Refusal::CredentialInactive
         | Refusal::PermissionMissing { .. }
@@ -227,6 +283,10 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::TeamsRequired { .. }
         | Refusal::PermissionsNotYours { .. }
         | Refusal::PermissionsRequired { .. }
+        | Refusal::AudiencesNotYours { .. }
+        | Refusal::SubjectNotInTeams { .. }
+        | Refusal::OutlivesParent { .. }
+        | Refusal::NotADevKey { .. }
         | Refusal::TokenTooLarge { .. }
         | Refusal::IdempotencyKeyReused { .. }
         | Refusal::RepeatOver { .. }

@@ -7,6 +7,7 @@ use crate::{
     domain::{
         Event, Recorded, TokenIssued, TokenRevoked,
         claims::Teams,
+        denial::IssuanceRefused,
         event::{Configured, Elevation},
         policy::Policy,
         token::instant,
@@ -41,11 +42,14 @@ pub(super) fn seconds(at: DateTime<Utc>) -> String {
 fn subject(event: &Event) -> Option<String> {
     match event {
         Event::TokenIssued(issued) => issued.claims().map(|claims| claims.sub.to_string()),
+        Event::IssuanceRefused(refused) => refused.sub.as_ref().map(ToString::to_string),
         Event::TokenRevoked(_)
         | Event::Configured(_)
         | Event::PolicyApplied(_)
         | Event::KeyAdded(_)
-        | Event::KeyActivated(_) => None,
+        | Event::KeyActivated(_)
+        | Event::RevocationRefused(_)
+        | Event::ShadowTokenSeen(_) => None,
     }
 }
 
@@ -55,9 +59,32 @@ fn summary(event: &Event) -> String {
         Event::TokenRevoked(revoked) => of_revocation(revoked),
         Event::Configured(configured) => of_configuration(configured),
         Event::PolicyApplied(policy) => of_policy(policy),
-        Event::KeyAdded(key) => format!("{} {}", key.alg, key.kid),
+        Event::KeyAdded(key) => {
+            format!("{} {}{}", key.alg, key.kid, if key.dev { "; for tokens from a shell" } else { "" })
+        }
         Event::KeyActivated(key) => key.kid.to_string(),
+        Event::IssuanceRefused(refused) => of_refused_issuance(refused),
+        Event::RevocationRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
+        Event::ShadowTokenSeen(shadow) => format!("{}; signed by {}", shadow.what.as_str(), shadow.kid),
     }
+}
+
+fn of_refused_issuance(refused: &IssuanceRefused) -> String {
+    let mut parts = vec![format!("{}{}", refused.rule, times(refused.count))];
+    parts.extend(refused.name.as_ref().map(|name| format!("name '{name}'")));
+    parts.extend((!refused.aud.is_empty()).then(|| format!("aud {}", listed(&refused.aud))));
+    parts.extend(refused.is_admin.then(|| "admin".to_owned()));
+    parts.extend(refused.teams.as_ref().map(|teams| match teams {
+        Teams::Every => "every team".to_owned(),
+        Teams::These(teams) => format!("teams {}", listed(teams)),
+    }));
+    parts.extend((!refused.permissions.is_empty()).then(|| format!("permissions {}", listed(&refused.permissions))));
+    parts.extend(refused.reason.as_ref().map(|reason| format!("reason '{reason}'")));
+    parts.join("; ")
+}
+
+fn times(count: u32) -> String {
+    if count == 1 { String::new() } else { format!(", {count} times") }
 }
 
 fn of_issuance(issued: &TokenIssued) -> String {
@@ -95,7 +122,7 @@ fn of_configuration(configured: &Configured) -> String {
 }
 
 fn of_policy(policy: &Policy) -> String {
-    let (api, dev) = (policy.api.ttl_seconds_max, policy.cli_dev.ttl_seconds_max);
+    let (api, dev) = (policy.rules.api.ttl_seconds_max, policy.rules.cli_dev.ttl_seconds_max);
     format!("version {}; at most {api} s by the API, {dev} s from a shell", policy.version)
 }
 

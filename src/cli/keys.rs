@@ -4,14 +4,15 @@ use clap::Args;
 
 use super::{
     CliError, Outcome, Shell,
-    config::signing,
-    output::{Format, Out},
+    config::{Listen, signing},
+    operator,
+    output::{self, Format, Out},
     rows::{NOTHING, Rows},
-    session::{self, Need, Session},
+    session::{self, Need, Session, Start},
 };
 use crate::{
     app::{SigningKey, view},
-    domain::{key::Algorithm, settings::Settings, text::Kid},
+    domain::{Path, key::Algorithm, settings::Settings, text::Kid},
     signing::{Keyring, jwks},
     store::log,
 };
@@ -44,6 +45,25 @@ const SHOW_EXAMPLES: &str = "\
 Examples:
   catalog keys show CtswyXXThb3UEeqMq8nyKGaRCWMKeQX-pQ3zrNxd-vk";
 
+/// Make a key for tokens from a shell
+///
+/// Its public half is never published, so a gateway that knows the catalog by its JWKS refuses what it signs. A policy
+/// has 'issue --dev' sign with it: kid in [cli-dev].
+#[derive(Args)]
+#[command(after_help = ADD_EXAMPLES)]
+pub(super) struct AddArgs {
+    /// For tokens from a shell alone
+    #[arg(long, required = true)]
+    dev: bool,
+    /// Its algorithm
+    #[arg(long, value_name = "ALG", default_value = "EdDSA")]
+    alg: Algorithm,
+}
+
+const ADD_EXAMPLES: &str = "\
+Examples:
+  catalog keys add --dev";
+
 const HEADINGS: &[&str] = &["kid", "alg", "signs", "private half", "added", "activated"];
 
 pub(super) async fn list(shell: &Shell<'_>, args: ListArgs) -> Result<Outcome, CliError> {
@@ -73,6 +93,26 @@ pub(super) async fn show(shell: &Shell<'_>, args: ShowArgs) -> Result<Outcome, C
         let mut out = Out::stdout();
         out.json(jwk)?;
         out.flush()?;
+        Ok(Outcome::Done)
+    })
+    .await
+}
+
+pub(super) async fn add(shell: &Shell<'_>, args: AddArgs) -> Result<Outcome, CliError> {
+    let start = Start { migrate: false, listen: Listen::choose(None, shell.variables)? };
+    let origin = operator::origin(shell, Path::CliAdmin)?;
+    session::run(shell, Need::Catalog, async |session| {
+        let keyring = Keyring::open(&session.place.keys())?;
+        let catalog = session.catalog(shell, start).await?;
+        let settled = catalog.add_dev_key(keyring, args.alg, origin).await;
+        catalog.close().await;
+        let settled = settled?;
+        let mut out = Out::stdout();
+        out.line(settled.now.as_str())?;
+        out.flush()?;
+        if let Some(position) = settled.position {
+            output::say(&format!("added for tokens from a shell, recorded at position {position}"));
+        }
         Ok(Outcome::Done)
     })
     .await

@@ -16,6 +16,7 @@ mod logging;
 mod migrate;
 mod operator;
 mod output;
+mod policy;
 mod recorder;
 mod rows;
 mod serve;
@@ -98,6 +99,8 @@ enum Command {
     Audit(AuditCommand),
     #[command(subcommand)]
     Keys(KeysCommand),
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     Migrate(migrate::MigrateArgs),
     Decode(decode::DecodeArgs),
     Completions(completions::CompletionsArgs),
@@ -110,11 +113,20 @@ enum AuditCommand {
     Verify(audit_verify::VerifyArgs),
 }
 
-/// Show the signing keys that the log knows
+/// Show the signing keys that the log knows, and add one
 #[derive(Subcommand)]
 enum KeysCommand {
     List(keys::ListArgs),
     Show(keys::ShowArgs),
+    Add(keys::AddArgs),
+}
+
+/// Show, check and apply the rules of what may be issued
+#[derive(Subcommand)]
+enum PolicyCommand {
+    Show(policy::ShowArgs),
+    Check(policy::CheckArgs),
+    Apply(policy::ApplyArgs),
 }
 
 /// How a command that could run ended.
@@ -170,6 +182,10 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Audit(AuditCommand::Verify(args)) => audit_verify::run(shell, args).await,
         Command::Keys(KeysCommand::List(args)) => keys::list(shell, args).await,
         Command::Keys(KeysCommand::Show(args)) => keys::show(shell, args).await,
+        Command::Keys(KeysCommand::Add(args)) => keys::add(shell, args).await,
+        Command::Policy(PolicyCommand::Show(args)) => policy::show(shell, args).await,
+        Command::Policy(PolicyCommand::Check(args)) => policy::check(&args),
+        Command::Policy(PolicyCommand::Apply(args)) => policy::apply(shell, args).await,
         Command::Migrate(_) => migrate::run(shell).await,
         Command::Decode(args) => decode::run(args, shell.ambient.clock.now()),
         Command::Completions(args) => completions::run(&args),

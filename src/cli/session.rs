@@ -112,7 +112,7 @@ impl Session {
             ambient: shell.ambient.clone(),
         };
         let catalog = Catalog::open(opening).await?;
-        let logged = catalog.settings().shape().map_err(crate::app::OpenError::from)?.alg;
+        let logged = catalog.live().settings.shape(Path::Api).map_err(crate::app::OpenError::from)?.alg;
         match alg {
             Some(given) if given != logged => {
                 let (given, logged) = (given.to_string(), logged.to_string());

@@ -1,10 +1,11 @@
 //! What a caller may do here, and what it may grant.
 
 use super::{
-    Refusal,
+    Refusal, Token,
     claims::{Claims, Scopes, Teams},
-    restrictions::{IpRestriction, TimeRestrictions, UsageLimits},
-    text::{Permission, ServerId, Subject},
+    policy::Audiences,
+    restrictions::{self, IpRestriction, TimeRestrictions, UsageLimits},
+    text::{Permission, ServerId, Subject, TeamId},
 };
 
 /// What a caller may do and grant. Built from a verified token, or for a shell by [`Authority::of_shell`].
@@ -14,14 +15,33 @@ pub struct Authority {
     pub subject: Option<Subject>,
     /// The token it presented, which must still be active when the command is decided.
     pub credential: Option<uuid::Uuid>,
-    /// Whether it may act for others.
+    /// Whether it may act for others. One that names teams or permissions in its own token is held to them all the same.
     pub is_admin: bool,
     /// The teams it may grant.
     pub teams: Teams,
     /// The permissions it may use and grant.
     pub permissions: Permissions,
+    /// Whom the tokens that it grants may be meant for, besides the configured audience.
+    pub audiences: Audiences,
     /// What narrows its own token, and so every token that it may grant.
     pub restrictions: Restrictions,
+    /// When its own token expires, in seconds since 1970; a shell has none.
+    pub exp: Option<i64>,
+}
+
+/// Which tokens a caller may know of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Sight {
+    /// All of them.
+    #[default]
+    All,
+    /// Those of its subject, and those that name one of its teams.
+    Of {
+        /// The subject.
+        subject: Subject,
+        /// The teams.
+        teams: Vec<TeamId>,
+    },
 }
 
 /// What narrows a token besides its teams and permissions.
@@ -41,16 +61,15 @@ impl Restrictions {
         Self { server: server_id, addresses: ip_restrictions, times: time_restrictions, usage: usage_limits }
     }
 
-    /// Whether a token with `scopes` would be free of something that holds here. What is restricted here has to be
-    /// restricted there in the same words; what is free here may be restricted there.
+    /// Whether a token with `scopes` can do nothing that is held back here: what is free here may be restricted there,
+    /// and what is restricted here is restricted there as much or more.
     #[must_use]
-    pub fn are_not_kept_by(&self, scopes: &Scopes) -> bool {
-        let free = Self::default();
+    pub fn are_kept_by(&self, scopes: &Scopes) -> bool {
         let asked = Self::of(scopes);
-        (self.server != free.server && self.server != asked.server)
-            || (self.addresses != free.addresses && self.addresses != asked.addresses)
-            || (self.times != free.times && self.times != asked.times)
-            || (self.usage != free.usage && self.usage != asked.usage)
+        (self.server.is_none() || self.server == asked.server)
+            && restrictions::addresses_within(&asked.addresses, &self.addresses)
+            && asked.times.is_within(&self.times)
+            && asked.usage.is_within(&self.usage)
     }
 }
 
@@ -95,8 +114,10 @@ impl Authority {
             credential: Some(claims.jti),
             is_admin,
             teams: claims.teams.clone(),
-            restrictions: Restrictions::of(&claims.scopes),
             permissions: if is_admin && named.is_empty() { Permissions::All } else { Permissions::These(named) },
+            audiences: if is_admin { Audiences::Any } else { Audiences::These(claims.aud.clone()) },
+            restrictions: Restrictions::of(&claims.scopes),
+            exp: Some(claims.exp),
         }
     }
 
@@ -109,34 +130,72 @@ impl Authority {
             is_admin: true,
             teams: Teams::Every,
             permissions: Permissions::All,
+            audiences: Audiences::Any,
             restrictions: Restrictions::default(),
+            exp: None,
         }
     }
 
-    /// Lets an administrator or the holder of `permission` pass.
+    /// The authority of the program when it notes what happened: to do nothing and to grant nothing.
+    #[must_use]
+    pub fn of_nobody() -> Self {
+        let none = Permissions::These(Vec::new());
+        let audiences = Audiences::These(Vec::new());
+        let teams = Teams::These(Vec::new());
+        Self { is_admin: false, teams, permissions: none, audiences, ..Self::of_shell() }
+    }
+
+    /// Lets the holder of `permission` pass: an administrator whose token names no permissions holds all.
     ///
     /// # Errors
     /// [`Refusal::PermissionMissing`].
     pub fn require(&self, permission: RoutePermission) -> Result<(), Refusal> {
-        if self.is_admin || self.names(permission) {
-            return Ok(());
-        }
-        Err(Refusal::PermissionMissing { permission: permission.as_str() })
+        let is_held = match &self.permissions {
+            Permissions::All => true,
+            Permissions::These(held) => held.iter().any(|h| h.covers_name(permission.as_str())),
+        };
+        if is_held { Ok(()) } else { Err(Refusal::PermissionMissing { permission: permission.as_str() }) }
     }
 
-    fn names(&self, permission: RoutePermission) -> bool {
-        match &self.permissions {
-            Permissions::All => true,
-            Permissions::These(held) => {
-                Permission::parse(permission.as_str()).is_ok_and(|asked| held.iter().any(|h| h.covers(&asked)))
+    /// Which tokens the caller may know of, once it may read any: an administrator of every team all of them, anybody
+    /// else those of its subject and of its teams.
+    #[must_use]
+    pub fn sight(&self) -> Sight {
+        match (&self.subject, &self.teams) {
+            (None, _) => Sight::All,
+            (Some(_), Teams::Every) if self.is_admin => Sight::All,
+            (Some(subject), Teams::Every) => Sight::Of { subject: subject.clone(), teams: Vec::new() },
+            (Some(subject), Teams::These(teams)) => Sight::Of { subject: subject.clone(), teams: teams.clone() },
+        }
+    }
+
+    /// Whether a token is the caller's to end: its subject's own, and for an administrator those of whoever is in its
+    /// teams and in no others. Never more than [`Self::sight`].
+    #[must_use]
+    pub fn reaches(&self, token: &Token) -> bool {
+        let is_own = token.sub.is_some() && self.subject == token.sub;
+        let is_within = match (&self.teams, &token.teams) {
+            (Teams::Every, _) => true,
+            (Teams::These(_), Teams::Every) => false,
+            (Teams::These(own), Teams::These(teams)) => {
+                !teams.is_empty() && teams.iter().all(|team| own.contains(team))
+            }
+        };
+        is_own || (self.is_admin && is_within)
+    }
+}
+
+impl Sight {
+    /// Whether it takes in this token.
+    #[must_use]
+    pub fn includes(&self, token: &Token) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of { subject, teams } => {
+                token.sub.as_ref() == Some(subject)
+                    || matches!(&token.teams, Teams::These(named) if named.iter().any(|team| teams.contains(team)))
             }
         }
-    }
-
-    /// Whether things of `subject` are the caller's to see and to change.
-    #[must_use]
-    pub fn reaches(&self, subject: Option<&Subject>) -> bool {
-        self.is_admin || (subject.is_some() && self.subject.as_ref() == subject)
     }
 }
 

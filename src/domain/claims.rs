@@ -126,6 +126,14 @@ impl Teams {
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Option::<Vec<TeamId>>::deserialize(deserializer)?.map_or(Self::Every, Self::These))
     }
+
+    /// For `deserialize_with`, beside `default`: tells a member that is there, if only as `null`, from one that is not.
+    ///
+    /// # Errors
+    /// As [`Self::deserialize`].
+    pub fn deserialize_said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Self>, D::Error> {
+        Self::deserialize(deserializer).map(Some)
+    }
 }
 
 /// `scopes`.

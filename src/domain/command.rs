@@ -6,9 +6,12 @@ use uuid::Uuid;
 use super::{
     Authority, Event, IssueToken, Origin, Recorded, Refusal, RevokeToken, State, Status,
     authority::RoutePermission,
-    configure::{Configure, configure},
+    configure::{ApplyPolicy, Configure, add_key, apply_policy, configure},
+    denial::{Denial, ShadowTokenSeen},
+    event::KeyAdded,
     idempotency::{Answered, Idempotency},
-    issue::{Mint, issue},
+    issue::{Circumstances, issue},
+    membership::Membership,
     revoke::revoke,
     text::{Kid, Name, Subject},
 };
@@ -48,11 +51,21 @@ pub enum Act {
         jti: Uuid,
         /// The key that the asking process will sign with.
         signer: Kid,
+        /// Which teams its subject is in.
+        membership: Membership,
     },
     /// The end of a token.
     Revoke(RevokeToken),
     /// That the log agree with how this process was started.
     Configure(Box<Configure>),
+    /// Other rules.
+    ApplyPolicy(Box<ApplyPolicy>),
+    /// Another key.
+    AddKey(Box<KeyAdded>),
+    /// That a refusal be remembered.
+    Deny(Denial),
+    /// That a shadow token be remembered.
+    SeeShadow(ShadowTokenSeen),
 }
 
 impl Command {
@@ -88,9 +101,10 @@ impl Command {
 
     fn events(&self, state: &State) -> Result<Vec<Event>, Refusal> {
         match &self.act {
-            Act::Issue { command, jti, signer } => {
-                let mint = Mint { jti: *jti, signer, now: self.now };
-                let issued = issue(state, command, &self.authority, self.origin.path, mint)?;
+            Act::Issue { command, jti, signer, membership } => {
+                let circumstances =
+                    Circumstances { path: self.origin.path, jti: *jti, signer, membership, now: self.now };
+                let issued = issue(state, command, &self.authority, circumstances)?;
                 Ok(vec![Event::TokenIssued(Box::new(issued))])
             }
             Act::Revoke(command) => {
@@ -98,6 +112,13 @@ impl Command {
                 Ok(revoked.map(Event::TokenRevoked).into_iter().collect())
             }
             Act::Configure(command) => configure(&state.settings, command),
+            Act::ApplyPolicy(command) => Ok(apply_policy(&state.settings, command)?.into_iter().collect()),
+            Act::AddKey(key) => Ok(add_key(&state.settings, key).into_iter().collect()),
+            Act::Deny(Denial::Issuance(refused)) => Ok(vec![Event::IssuanceRefused(refused.clone())]),
+            Act::Deny(Denial::Revocation(refused)) => Ok(vec![Event::RevocationRefused(refused.clone())]),
+            // Once is enough: whoever presents it again tells nothing new.
+            Act::SeeShadow(shadow) if state.knows_shadow(shadow.jti) => Ok(Vec::new()),
+            Act::SeeShadow(shadow) => Ok(vec![Event::ShadowTokenSeen(shadow.clone())]),
         }
     }
 
@@ -107,7 +128,7 @@ impl Command {
         match &self.act {
             Act::Issue { jti, .. } => Some(*jti),
             Act::Revoke(command) => Some(command.jti),
-            Act::Configure(_) => None,
+            Act::Configure(_) | Act::ApplyPolicy(_) | Act::AddKey(_) | Act::Deny(_) | Act::SeeShadow(_) => None,
         }
     }
 
@@ -115,7 +136,7 @@ impl Command {
     pub fn tokens_needed(&self) -> impl Iterator<Item = Uuid> {
         let target = match &self.act {
             Act::Revoke(command) => Some(command.jti),
-            Act::Issue { .. } | Act::Configure(_) => None,
+            _ => None,
         };
         target.into_iter().chain(self.authority.credential)
     }
@@ -125,7 +146,25 @@ impl Command {
     pub fn name_needed(&self) -> Option<(&Subject, &Name)> {
         match &self.act {
             Act::Issue { command, .. } => command.name.as_ref().map(|name| (&command.sub, name)),
-            Act::Revoke(_) | Act::Configure(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The subject whose active tokens the decision may count.
+    #[must_use]
+    pub fn subject_needed(&self) -> Option<&Subject> {
+        match &self.act {
+            Act::Issue { command, .. } => Some(&command.sub),
+            _ => None,
+        }
+    }
+
+    /// The shadow token that the decision asks for.
+    #[must_use]
+    pub fn shadow_needed(&self) -> Option<Uuid> {
+        match &self.act {
+            Act::SeeShadow(shadow) => Some(shadow.jti),
+            _ => None,
         }
     }
 }

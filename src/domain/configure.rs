@@ -3,7 +3,7 @@
 use super::{
     Event, Refusal, Settings,
     event::{Configured, KeyActivated, KeyAdded},
-    policy::Policy,
+    policy::{Policy, Rules},
     text::{Audience, Environment, Issuer},
 };
 
@@ -55,7 +55,7 @@ pub fn configure(settings: &Settings, command: &Configure) -> Result<Vec<Event>,
         })),
     }
     if settings.policy.is_none() {
-        events.push(Event::PolicyApplied(Policy::initial()));
+        events.push(Event::PolicyApplied(Box::new(Policy::initial())));
     }
     match (&settings.active, &command.key) {
         (Some(kid), KeyChoice::Told(told)) => agree("the signing key", Some(told.kid.as_str()), kid.as_str())?,
@@ -67,6 +67,40 @@ pub fn configure(settings: &Settings, command: &Configure) -> Result<Vec<Event>,
         (None, KeyChoice::Kept) => return Err(Refusal::NotConfigured),
     }
     Ok(events)
+}
+
+/// Applies a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApplyPolicy {
+    /// What it says.
+    pub rules: Rules,
+    /// The file that says so.
+    pub text: String,
+}
+
+/// Decides the application of a policy: nothing when it is in force already, to the letter.
+///
+/// # Errors
+/// [`Refusal::NotADevKey`] for a shell's key that is published, or unknown.
+pub fn apply_policy(settings: &Settings, command: &ApplyPolicy) -> Result<Option<Event>, Refusal> {
+    let ApplyPolicy { rules, text } = command;
+    if let Some(kid) = &rules.shell.kid
+        && !settings.key(kid).is_some_and(|key| key.dev)
+    {
+        return Err(Refusal::NotADevKey { kid: kid.clone() });
+    }
+    let current = settings.policy.as_ref();
+    if current.is_some_and(|policy| policy.rules == *rules && policy.text.as_ref() == Some(text)) {
+        return Ok(None);
+    }
+    let version = current.map_or(0, |policy| policy.version) + 1;
+    Ok(Some(Event::PolicyApplied(Box::new(Policy { version, rules: rules.clone(), text: Some(text.clone()) }))))
+}
+
+/// Decides the addition of a key: nothing when the log knows it already.
+#[must_use]
+pub fn add_key(settings: &Settings, key: &KeyAdded) -> Option<Event> {
+    settings.key(&key.kid).is_none().then(|| Event::KeyAdded(key.clone()))
 }
 
 fn agree(setting: &'static str, given: Option<&str>, logged: &str) -> Result<(), Refusal> {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     claims::{self, Claims, Teams},
+    denial::{IssuanceRefused, RevocationRefused, ShadowTokenSeen},
     key::{Algorithm, PublicJwk},
     origin::Origin,
     policy::Policy,
@@ -44,11 +45,17 @@ pub enum Event {
     /// The catalog was told who it is.
     Configured(Configured),
     /// A policy took effect.
-    PolicyApplied(Policy),
+    PolicyApplied(Box<Policy>),
     /// A key was made known, to be published before it signs.
     KeyAdded(KeyAdded),
     /// A key became the one that signs.
     KeyActivated(KeyActivated),
+    /// A token was asked for and refused.
+    IssuanceRefused(Box<IssuanceRefused>),
+    /// A revocation was asked for and refused.
+    RevocationRefused(RevocationRefused),
+    /// A validly signed token was presented that is not as it was issued, or never was.
+    ShadowTokenSeen(ShadowTokenSeen),
 }
 
 impl Event {
@@ -58,7 +65,13 @@ impl Event {
         match self {
             Self::TokenIssued(issued) => Some(issued.jti),
             Self::TokenRevoked(revoked) => Some(revoked.jti),
-            Self::Configured(_) | Self::PolicyApplied(_) | Self::KeyAdded(_) | Self::KeyActivated(_) => None,
+            Self::RevocationRefused(refused) => Some(refused.jti),
+            Self::ShadowTokenSeen(shadow) => Some(shadow.jti),
+            Self::Configured(_)
+            | Self::PolicyApplied(_)
+            | Self::KeyAdded(_)
+            | Self::KeyActivated(_)
+            | Self::IssuanceRefused(_) => None,
         }
     }
 }
@@ -90,6 +103,12 @@ impl Elevation {
             Self::Permissions => "permissions",
             Self::Email => "email",
         }
+    }
+}
+
+impl fmt::Display for Elevation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -191,6 +210,9 @@ pub struct KeyAdded {
     /// Its public half; a shared secret has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwk: Option<PublicJwk>,
+    /// Whether it is for tokens from a shell alone, and never published.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dev: bool,
 }
 
 /// `key.activated.v1`.

@@ -6,15 +6,16 @@ use uuid::Uuid;
 
 use super::{
     Authority, Claims, Header, Malformed, Path, Refusal, State, TokenIssued,
-    authority::{Permissions, RoutePermission},
     claims::{AuthProvider, CLIENT_ID, Scopes, TOKEN_BYTES_MAX, TYP, Teams, TokenUse, User, signing_input},
+    contain::contain,
     event::Elevation,
+    membership::Membership,
     object::object,
+    permit::Permit,
     restrictions::{IpRestriction, TimeRestrictions, UsageLimits},
     settings::Shape,
     text::{
-        Audience, Description, Email, FullName, Kid, Name, Namespace, Note, Permission, ServerId, Subject, TeamId,
-        is_email,
+        Audience, Description, Email, FullName, Kid, Name, Namespace, Note, Permission, ServerId, Subject, is_email,
     },
 };
 
@@ -154,7 +155,7 @@ struct IssueWire {
     is_admin: bool,
     email: Option<Email>,
     full_name: Option<FullName>,
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "Teams::deserialize_said")]
     teams: Option<Teams>,
     #[serde(default)]
     namespaces: Vec<Namespace>,
@@ -183,11 +184,6 @@ impl From<ScopesWire> for Scopes {
     }
 }
 
-/// Tells a member that is there, if only as `null`, from one that is not.
-fn said<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Teams>, D::Error> {
-    Teams::deserialize(deserializer).map(Some)
-}
-
 impl TryFrom<IssueWire> for IssueToken {
     type Error = Malformed;
 
@@ -210,13 +206,17 @@ impl TryFrom<IssueWire> for IssueToken {
     }
 }
 
-/// What chance and time give to one issuance.
+/// What besides the caller and its wish decides one issuance: the door, chance, time, and what others say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mint<'a> {
+pub struct Circumstances<'a> {
+    /// The door.
+    pub path: Path,
     /// The new token's identifier.
     pub jti: Uuid,
     /// The key that the asking process will sign with.
     pub signer: &'a Kid,
+    /// Which teams its subject is in.
+    pub membership: &'a Membership,
     /// The instant of the decision.
     pub now: DateTime<Utc>,
 }
@@ -229,103 +229,44 @@ pub fn issue(
     state: &State,
     command: &IssueToken,
     authority: &Authority,
-    path: Path,
-    mint: Mint<'_>,
+    circumstances: Circumstances<'_>,
 ) -> Result<TokenIssued, Refusal> {
-    let shape = state.settings.shape()?;
-    if shape.kid != mint.signer {
+    let Circumstances { path, jti, signer, membership, now } = circumstances;
+    let shape = state.settings.shape(path)?;
+    if shape.kid != signer {
         return Err(Refusal::KeyNotHere { kid: shape.kid.clone() });
     }
-    state.require_credential(authority.credential, mint.now)?;
-    let teams = contain(command, authority)?;
-    let ttl = lifetime(command, shape, path)?;
+    state.require_credential(authority.credential, now)?;
+    let teams = contain(command, authority, membership, shape)?;
+    let ttl = Permit { command, authority, teams: &teams, path, now }.check(shape, state)?;
     if let Some(name) = &command.name
-        && let Some(jti) = state.holder_of_name(&command.sub, name, mint.now)
+        && let Some(jti) = state.holder_of_name(&command.sub, name, now)
     {
         return Err(Refusal::NameInUse { name: name.clone(), jti });
     }
     let header = Header { typ: TYP.to_owned(), alg: shape.alg, kid: shape.kid.clone() };
-    record(command, path, shape.policy.version, &header, claims(command, shape, teams, ttl, mint))
+    let claims = claims(command, shape, teams, Validity { jti, now, ttl });
+    record(command, path, shape.policy.version, &header, claims)
 }
 
-/// Holds a request to what its caller may grant, and settles the teams.
-fn contain(command: &IssueToken, authority: &Authority) -> Result<Teams, Refusal> {
-    authority.require(RoutePermission::TokensCreate)?;
-    if !authority.is_admin {
-        if let Some(own) = &authority.subject
-            && *own != command.sub
-        {
-            return Err(Refusal::SubjectNotYours { own: own.clone() });
-        }
-        if command.is_admin {
-            return Err(Refusal::AdminNotYours);
-        }
-        if command.email.as_ref().is_some_and(|email| *email != Email::of_subject(&command.sub)) {
-            return Err(Refusal::EmailNotYours);
-        }
-    }
-    if authority.restrictions.are_not_kept_by(&command.scopes) {
-        return Err(Refusal::RestrictionsNotKept);
-    }
-    contain_permissions(&command.scopes.permissions, &authority.permissions)?;
-    contain_teams(command, authority)
+/// What one token has that no other of the same request would have.
+#[derive(Clone, Copy)]
+struct Validity {
+    jti: Uuid,
+    now: DateTime<Utc>,
+    ttl: u32,
 }
 
-fn contain_permissions(asked: &[Permission], held: &Permissions) -> Result<(), Refusal> {
-    let own = || match held {
-        Permissions::All => Vec::new(),
-        Permissions::These(own) => own.clone(),
-    };
-    if asked.is_empty() && !held.are_all() {
-        return Err(Refusal::PermissionsRequired { own: own() });
-    }
-    let beyond: Vec<Permission> = asked.iter().filter(|permission| !held.cover(permission)).cloned().collect();
-    if beyond.is_empty() { Ok(()) } else { Err(Refusal::PermissionsNotYours { asked: beyond, own: own() }) }
-}
-
-fn contain_teams(command: &IssueToken, authority: &Authority) -> Result<Teams, Refusal> {
-    let Teams::These(own) = &authority.teams else {
-        return Ok(command.teams.clone().unwrap_or_else(|| default_teams(command)));
-    };
-    match &command.teams {
-        // A list that names nothing of the caller's would be a public-only token that nobody asked for.
-        None if own.is_empty() && !command.is_admin => Ok(Teams::These(Vec::new())),
-        None => Err(Refusal::TeamsRequired { own: own.clone() }),
-        Some(Teams::Every) => Err(Refusal::TeamsNotYours { asked: Vec::new(), own: own.clone() }),
-        Some(Teams::These(asked)) => {
-            let beyond: Vec<TeamId> = asked.iter().filter(|team| !own.contains(team)).cloned().collect();
-            if beyond.is_empty() {
-                Ok(Teams::These(asked.clone()))
-            } else {
-                Err(Refusal::TeamsNotYours { asked: beyond, own: own.clone() })
-            }
-        }
-    }
-}
-
-fn default_teams(command: &IssueToken) -> Teams {
-    if command.is_admin { Teams::Every } else { Teams::These(Vec::new()) }
-}
-
-fn lifetime(command: &IssueToken, shape: Shape<'_>, path: Path) -> Result<u32, Refusal> {
-    let rules = shape.policy.of(path);
-    let ttl = command.ttl_seconds.unwrap_or(rules.ttl_seconds_default);
-    if ttl > rules.ttl_seconds_max {
-        return Err(Refusal::TtlTooLong { asked: ttl, max: rules.ttl_seconds_max });
-    }
-    Ok(ttl)
-}
-
-fn claims(command: &IssueToken, shape: Shape<'_>, teams: Teams, ttl: u32, mint: Mint<'_>) -> Claims {
+fn claims(command: &IssueToken, shape: Shape<'_>, teams: Teams, validity: Validity) -> Claims {
     let permissions: Vec<&str> = command.scopes.permissions.iter().map(Permission::as_str).collect();
     Claims {
         iss: shape.issuer.clone(),
         aud: if command.aud.is_empty() { vec![shape.audience.clone()] } else { command.aud.clone() },
         sub: command.sub.clone(),
         client_id: CLIENT_ID.to_owned(),
-        jti: mint.jti,
-        iat: mint.now.timestamp(),
-        exp: (mint.now + TimeDelta::seconds(i64::from(ttl))).timestamp(),
+        jti: validity.jti,
+        iat: validity.now.timestamp(),
+        exp: (validity.now + TimeDelta::seconds(i64::from(validity.ttl))).timestamp(),
         scope: (!permissions.is_empty()).then(|| permissions.join(" ")),
         token_use: TokenUse::Api,
         env: shape.env.cloned(),

@@ -97,6 +97,8 @@ pub struct KeyRecord {
     pub alg: Algorithm,
     /// The public half; `None` for a shared secret.
     pub jwk: Option<PublicJwk>,
+    /// Whether it is for tokens from a shell alone, and never published.
+    pub dev: bool,
     /// Where in the log it was added.
     pub added: Position,
     /// Where in the log it became the signing key, if it did.

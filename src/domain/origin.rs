@@ -74,6 +74,8 @@ pub enum Actor {
     },
     /// A user of a machine, at a shell.
     OsUser(OsUser),
+    /// Whoever it was did not say, or not credibly.
+    Anonymous,
 }
 
 /// A user of a machine as the operating system tells it.
@@ -106,6 +108,7 @@ impl Actor {
                 (Some(name), Some(host)) => Some(format!("{name}@{host}")),
                 (name, _) => name.clone(),
             },
+            Self::Anonymous => None,
         }
     }
 }

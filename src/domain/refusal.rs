@@ -2,7 +2,10 @@
 
 use uuid::Uuid;
 
-use super::text::{IdempotencyKey, Kid, Name, Permission, Subject, TeamId};
+use super::{
+    event::Elevation,
+    text::{Audience, IdempotencyKey, Kid, Name, Permission, Subject, TeamId},
+};
 
 /// Why a command was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,7 +33,8 @@ pub enum Refusal {
     EmailNotYours,
     /// The caller's own token is bound to a server, addresses, times or limits, and the token asked for is not.
     #[error(
-        "the presented token is restricted; repeat its server_id, ip_restrictions, time_restrictions and usage_limits"
+        "the presented token is restricted; ask for its server_id, ip_restrictions, time_restrictions and usage_limits, or \
+         narrower ones"
     )]
     RestrictionsNotKept,
     /// Teams were asked for that the caller is not in.
@@ -63,6 +67,80 @@ pub enum Refusal {
     PermissionsRequired {
         /// The caller's own.
         own: Vec<Permission>,
+    },
+    /// An audience was asked for that the caller's own token is not meant for.
+    #[error("may not issue for the audience {}; it may for {}", listed(asked), listed(own))]
+    AudiencesNotYours {
+        /// Those asked for and out of reach.
+        asked: Vec<Audience>,
+        /// Those within reach.
+        own: Vec<Audience>,
+    },
+    /// Teams were asked for whose members do not include the subject.
+    #[error("the subject is not a member of {}", listed(asked))]
+    SubjectNotInTeams {
+        /// Those that it is not in.
+        asked: Vec<TeamId>,
+    },
+    /// Teams were asked for, and nobody can say whether the subject is in them.
+    #[error(
+        "nobody can say whether the subject is a member of {}; it is unknown to the membership source",
+        listed(asked)
+    )]
+    MembershipUnknown {
+        /// Those asked for.
+        asked: Vec<TeamId>,
+    },
+    /// Longer than the caller's own token lives.
+    #[error("a ttl of {asked}s exceeds the {left}s that the presented token has left")]
+    OutlivesParent {
+        /// Seconds asked for.
+        asked: u32,
+        /// Seconds that the caller's own token has left.
+        left: u32,
+    },
+    /// The policy closes the shell's door.
+    #[error("the policy allows no tokens from a shell; ask the API (POST /tokens)")]
+    OutOfBandDenied,
+    /// The policy allows no elevated claims from a shell.
+    #[error("the policy allows no elevated claims from a shell: {}", listed(elevated))]
+    ElevatedDenied {
+        /// What was elevated.
+        elevated: Vec<Elevation>,
+    },
+    /// The policy wants to know why.
+    #[error("the policy requires a reason")]
+    ReasonRequired,
+    /// The policy does not have these granted to anybody.
+    #[error("the policy grants {} to nobody; it may grant {}", listed(asked), listed(grantable))]
+    PermissionsNotGrantable {
+        /// Those asked for and not grantable.
+        asked: Vec<Permission>,
+        /// Those that are.
+        grantable: Vec<Permission>,
+    },
+    /// The policy has no tokens for these audiences.
+    #[error("the policy allows no tokens for the audience {}; it allows {}", listed(asked), listed(allowed))]
+    AudiencesNotAllowed {
+        /// Those asked for, or configured, and not allowed.
+        asked: Vec<Audience>,
+        /// Those that are.
+        allowed: Vec<Audience>,
+    },
+    /// A token for the catalog's own API was asked for where nobody may be let issue.
+    #[error("the policy grants tokens.create to nobody, and so no tokens for the audience catalog")]
+    CatalogNotGrantable,
+    /// The subject has as many tokens as the policy allows.
+    #[error("the subject has {max} active tokens, the most that the policy allows; revoke one")]
+    TooManyActive {
+        /// The most.
+        max: u32,
+    },
+    /// A policy names a key that is not one for tokens from a shell alone.
+    #[error("{kid} is not a key that was added for tokens from a shell: 'catalog keys add --dev' makes one")]
+    NotADevKey {
+        /// The key.
+        kid: Kid,
     },
     /// Longer than the policy allows.
     #[error("a ttl of {asked}s exceeds the maximum of {max}s")]
@@ -142,6 +220,18 @@ impl Refusal {
             Self::TeamsRequired { .. } => "teams_required",
             Self::PermissionsNotYours { .. } => "permissions_not_yours",
             Self::PermissionsRequired { .. } => "permissions_required",
+            Self::AudiencesNotYours { .. } => "audiences_not_yours",
+            Self::SubjectNotInTeams { .. } => "subject_not_in_teams",
+            Self::MembershipUnknown { .. } => "membership_unknown",
+            Self::OutlivesParent { .. } => "outlives_parent",
+            Self::OutOfBandDenied => "out_of_band_denied",
+            Self::ElevatedDenied { .. } => "elevated_denied",
+            Self::ReasonRequired => "reason_required",
+            Self::PermissionsNotGrantable { .. } => "permissions_not_grantable",
+            Self::AudiencesNotAllowed { .. } => "audiences_not_allowed",
+            Self::CatalogNotGrantable => "catalog_not_grantable",
+            Self::TooManyActive { .. } => "too_many_active",
+            Self::NotADevKey { .. } => "not_a_dev_key",
             Self::TtlTooLong { .. } => "ttl_too_long",
             Self::NameInUse { .. } => "name_in_use",
             Self::TokenTooLarge { .. } => "token_too_large",
@@ -151,6 +241,46 @@ impl Refusal {
             Self::KeyNotHere { .. } => "key_not_here",
             Self::NotConfigured => "not_configured",
             Self::SettingDiffers { .. } => "setting_differs",
+        }
+    }
+}
+
+impl Refusal {
+    /// Whether authority or policy said no, as opposed to a conflict, a slip, or a node that cannot: these are kept.
+    #[must_use]
+    pub fn is_denial(&self) -> bool {
+        match self {
+            Self::PermissionMissing { .. }
+            | Self::SubjectNotYours { .. }
+            | Self::AdminNotYours
+            | Self::EmailNotYours
+            | Self::RestrictionsNotKept
+            | Self::TeamsNotYours { .. }
+            | Self::TeamsRequired { .. }
+            | Self::PermissionsNotYours { .. }
+            | Self::PermissionsRequired { .. }
+            | Self::AudiencesNotYours { .. }
+            | Self::SubjectNotInTeams { .. }
+            | Self::MembershipUnknown { .. }
+            | Self::OutlivesParent { .. }
+            | Self::OutOfBandDenied
+            | Self::ElevatedDenied { .. }
+            | Self::ReasonRequired
+            | Self::PermissionsNotGrantable { .. }
+            | Self::AudiencesNotAllowed { .. }
+            | Self::CatalogNotGrantable
+            | Self::TooManyActive { .. }
+            | Self::TtlTooLong { .. }
+            | Self::TokenUnknown { .. } => true,
+            Self::CredentialInactive
+            | Self::NotADevKey { .. }
+            | Self::NameInUse { .. }
+            | Self::TokenTooLarge { .. }
+            | Self::IdempotencyKeyReused { .. }
+            | Self::RepeatOver { .. }
+            | Self::KeyNotHere { .. }
+            | Self::NotConfigured
+            | Self::SettingDiffers { .. } => false,
         }
     }
 }

@@ -48,6 +48,23 @@ impl From<IpRestriction> for String {
     }
 }
 
+impl IpRestriction {
+    fn network(&self) -> Option<IpNet> {
+        self.0.parse().ok().or_else(|| self.0.parse::<IpAddr>().ok().map(IpNet::from))
+    }
+
+    fn is_within(&self, other: &Self) -> bool {
+        matches!((self.network(), other.network()), (Some(inner), Some(outer)) if outer.contains(&inner))
+    }
+}
+
+/// Whether every address that `inner` admits is one that `outer` admits; an empty list admits all.
+#[must_use]
+pub fn addresses_within(inner: &[IpRestriction], outer: &[IpRestriction]) -> bool {
+    let within = |restriction: &IpRestriction| outer.iter().any(|wider| restriction.is_within(wider));
+    outer.is_empty() || (!inner.is_empty() && inner.iter().all(within))
+}
+
 impl fmt::Display for IpRestriction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -76,6 +93,45 @@ pub struct TimeRestrictions {
     /// Only on these days.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub days: Option<Vec<Day>>,
+}
+
+impl TimeRestrictions {
+    /// Whether every instant that it admits is one that `outer` admits. Only windows of the same zone are compared by
+    /// their hours; of any others it is not believed.
+    #[must_use]
+    pub fn is_within(&self, outer: &Self) -> bool {
+        let keeps = |wider: Option<bool>, narrower: Option<bool>| wider != Some(true) || narrower == Some(true);
+        keeps(outer.business_hours_only, self.business_hours_only)
+            && keeps(outer.weekdays_only, self.weekdays_only)
+            && self.has_days_within(outer)
+            && self.has_window_within(outer)
+    }
+
+    /// Days are days of the window's zone, so they too are compared within one zone only.
+    fn has_days_within(&self, outer: &Self) -> bool {
+        match (&self.days, &outer.days) {
+            (_, None) => true,
+            (None, Some(_)) => false,
+            (Some(inner), Some(wider)) => self.zone() == outer.zone() && inner.iter().all(|day| wider.contains(day)),
+        }
+    }
+
+    fn has_window_within(&self, outer: &Self) -> bool {
+        let Some(wider) = outer.window() else { return true };
+        let Some(inner) = self.window() else { return false };
+        // One that goes past midnight is two, and is compared as a whole only.
+        let is_plain = |(start, end): (&TimeOfDay, &TimeOfDay)| start.0 < end.0;
+        let is_inside = is_plain(wider) && is_plain(inner) && wider.0.0 <= inner.0.0 && inner.1.0 <= wider.1.0;
+        self.zone() == outer.zone() && (inner == wider || is_inside)
+    }
+
+    fn window(&self) -> Option<(&TimeOfDay, &TimeOfDay)> {
+        self.start_time.as_ref().zip(self.end_time.as_ref())
+    }
+
+    fn zone(&self) -> &str {
+        self.timezone.as_ref().map_or("UTC", |zone| zone.0.as_str())
+    }
 }
 
 #[derive(Deserialize)]
@@ -171,9 +227,72 @@ pub struct UsageLimits {
     pub requests_per_day: Option<std::num::NonZeroU32>,
 }
 
+impl UsageLimits {
+    /// Whether it admits no more than `outer`.
+    #[must_use]
+    pub fn is_within(&self, outer: &Self) -> bool {
+        let keeps = |wider: Option<std::num::NonZeroU32>, narrower: Option<std::num::NonZeroU32>| {
+            wider.is_none_or(|wider| narrower.is_some_and(|narrower| narrower <= wider))
+        };
+        keeps(outer.requests_per_hour, self.requests_per_hour) && keeps(outer.requests_per_day, self.requests_per_day)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_are_narrowed_network_by_network() {
+        let list = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpRestriction>>();
+        let within = |inner: &[&str], outer: &[&str]| addresses_within(&list(inner), &list(outer));
+
+        assert!(within(&[], &[]) && within(&["10.0.0.0/8"], &[]));
+        assert!(within(&["10.0.0.1", "192.0.2.0/25"], &["10.0.0.0/8", "192.0.2.0/24"]));
+        assert!(!within(&[], &["10.0.0.0/8"]) && !within(&["10.0.0.0/7"], &["10.0.0.0/8"]));
+        assert!(!within(&["10.0.0.1", "192.0.3.1"], &["10.0.0.0/8"]) && !within(&["::1"], &["0.0.0.0/0"]));
+    }
+
+    #[test]
+    fn times_are_narrowed_within_one_zone() {
+        let times = |json: &str| serde_json::from_str::<TimeRestrictions>(json).unwrap();
+        let within = |inner: &str, outer: &str| times(inner).is_within(&times(outer));
+        let day = r#"{"start_time":"09:00","end_time":"17:00"}"#;
+
+        assert!(within("{}", "{}") && within(day, "{}") && within(day, day));
+        assert!(within(r#"{"start_time":"10:00","end_time":"17:00","timezone":"UTC"}"#, day));
+        assert!(within(r#"{"weekdays_only":true}"#, r#"{"weekdays_only":true,"business_hours_only":false}"#));
+        assert!(within(r#"{"days":["Monday"]}"#, r#"{"days":["Monday","Friday"]}"#));
+        for (inner, outer) in [
+            ("{}", day),
+            (r#"{"start_time":"08:59","end_time":"17:00"}"#, day),
+            (r#"{"start_time":"09:00","end_time":"17:01"}"#, day),
+            (r#"{"start_time":"17:00","end_time":"09:00"}"#, day),
+            (r#"{"start_time":"10:00","end_time":"11:00","timezone":"Asia/Kathmandu"}"#, day),
+            (r#"{"weekdays_only":false}"#, r#"{"weekdays_only":true}"#),
+            ("{}", r#"{"business_hours_only":true}"#),
+            ("{}", r#"{"days":["Monday"]}"#),
+            (r#"{"days":["Monday","Sunday"]}"#, r#"{"days":["Monday"]}"#),
+        ] {
+            assert!(!within(inner, outer), "{inner} within {outer}");
+        }
+    }
+
+    #[test]
+    fn limits_are_narrowed_each_for_itself() {
+        let within = |inner: &str, outer: &str| {
+            let limits = |json: &str| serde_json::from_str::<UsageLimits>(json).unwrap();
+            limits(inner).is_within(&limits(outer))
+        };
+
+        assert!(within(r#"{"requests_per_hour":10}"#, r#"{"requests_per_hour":10}"#));
+        assert!(within(r#"{"requests_per_hour":9,"requests_per_day":1}"#, r#"{"requests_per_hour":10}"#));
+        assert!(!within(r#"{"requests_per_hour":11}"#, r#"{"requests_per_hour":10}"#));
+        assert!(
+            !within(r#"{"requests_per_day":1}"#, r#"{"requests_per_hour":10}"#)
+                && !within("{}", r#"{"requests_per_day":1}"#)
+        );
+    }
 
     #[test]
     fn networks_are_kept_in_canonical_form() {

@@ -94,7 +94,7 @@ pub fn revoke(
     }
     let unknown = Refusal::TokenUnknown { jti: command.jti };
     let token = state.token(command.jti).ok_or_else(|| unknown.clone())?;
-    if !authority.reaches(token.sub.as_ref()) {
+    if !authority.reaches(token) {
         return Err(unknown);
     }
     if token.revocation.as_ref().is_some_and(|revocation| revocation.holds(now)) {

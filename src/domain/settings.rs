@@ -1,7 +1,7 @@
 //! What shapes every token and is itself in the log: a fold over a few events.
 
 use super::{
-    Event, Position, Recorded, Refusal,
+    Event, Path, Position, Recorded, Refusal,
     key::{Algorithm, KeyRecord},
     policy::Policy,
     text::{Audience, Environment, Issuer, Kid},
@@ -50,16 +50,21 @@ impl Settings {
                 self.audience = Some(configured.audience.clone());
                 self.env.clone_from(&configured.env);
             }
-            Event::PolicyApplied(policy) => self.policy = Some(policy.clone()),
+            Event::PolicyApplied(policy) => self.policy = Some(Policy::clone(policy)),
             Event::KeyAdded(key) => self.keys.push(KeyRecord {
                 kid: key.kid.clone(),
                 alg: key.alg,
                 jwk: key.jwk.clone(),
+                dev: key.dev,
                 added: recorded.position,
                 activated: None,
             }),
             Event::KeyActivated(key) => self.activate(&key.kid, recorded.position),
-            Event::TokenIssued(_) | Event::TokenRevoked(_) => {}
+            Event::TokenIssued(_)
+            | Event::TokenRevoked(_)
+            | Event::IssuanceRefused(_)
+            | Event::RevocationRefused(_)
+            | Event::ShadowTokenSeen(_) => {}
         }
     }
 
@@ -76,12 +81,24 @@ impl Settings {
         self.keys.iter().find(|record| record.kid == *kid)
     }
 
-    /// Everything that an issuance needs.
+    /// The keys that are published.
+    pub fn published(&self) -> impl Iterator<Item = &KeyRecord> {
+        self.keys.iter().filter(|key| !key.dev)
+    }
+
+    /// The key that signs what comes through a door.
+    #[must_use]
+    pub fn signer(&self, path: Path) -> Option<&Kid> {
+        let of_shell = self.policy.as_ref().and_then(|policy| policy.rules.shell.kid.as_ref());
+        of_shell.filter(|_| path == Path::CliDev).or(self.active.as_ref())
+    }
+
+    /// Everything that an issuance through a door needs.
     ///
     /// # Errors
     /// [`Refusal::NotConfigured`] while any of it is missing.
-    pub fn shape(&self) -> Result<Shape<'_>, Refusal> {
-        let key = self.active.as_ref().and_then(|kid| self.key(kid));
+    pub fn shape(&self, path: Path) -> Result<Shape<'_>, Refusal> {
+        let key = self.signer(path).and_then(|kid| self.key(kid));
         match (&self.issuer, &self.audience, &self.policy, key) {
             (Some(issuer), Some(audience), Some(policy), Some(key)) => {
                 Ok(Shape { issuer, audience, env: self.env.as_ref(), policy, kid: &key.kid, alg: key.alg })

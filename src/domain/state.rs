@@ -18,8 +18,10 @@ pub struct State {
     pub settings: Settings,
     tokens: HashMap<Uuid, Token>,
     names: HashMap<(Subject, Name), Vec<Uuid>>,
+    subjects: HashMap<Subject, HashSet<Uuid>>,
     touched: HashSet<Uuid>,
     answered: HashMap<Scope, Answered>,
+    shadows: HashSet<Uuid>,
 }
 
 impl State {
@@ -31,6 +33,9 @@ impl State {
 
     /// Adds a token as it stands in the log.
     pub fn insert(&mut self, token: Token) {
+        if let Some(sub) = &token.sub {
+            self.subjects.entry(sub.clone()).or_default().insert(token.jti);
+        }
         if let (Some(sub), Some(name)) = (&token.sub, &token.name) {
             let holders = self.names.entry((sub.clone(), name.clone())).or_default();
             if !holders.contains(&token.jti) {
@@ -43,6 +48,17 @@ impl State {
     /// Adds a request that was answered.
     pub fn remember(&mut self, scope: Scope, answered: Answered) {
         self.answered.insert(scope, answered);
+    }
+
+    /// Adds the identifier of a shadow token that was seen.
+    pub fn insert_shadow(&mut self, jti: Uuid) {
+        self.shadows.insert(jti);
+    }
+
+    /// Whether a shadow token of that identifier was seen.
+    #[must_use]
+    pub fn knows_shadow(&self, jti: Uuid) -> bool {
+        self.shadows.contains(&jti)
     }
 
     /// The request of that name, while it is remembered.
@@ -61,11 +77,18 @@ impl State {
     #[must_use]
     pub fn holder_of_name(&self, sub: &Subject, name: &Name, now: DateTime<Utc>) -> Option<Uuid> {
         let holders = self.names.get(&(sub.clone(), name.clone()))?;
-        // A suspended token may come back under its name, so it keeps it.
-        let holds = |jti: &&Uuid| {
-            self.token(**jti).is_some_and(|t| matches!(t.status(now), Status::Active | Status::Suspended))
-        };
-        holders.iter().find(holds).copied()
+        holders.iter().find(|jti| self.is_kept(**jti, now)).copied()
+    }
+
+    /// How many tokens `sub` has at `now` that are active or may become so again.
+    #[must_use]
+    pub fn active_of(&self, sub: &Subject, now: DateTime<Utc>) -> usize {
+        self.subjects.get(sub).map_or(0, |ids| ids.iter().filter(|jti| self.is_kept(**jti, now)).count())
+    }
+
+    /// A suspended token may come back, so it keeps its name and its place.
+    fn is_kept(&self, jti: Uuid, now: DateTime<Utc>) -> bool {
+        self.token(jti).is_some_and(|token| matches!(token.status(now), Status::Active | Status::Suspended))
     }
 
     /// Lets a caller pass whose credential, if it has one, is active at `now`.
@@ -97,6 +120,8 @@ impl State {
             Event::Configured(_) | Event::PolicyApplied(_) | Event::KeyAdded(_) | Event::KeyActivated(_) => {
                 self.settings.apply(recorded);
             }
+            Event::ShadowTokenSeen(shadow) => self.insert_shadow(shadow.jti),
+            Event::IssuanceRefused(_) | Event::RevocationRefused(_) => {}
         }
     }
 

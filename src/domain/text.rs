@@ -224,12 +224,24 @@ pub fn harmless(text: &str, max: usize) -> String {
 }
 
 impl Permission {
+    /// `*`.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self("*".to_owned())
+    }
+
     /// Whether holding `self` lets its holder use `other`: the same, `*`, or `tools.*` for `tools.read`.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
+        self.covers_name(&other.0)
+    }
+
+    /// The same of a permission that the program itself names.
+    #[must_use]
+    pub fn covers_name(&self, other: &str) -> bool {
         match self.0.strip_suffix('*') {
-            Some(prefix) => other.0.starts_with(prefix),
-            None => self.0 == other.0,
+            Some(prefix) => other.starts_with(prefix),
+            None => self.0 == other,
         }
     }
 }

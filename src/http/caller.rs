@@ -13,7 +13,7 @@ use crate::{
     domain::{
         Actor, Authority, Origin, Path,
         authority::RoutePermission,
-        text::{IdempotencyKey, RequestId, Subject, harmless},
+        text::{IdempotencyKey, RequestId, harmless},
     },
     store::metrics,
 };
@@ -40,11 +40,6 @@ impl Caller {
     pub(super) fn requester(self, key: Option<IdempotencyKey>) -> Requester {
         Requester { authority: self.authority, origin: self.origin, key }
     }
-
-    /// The one subject whose tokens the caller may see, or `None` for all.
-    pub(super) fn confined_to(&self) -> Option<&Subject> {
-        self.authority.subject.as_ref().filter(|_| !self.authority.is_admin)
-    }
 }
 
 impl FromRequestParts<Arc<Catalog>> for Caller {
@@ -52,14 +47,18 @@ impl FromRequestParts<Arc<Catalog>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, catalog: &Arc<Catalog>) -> Result<Self, Problem> {
         let presented = bearer(&parts.headers)?.ok_or_else(Problem::no_credential)?;
-        let authority = catalog.authenticate(presented).await?.ok_or_else(Problem::bad_credential)?;
-        bearer_of(authority, parts, catalog)
+        let origin = anonymous(parts, catalog);
+        let authority = catalog.authenticate(presented, &origin).await?.ok_or_else(Problem::bad_credential)?;
+        bearer_of(authority, origin)
     }
 }
 
 /// The bearer of a token that was found good.
-pub(super) fn bearer_of(authority: Authority, parts: &Parts, catalog: &Catalog) -> Result<Caller, Problem> {
-    let origin = origin(&authority, parts, catalog)?;
+pub(super) fn bearer_of(authority: Authority, origin: Origin) -> Result<Caller, Problem> {
+    let (Some(jti), Some(sub)) = (authority.credential, &authority.subject) else {
+        return Err(Problem::internal());
+    };
+    let origin = Origin { actor: Actor::Token { jti, sub: Some(sub.to_string()) }, ..origin };
     Ok(Caller { authority, origin })
 }
 
@@ -74,14 +73,12 @@ fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     }
 }
 
-fn origin(authority: &Authority, parts: &Parts, catalog: &Catalog) -> Result<Origin, Problem> {
-    let (Some(jti), Some(sub)) = (authority.credential, &authority.subject) else {
-        return Err(Problem::internal());
-    };
+/// Where a request comes from, before anybody is believed to have sent it.
+pub(super) fn anonymous(parts: &Parts, catalog: &Catalog) -> Origin {
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    Ok(Origin {
+    Origin {
         path: Path::Api,
-        actor: Actor::Token { jti, sub: Some(sub.to_string()) },
+        actor: Actor::Anonymous,
         request_id: parts
             .extensions
             .get::<RequestId>()
@@ -89,5 +86,5 @@ fn origin(authority: &Authority, parts: &Parts, catalog: &Catalog) -> Result<Ori
             .unwrap_or_else(|| RequestId::of_uuid(catalog.new_id())),
         address: request::peer(&parts.extensions).map(|address| address.ip()),
         user_agent: user_agent.map(|text| harmless(text, USER_AGENT_LENGTH_MAX)),
-    })
+    }
 }

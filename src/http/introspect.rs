@@ -33,7 +33,7 @@ async fn answer(catalog: &Arc<Catalog>, request: Request) -> Result<Value, Respo
     // RFC 7662 section 2.3 knows one answer to a caller that may not ask: 401.
     caller.require(RoutePermission::TokensCheck).map_err(unauthorized)?;
     let token = token(Request::from_parts(parts, body)).await?;
-    match catalog.check(&token).await.map_err(|error| Problem::from(error).into_response())? {
+    match catalog.check(&token, &caller.origin).await.map_err(|error| Problem::from(error).into_response())? {
         Verdict::Active { verified, token } => Ok(active(&verified, &token)),
         Verdict::Invalid(_) | Verdict::Shadow | Verdict::Inactive(_) => Ok(json!({ "active": false })),
     }

@@ -12,6 +12,6 @@ use super::{etag, problem::Problem};
 use crate::{app::Catalog, signing::jwks};
 
 pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, headers: HeaderMap) -> Result<Response, Problem> {
-    let answer = etag::json(&headers, "application/jwk-set+json", &jwks(&catalog.settings().keys))?;
+    let answer = etag::json(&headers, "application/jwk-set+json", &jwks(catalog.live().settings.published()))?;
     Ok(([(header::CACHE_CONTROL, "public, max-age=300")], answer).into_response())
 }

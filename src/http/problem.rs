@@ -214,10 +214,20 @@ fn standing(refusal: &Refusal) -> (StatusCode, &'static str) {
         | Refusal::TeamsNotYours { .. }
         | Refusal::TeamsRequired { .. }
         | Refusal::PermissionsNotYours { .. }
-        | Refusal::PermissionsRequired { .. } => {
-            (StatusCode::FORBIDDEN, "The caller's authority does not reach so far")
-        }
-        Refusal::TtlTooLong { .. } => (StatusCode::FORBIDDEN, "The policy does not allow it"),
+        | Refusal::PermissionsRequired { .. }
+        | Refusal::AudiencesNotYours { .. }
+        | Refusal::SubjectNotInTeams { .. }
+        | Refusal::MembershipUnknown { .. }
+        | Refusal::OutlivesParent { .. } => (StatusCode::FORBIDDEN, "The caller's authority does not reach so far"),
+        Refusal::TtlTooLong { .. }
+        | Refusal::OutOfBandDenied
+        | Refusal::ElevatedDenied { .. }
+        | Refusal::ReasonRequired
+        | Refusal::PermissionsNotGrantable { .. }
+        | Refusal::AudiencesNotAllowed { .. }
+        | Refusal::CatalogNotGrantable
+        | Refusal::TooManyActive { .. }
+        | Refusal::NotADevKey { .. } => (StatusCode::FORBIDDEN, "The policy does not allow it"),
         Refusal::IdempotencyKeyReused { .. } => {
             (StatusCode::UNPROCESSABLE_ENTITY, "The idempotency key was used for another request")
         }

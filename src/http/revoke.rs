@@ -37,12 +37,14 @@ async fn revoke(catalog: &Arc<Catalog>, request: Request) -> Result<(), Response
         None
     };
     let presented = token(Request::from_parts(parts.clone(), body)).await?;
-    let verdict = catalog.check(&presented).await.map_err(|error| Problem::from(error).into_response())?;
+    let origin = caller.as_ref().map_or_else(|| caller::anonymous(&parts, catalog), |caller| caller.origin.clone());
+    let verdict = catalog.check(&presented, &origin).await.map_err(|error| Problem::from(error).into_response())?;
     let Verdict::Active { verified, .. } = verdict else { return Ok(()) };
     let caller = match caller {
         Some(caller) => caller,
-        None => caller::bearer_of(Authority::of_token(&verified.claims), &parts, catalog)
-            .map_err(IntoResponse::into_response)?,
+        None => {
+            caller::bearer_of(Authority::of_token(&verified.claims), origin).map_err(IntoResponse::into_response)?
+        }
     };
     let command = RevokeToken { jti: verified.claims.jti, reason: RevocationReason::Unspecified, note: None };
     match catalog.revoke(command, caller.requester(None)).await {

@@ -32,6 +32,6 @@ pub(super) async fn visible(catalog: &Catalog, caller: &Caller, Jti(jti): Jti) -
     caller.require(RoutePermission::TokensRead)?;
     tokens::get(catalog.database().reads(), jti)
         .await?
-        .filter(|token| caller.authority.reaches(token.sub.as_ref()))
+        .filter(|token| caller.authority.sight().includes(token))
         .ok_or_else(|| Problem::unknown_token(jti))
 }

@@ -31,8 +31,8 @@ pub struct Jwk {
 
 /// The set that publishes these keys. A shared secret has no public half and is not in it.
 #[must_use]
-pub fn jwks(keys: &[KeyRecord]) -> Jwks {
-    Jwks { keys: keys.iter().filter(|key| key.alg != Algorithm::Hs256).filter_map(published).collect() }
+pub fn jwks<'a>(keys: impl IntoIterator<Item = &'a KeyRecord>) -> Jwks {
+    Jwks { keys: keys.into_iter().filter(|key| key.alg != Algorithm::Hs256).filter_map(published).collect() }
 }
 
 fn published(key: &KeyRecord) -> Option<Jwk> {
@@ -92,6 +92,6 @@ mod tests {
         let mut secret = record(&bench.keyring, &bench.hs256);
         secret.jwk = Some(PublicJwk::Okp { crv: "Ed25519".to_owned(), x: "c2VjcmV0".to_owned() });
 
-        assert_eq!(serde_json::to_string(&jwks(&[secret])).expect("json"), r#"{"keys":[]}"#);
+        assert_eq!(serde_json::to_string(&jwks([&secret])).expect("json"), r#"{"keys":[]}"#);
     }
 }

@@ -103,6 +103,18 @@ impl Keyring {
         }
     }
 
+    /// A new key of this algorithm beside those that are here. As [`Self::ensure_generated`], not for an async thread.
+    ///
+    /// # Errors
+    /// [`KeyringError`]; always for HS256, whose secret has to be the gateway's.
+    pub fn add_generated(&mut self, alg: Algorithm) -> Result<Kid, KeyringError> {
+        if alg == Algorithm::Hs256 {
+            return Err(KeyringError::NeedsSecret { alg });
+        }
+        let _lock = self.directory.lock()?;
+        self.generate(alg)
+    }
+
     /// What may be told of a key; `None` when its private half is not on this node.
     #[must_use]
     pub fn facts(&self, kid: &Kid) -> Option<KeyFacts> {

@@ -20,6 +20,9 @@ const CONFIGURED: &str = "catalog.configured.v1";
 const POLICY_APPLIED: &str = "policy.applied.v1";
 const KEY_ADDED: &str = "key.added.v1";
 const KEY_ACTIVATED: &str = "key.activated.v1";
+const ISSUANCE_REFUSED: &str = "issuance.refused.v1";
+const REVOCATION_REFUSED: &str = "revocation.refused.v1";
+const SHADOW_TOKEN_SEEN: &str = "shadow_token.seen.v1";
 
 const PERSONAL: &[&str] = &["address", "user_agent"];
 const PERSONAL_OF_ACTOR: &[&str] = &["sub", "name", "uid", "login", "sudo_user", "host"];
@@ -28,7 +31,8 @@ const PERSONAL_OF_ACTOR: &[&str] = &["sub", "name", "uid", "login", "sudo_user",
 fn personal_of_data(kind: &str) -> &'static [&'static str] {
     match kind {
         TOKEN_ISSUED => &["name", "description", "reason", "signing_input"],
-        TOKEN_REVOKED => &["note"],
+        TOKEN_REVOKED | REVOCATION_REFUSED => &["note"],
+        ISSUANCE_REFUSED => &["sub", "name", "reason"],
         _ => &[],
     }
 }
@@ -43,6 +47,9 @@ pub fn kind(event: &Event) -> &'static str {
         Event::PolicyApplied(_) => POLICY_APPLIED,
         Event::KeyAdded(_) => KEY_ADDED,
         Event::KeyActivated(_) => KEY_ACTIVATED,
+        Event::IssuanceRefused(_) => ISSUANCE_REFUSED,
+        Event::RevocationRefused(_) => REVOCATION_REFUSED,
+        Event::ShadowTokenSeen(_) => SHADOW_TOKEN_SEEN,
     }
 }
 
@@ -124,6 +131,9 @@ pub fn data(event: &Event) -> Result<Value, CodecError> {
         Event::PolicyApplied(policy) => serde_json::to_value(policy)?,
         Event::KeyAdded(key) => serde_json::to_value(key)?,
         Event::KeyActivated(key) => serde_json::to_value(key)?,
+        Event::IssuanceRefused(refused) => serde_json::to_value(refused)?,
+        Event::RevocationRefused(refused) => serde_json::to_value(refused)?,
+        Event::ShadowTokenSeen(shadow) => serde_json::to_value(shadow)?,
     })
 }
 
@@ -149,6 +159,9 @@ pub fn decode(body: &[u8], personal: Option<&[u8]>) -> Result<Occurrence, CodecE
         POLICY_APPLIED => Event::PolicyApplied(typed(form.data)?),
         KEY_ADDED => Event::KeyAdded(typed(form.data)?),
         KEY_ACTIVATED => Event::KeyActivated(typed(form.data)?),
+        ISSUANCE_REFUSED => Event::IssuanceRefused(typed(form.data)?),
+        REVOCATION_REFUSED => Event::RevocationRefused(typed(form.data)?),
+        SHADOW_TOKEN_SEEN => Event::ShadowTokenSeen(typed(form.data)?),
         unknown => return Err(CodecError::UnknownKind(unknown.to_owned())),
     };
     let Form { occurred_at, path, actor, request_id, address, user_agent, .. } = form;

@@ -162,6 +162,20 @@ pub(super) async fn settings_on(executor: impl PgExecutor<'_>) -> Result<Setting
     Ok(settings)
 }
 
+/// The position of the last event that the settings are made of.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn settings_position(pool: &PgPool) -> Result<Position, StoreError> {
+    let read = sqlx::query_scalar(include_str!("settings_position.sql")).fetch_one(pool);
+    bounded(async { Ok(Position(read.await?)) }).await
+}
+
+/// Which of these identifiers shadow tokens were seen with.
+pub(super) async fn shadows(executor: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+    Ok(sqlx::query_scalar(include_str!("shadows.sql")).bind(ids).fetch_all(executor).await?)
+}
+
 /// The end of the log, within a read's time.
 ///
 /// # Errors

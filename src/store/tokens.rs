@@ -8,16 +8,20 @@ use uuid::Uuid;
 use super::{StoreError, postgres::bounded, row::TokenRow};
 use crate::domain::{
     Path, Position, Status, Token,
+    authority::Sight,
     text::{Name, Permission, Subject, TeamId},
 };
 
 static BY_JTI: &str = include_str!("tokens_by_jti.sql");
 static BY_NAME: &str = include_str!("tokens_by_name.sql");
+static KEPT: &str = include_str!("tokens_kept.sql");
 static LISTED: &str = include_str!("tokens_listed.sql");
 
 /// Which tokens a listing shows: those that meet every condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
+    /// That whoever asks may know of.
+    pub sight: Sight,
     /// Of this subject.
     pub sub: Option<Subject>,
     /// In this status at the time of the listing.
@@ -82,6 +86,17 @@ pub(super) async fn by_name(
     rows.into_iter().map(Token::try_from).collect()
 }
 
+/// Of each subject at most `limit` tokens that may be active or suspended at `now`: enough to count up to that.
+pub(super) async fn kept(
+    connection: &mut PgConnection,
+    subjects: &[&Subject],
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Uuid>, StoreError> {
+    let subjects: Vec<&str> = subjects.iter().map(|sub| sub.as_str()).collect();
+    Ok(sqlx::query_scalar(KEPT).bind(subjects).bind(now).bind(limit).fetch_all(connection).await?)
+}
+
 /// A row whose columns may hold anything.
 pub(super) struct LooseRow {
     pub(super) jti: Uuid,
@@ -120,6 +135,11 @@ fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &Filter, before: Opti
     query.push(" where true");
     if let Some(before) = before {
         query.push(" and issued_pos < ").push_bind(before.0);
+    }
+    if let Sight::Of { subject, teams } = &filter.sight {
+        let teams: Vec<String> = teams.iter().map(ToString::to_string).collect();
+        query.push(" and (sub = ").push_bind(subject.as_str().to_owned());
+        query.push(" or teams && ").push_bind(teams).push(")");
     }
     if let Some(sub) = &filter.sub {
         query.push(" and sub = ").push_bind(sub.as_str().to_owned());

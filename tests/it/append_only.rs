@@ -174,7 +174,7 @@ async fn the_personal_part_of_a_setting_can_be_erased_once_and_the_log_still_ver
     world.verify().await;
     assert_eq!(
         catalog::store::log::settings(world.catalog.database().reads()).await.unwrap(),
-        *world.catalog.settings()
+        world.catalog.live().settings
     );
 }
 

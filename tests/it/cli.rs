@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 12] = [
+const COMMANDS: [&[&str]; 17] = [
     &[],
     &["serve"],
     &["issue"],
@@ -20,6 +20,11 @@ const COMMANDS: [&[&str]; 12] = [
     &["keys"],
     &["keys", "list"],
     &["keys", "show"],
+    &["keys", "add"],
+    &["policy"],
+    &["policy", "show"],
+    &["policy", "check"],
+    &["policy", "apply"],
     &["migrate"],
     &["decode"],
     &["completions"],

@@ -109,7 +109,12 @@ async fn what_the_policy_refuses_ends_with_1_and_says_how_far_one_may_go() {
     assert!(too_long.contains("604801s exceeds the maximum of 604800s") && too_long.contains("hint: "), "{too_long}");
     assert!(taken.contains("the name 'ci' is in use") && taken.contains("hint: "), "{taken}");
     issue(&["--name", "ci 2"]).good();
-    assert_eq!(site.cli(&["audit", "events", "--path", "cli-dev"]).good().lines().count(), 2);
+    let events = site.cli(&["audit", "events", "--path", "cli-dev", "--format", "json"]).json();
+    let kinds: Vec<&str> = events.as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["token.issued.v1", "issuance.refused.v1", "token.issued.v1"]);
+    let refused = &events[1]["data"];
+    assert_eq!((&refused["rule"], &refused["count"]), (&json!("ttl_too_long"), &json!(1)));
+    assert_eq!((&refused["sub"], &refused["expires_in"]), (&json!("alice@example.com"), &json!(604_801)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

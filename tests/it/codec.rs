@@ -4,10 +4,11 @@ use catalog::{
     domain::{
         Actor, Event, Occurrence, Origin, Path, TokenIssued, TokenRevoked,
         claims::Teams,
+        denial::{IssuanceRefused, RevocationRefused, Shadow, ShadowTokenSeen},
         event::{Configured, Elevation, KeyActivated, KeyAdded},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
-        policy::{PathPolicy, Policy},
+        policy::{Audiences, Grantable, PathRules, Policy, Rules},
         revoke::RevocationReason,
     },
     store::codec::{self, CodecError},
@@ -111,11 +112,49 @@ fn revoked() -> impl Strategy<Value = Event> {
     )
 }
 
+fn door() -> impl Strategy<Value = PathRules> {
+    (any::<(u32, u32)>(), option::of(vec(word(), 1..3)), any::<(bool, bool)>(), any::<Option<u32>>()).prop_map(
+        |((default, max), audiences, (reason_required, child_outlives_parent), active_max)| PathRules {
+            audiences: audiences.map_or(Audiences::Any, Audiences::These),
+            permissions: if reason_required { Grantable(Vec::new()) } else { Grantable::default() },
+            reason_required,
+            active_max,
+            child_outlives_parent,
+            ..PathRules::open(default, max)
+        },
+    )
+}
+
+fn evidence() -> impl Strategy<Value = Event> {
+    let denied = (any::<u32>(), instant(), id(), select(&RevocationReason::ALL[..]), option::of(personal()));
+    prop_oneof![
+        denied.prop_map(|(count, since, jti, reason, note)| {
+            let rule = "token_unknown".to_owned();
+            Event::RevocationRefused(RevocationRefused { rule, count, since, jti, reason, note })
+        }),
+        (any::<u32>(), instant(), option::of(teams()), option::of(word()), option::of(personal())).prop_map(
+            |(count, since, teams, sub, reason)| Event::IssuanceRefused(Box::new(IssuanceRefused {
+                rule: "teams_not_yours".to_owned(),
+                count,
+                since,
+                aud: Vec::new(),
+                expires_in: Some(count),
+                is_admin: false,
+                teams,
+                permissions: Vec::new(),
+                elevated: Vec::new(),
+                sub,
+                name: None,
+                reason,
+            }))
+        ),
+        (id(), word(), select(&[Shadow::NeverIssued, Shadow::OtherClaims][..])).prop_map(|(jti, kid, what)| {
+            Event::ShadowTokenSeen(ShadowTokenSeen { jti, kid, claims_digest: String::new(), what })
+        }),
+    ]
+}
+
 fn settings() -> impl Strategy<Value = Event> {
-    let rules = || {
-        (any::<u32>(), any::<u32>())
-            .prop_map(|(ttl_seconds_default, ttl_seconds_max)| PathPolicy { ttl_seconds_default, ttl_seconds_max })
-    };
     let text = || "[A-Za-z0-9_-]{1,43}";
     let jwk = prop_oneof![
         (text(), text()).prop_map(|(crv, x)| PublicJwk::Okp { crv, x }),
@@ -128,12 +167,12 @@ fn settings() -> impl Strategy<Value = Event> {
             audience,
             env
         })),
-        (any::<u32>(), rules(), rules()).prop_map(|(version, api, cli_dev)| Event::PolicyApplied(Policy {
-            version,
-            api,
-            cli_dev
-        })),
-        (word(), algorithm(), option::of(jwk)).prop_map(|(kid, alg, jwk)| Event::KeyAdded(KeyAdded { kid, alg, jwk })),
+        (any::<u32>(), door(), door(), option::of("[a-z =#\n]*")).prop_map(|(version, api, cli_dev, text)| {
+            let rules = Rules { api, cli_dev, ..Rules::initial() };
+            Event::PolicyApplied(Box::new(Policy { version, rules, text }))
+        }),
+        (word(), algorithm(), option::of(jwk), any::<bool>())
+            .prop_map(|(kid, alg, jwk, dev)| Event::KeyAdded(KeyAdded { kid, alg, jwk, dev })),
         word().prop_map(|kid| Event::KeyActivated(KeyActivated { kid })),
     ]
 }
@@ -155,7 +194,7 @@ fn actor() -> impl Strategy<Value = Actor> {
 }
 
 fn occurrence() -> impl Strategy<Value = Occurrence> {
-    let event = prop_oneof![issued(), revoked(), settings()];
+    let event = prop_oneof![issued(), revoked(), settings(), evidence()];
     let origin =
         (select(&Path::ALL[..]), actor(), request_id(), any::<Option<std::net::IpAddr>>(), option::of(personal()))
             .prop_map(|(path, actor, request_id, address, user_agent)| Origin {
@@ -175,13 +214,20 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
     match &mut origin.actor {
         Actor::Token { sub, .. } => *sub = None,
         Actor::OsUser(user) => *user = OsUser::default(),
+        Actor::Anonymous => {}
     }
     match &mut occurrence.event {
         Event::TokenIssued(issued) => {
             (issued.name, issued.description, issued.reason, issued.signing_input) = (None, None, None, None);
         }
         Event::TokenRevoked(revoked) => revoked.note = None,
-        Event::Configured(_) | Event::PolicyApplied(_) | Event::KeyAdded(_) | Event::KeyActivated(_) => {}
+        Event::IssuanceRefused(refused) => (refused.sub, refused.name, refused.reason) = (None, None, None),
+        Event::RevocationRefused(refused) => refused.note = None,
+        Event::Configured(_)
+        | Event::PolicyApplied(_)
+        | Event::KeyAdded(_)
+        | Event::KeyActivated(_)
+        | Event::ShadowTokenSeen(_) => {}
     }
     occurrence
 }

@@ -4,10 +4,14 @@ use catalog::{
     domain::{
         Actor, Event, Occurrence, Origin, Path, Position, TokenIssued, TokenRevoked,
         claims::Teams,
+        denial::{IssuanceRefused, RevocationRefused, Shadow, ShadowTokenSeen},
         event::{Configured, Elevation, KeyActivated, KeyAdded},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
-        policy::Policy,
+        policy::{
+            Audiences, Grantable, MembershipRules, MembershipSource, Narrowing, PathRules, Policy, Rules, ShellRules,
+            Switch, TeamRules,
+        },
         revoke::RevocationReason,
         text::{Name, Note, RequestId},
     },
@@ -62,12 +66,69 @@ fn sample_issuance() -> TokenIssued {
     }
 }
 
+/// A policy in which every member is said.
+fn sample_policy() -> Policy {
+    let audience = || Audiences::These(vec!["gateway".parse().unwrap()]);
+    let permissions = || Grantable(vec!["tools.*".parse().unwrap()]);
+    let door = PathRules {
+        audiences: audience(),
+        permissions: permissions(),
+        reason_required: true,
+        active_max: Some(5),
+        child_outlives_parent: true,
+        ..PathRules::open(60, 3600)
+    };
+    let narrowing = Narrowing {
+        ttl_seconds_default: Some(30),
+        ttl_seconds_max: Some(600),
+        audiences: Some(audience()),
+        permissions: Some(permissions()),
+        reason_required: true,
+        active_max: Some(1),
+    };
+    let shell = ShellRules { out_of_band: Switch::Allow, elevated: Switch::Deny, kid: Some("k2".parse().unwrap()) };
+    let red = TeamRules { api: narrowing, cli_dev: Narrowing::default() };
+    let source = MembershipSource::Url("https://people.example.com/teams".to_owned());
+    let rules = Rules {
+        api: door.clone(),
+        cli_dev: door,
+        shell,
+        teams: [("red".parse().unwrap(), red)].into(),
+        membership: Some(MembershipRules { source, refresh_seconds: 60, unknown: Switch::Allow }),
+    };
+    Policy { version: 2, rules, text: Some("[api]\n".to_owned()) }
+}
+
+fn sample_refusal() -> IssuanceRefused {
+    IssuanceRefused {
+        rule: "admin_not_yours".to_owned(),
+        count: 3,
+        since: "2026-03-01T12:00:00Z".parse().unwrap(),
+        aud: vec!["catalog".parse().unwrap()],
+        expires_in: Some(60),
+        is_admin: true,
+        teams: Some(Teams::Every),
+        permissions: vec!["tools.read".parse().unwrap()],
+        elevated: vec![Elevation::Admin],
+        sub: Some("alice@example.com".parse().unwrap()),
+        name: Some(Name::parse("ci").unwrap()),
+        reason: Some(Note::parse("on call").unwrap()),
+    }
+}
+
+fn nobody() -> Origin {
+    Origin {
+        actor: Actor::Anonymous,
+        ..over_http(Event::KeyActivated(KeyActivated { kid: "k1".parse().unwrap() })).origin
+    }
+}
+
 /// The stored forms of [`samples`], for ever: body, personal part and digest. A change here means that logs already
 /// written can no longer be read or verified.
 ///
 /// The digests are those of a first event, recorded at 2026-03-01T12:00:00Z, with sixteen bytes 7 as salt. They were
 /// computed a second time by a few lines of Python over these strings.
-const GOLDEN: [[&str; 3]; 11] = [
+const GOLDEN: [[&str; 3]; 16] = [
     [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","aud":["gateway"],"elevated":["admin","teams","permissions"],"exp":1772370000,"iat":1772366400,"is_admin":true,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":["tools.read"],"policy_version":1,"teams":null},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"description":"builds","name":"ci","reason":"on call","signing_input":"aGVhZGVy.cGF5bG9hZA"}}"#,
@@ -123,6 +184,31 @@ const GOLDEN: [[&str; 3]; 11] = [
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
         "b4af5a9046885b14b7dfaedb97679461b6ae76e79aa27544bece4c7025a596cd",
     ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","dev":true,"kid":"k2"},"kind":"key.added.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "ae9a03d7705e7fa024249c5b91eef58a0a7a97749dde7a830b35cb965fd7b33f",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"api":{"active_max":5,"audiences":{"these":["gateway"]},"child_outlives_parent":true,"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":60,"ttl_seconds_max":3600},"cli_dev":{"active_max":5,"audiences":{"these":["gateway"]},"child_outlives_parent":true,"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":60,"ttl_seconds_max":3600},"membership":{"refresh_seconds":60,"source":{"url":"https://people.example.com/teams"},"unknown":"allow"},"shell":{"elevated":"deny","kid":"k2"},"teams":{"red":{"api":{"active_max":1,"audiences":{"these":["gateway"]},"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":30,"ttl_seconds_max":600}}},"text":"[api]\n","version":2},"kind":"policy.applied.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "ef388b6015218a61603785906d68bc6fac0f2e42e28ce7f5817fbdf7d734d553",
+    ],
+    [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"aud":["catalog"],"count":3,"elevated":["admin"],"expires_in":60,"is_admin":true,"permissions":["tools.read"],"rule":"admin_not_yours","since":"2026-03-01T12:00:00Z","teams":null},"kind":"issuance.refused.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","data":{"name":"ci","reason":"on call","sub":"alice@example.com"},"user_agent":"curl/8"}"#,
+        "2915b14c57a3dff104046ae3752c09c03d8b6b71711d98795c2161f6d283ba8e",
+    ],
+    [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"count":1,"jti":"00000000-0000-0000-0000-000000000001","reason":"key_compromise","rule":"token_unknown","since":"2026-03-01T12:00:00Z"},"kind":"revocation.refused.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","data":{"note":"found in a paste"},"user_agent":"curl/8"}"#,
+        "3effe6dd3805c1adeef717f9a69e44d15f436aff387c5e113206b8e03c261a84",
+    ],
+    [
+        r#"{"actor":{"kind":"anonymous"},"data":{"claims_digest":"abababababababababababababababababababababababababababababababab","jti":"00000000-0000-0000-0000-000000000001","kid":"k1","what":"never_issued"},"kind":"shadow_token.seen.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"address":"192.0.2.1","user_agent":"curl/8"}"#,
+        "bd4b5e7be4357a61c790bb9728bd58e40d1508a644bdccfe201985898ce155f4",
+    ],
 ];
 
 /// One event of every kind and shape, in the order of [`GOLDEN`].
@@ -155,20 +241,46 @@ fn samples() -> Vec<Occurrence> {
     let ed25519 = PublicJwk::Okp { crv: "Ed25519".to_owned(), x: "AQ".to_owned() };
     let p256 = PublicJwk::Ec { crv: "P-256".to_owned(), x: "AQ".to_owned(), y: "Ag".to_owned() };
     let rsa = PublicJwk::Rsa { n: "AQ".to_owned(), e: "AQAB".to_owned() };
-    let key =
-        |alg: Algorithm, jwk: Option<PublicJwk>| Event::KeyAdded(KeyAdded { kid: "k1".parse().unwrap(), alg, jwk });
+    let key = |alg: Algorithm, jwk: Option<PublicJwk>| {
+        Event::KeyAdded(KeyAdded { kid: "k1".parse().unwrap(), alg, jwk, dev: false })
+    };
     vec![
         at_a_shell(Event::TokenIssued(Box::new(sample_issuance()))),
         over_http(Event::TokenIssued(Box::new(plain))),
         over_http(Event::TokenRevoked(revoked)),
         at_a_shell(Event::TokenRevoked(later)),
         at_a_shell(Event::Configured(configured)),
-        at_a_shell(Event::PolicyApplied(Policy::initial())),
+        at_a_shell(Event::PolicyApplied(Box::new(Policy::initial()))),
         at_a_shell(key(Algorithm::EdDsa, Some(ed25519))),
         at_a_shell(key(Algorithm::Es256, Some(p256))),
         at_a_shell(key(Algorithm::Rs256, Some(rsa))),
         at_a_shell(key(Algorithm::Hs256, None)),
         at_a_shell(Event::KeyActivated(KeyActivated { kid: "k1".parse().unwrap() })),
+        at_a_shell(Event::KeyAdded(KeyAdded {
+            kid: "k2".parse().unwrap(),
+            alg: Algorithm::EdDsa,
+            jwk: None,
+            dev: true,
+        })),
+        at_a_shell(Event::PolicyApplied(Box::new(sample_policy()))),
+        over_http(Event::IssuanceRefused(Box::new(sample_refusal()))),
+        over_http(Event::RevocationRefused(RevocationRefused {
+            rule: "token_unknown".to_owned(),
+            count: 1,
+            since: "2026-03-01T12:00:00Z".parse().unwrap(),
+            jti: Uuid::from_u128(1),
+            reason: RevocationReason::KeyCompromise,
+            note: Some(Note::parse("found in a paste").unwrap()),
+        })),
+        Occurrence {
+            origin: nobody(),
+            ..over_http(Event::ShadowTokenSeen(ShadowTokenSeen {
+                jti: Uuid::from_u128(1),
+                kid: "k1".parse().unwrap(),
+                claims_digest: "ab".repeat(32),
+                what: Shadow::NeverIssued,
+            }))
+        },
     ]
 }
 
@@ -205,7 +317,12 @@ fn every_kind_has_a_golden_form() {
             "catalog.configured.v1",
             "policy.applied.v1",
             "key.added.v1",
-            "key.activated.v1"
+            "key.activated.v1",
+            "key.added.v1",
+            "policy.applied.v1",
+            "issuance.refused.v1",
+            "revocation.refused.v1",
+            "shadow_token.seen.v1"
         ]
     );
 }

@@ -4,7 +4,10 @@ use catalog::domain::text::Permission;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::{World, world::plain};
+use crate::support::{
+    World,
+    world::{plain, shell},
+};
 
 const MONTH: i64 = 30 * 86_400;
 const WEEK: u32 = 7 * 86_400;
@@ -297,15 +300,12 @@ async fn a_revoked_credential_causes_no_later_event() {
     let jti = other["token"]["jti"].as_str().unwrap();
     let elsewhere = world.another_process().await;
     // Authenticated before the revocation, decided after it: as a request that waited in the queue.
-    let authority = world.catalog.authenticate(other_token).await.unwrap().unwrap();
+    let authority = world.catalog.authenticate(other_token, &shell(catalog::domain::Path::Api)).await.unwrap().unwrap();
     elsewhere.delete(&format!("/tokens/{jti}"), &root, Value::Null).await;
 
     let late = world
         .catalog
-        .issue(
-            plain("c"),
-            catalog::app::Requester::new(authority, crate::support::world::shell(catalog::domain::Path::Api)),
-        )
+        .issue(plain("c"), catalog::app::Requester::new(authority, shell(catalog::domain::Path::Api)))
         .await;
 
     assert!(late.is_err_and(|error| error.to_string() == "the presented token is no longer active"));

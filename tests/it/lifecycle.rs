@@ -6,8 +6,9 @@ use catalog::domain::{
     Act, Authority, Command, Event, IssueToken, Occurrence, Path, Position, Recorded, Refusal, RevokeToken, Settings,
     State, Status, Token, TokenRevoked,
     command::Decision,
-    issue::{Mint, issue},
+    issue::{Circumstances, issue},
     key::{Algorithm, KeyRecord},
+    membership::Membership,
     policy::Policy,
     revoke::RevocationReason,
     text::{Kid, Name, Subject},
@@ -53,6 +54,7 @@ fn settings() -> Settings {
         kid: kid.clone(),
         alg: Algorithm::EdDsa,
         jwk: None,
+        dev: false,
         added: Position(3),
         activated: Some(Position(4)),
     };
@@ -147,9 +149,15 @@ fn tell(happenings: &[Happening]) -> (Vec<Recorded>, Vec<Told>) {
         let (event, second) = match happening {
             Happening::Issued(ask, second) => {
                 let signer = "k1".parse().unwrap();
-                let mint = Mint { jti: jti(told.len()), signer: &signer, now: at(*second) };
+                let circumstances = Circumstances {
+                    path: Path::CliDev,
+                    jti: jti(told.len()),
+                    signer: &signer,
+                    membership: &Membership::Unknown,
+                    now: at(*second),
+                };
                 let state = State::new(settings());
-                let issued = issue(&state, &ask.command(), &Authority::of_shell(), Path::CliDev, mint).unwrap();
+                let issued = issue(&state, &ask.command(), &Authority::of_shell(), circumstances).unwrap();
                 let exp = second + i64::from(ask.ttl);
                 told.push(Told { sub: ask.sub, name: ask.name, exp, revocations: Vec::new() });
                 (Event::TokenIssued(Box::new(issued)), *second)
@@ -300,7 +308,8 @@ proptest! {
                 Step::Issue(ask) => {
                     let number = told.len();
                     let signer = "k1".parse().unwrap();
-                    let act = Act::Issue { command: Box::new(ask.command()), jti: jti(number), signer };
+                    let (command, membership) = (Box::new(ask.command()), Membership::Unknown);
+                    let act = Act::Issue { command, jti: jti(number), signer, membership };
                     let holder = ask.name.and_then(|name| told.iter().position(|t| t.holds(ask.sub, name, clock)));
                     let refusal = holder.map(|holder| {
                         Refusal::NameInUse { name: name(ask.name.unwrap()), jti: jti(holder) }

@@ -163,7 +163,7 @@ async fn two_catalogs_in_one_database_know_nothing_of_each_other() {
     schema::migrate(&other).await.unwrap();
     let ambient = world.catalog.ambient().clone();
     let (appender, _task) = Appender::start(other.clone(), ambient.entropy);
-    let key = KeyAdded { kid: "another".parse().unwrap(), alg: Algorithm::Hs256, jwk: None };
+    let key = KeyAdded { kid: "another".parse().unwrap(), alg: Algorithm::Hs256, jwk: None, dev: false };
     let configure = Configure {
         issuer: None,
         issuer_default: "https://other.example.com".parse().unwrap(),

@@ -1,0 +1,56 @@
+//! Commands of an operator that change what shapes tokens: the policy and the keys.
+
+use super::{Catalog, OpenError};
+use crate::{
+    domain::{
+        Act, Authority, Command, Origin, Position, configure::ApplyPolicy, event::KeyAdded, key::Algorithm,
+        policy::Policy, text::Kid,
+    },
+    signing::Keyring,
+    store::{AppendError, log},
+};
+
+/// What became of an operator's command.
+#[derive(Debug, Clone)]
+pub struct Settled<T> {
+    /// What holds now.
+    pub now: T,
+    /// Where its event stands; `None` when it held before.
+    pub position: Option<Position>,
+}
+
+impl Catalog {
+    /// Applies a policy, from here on and everywhere.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn apply_policy(&self, command: ApplyPolicy, origin: Origin) -> Result<Settled<Policy>, OpenError> {
+        let position = self.settle(Act::ApplyPolicy(Box::new(command)), origin).await?;
+        let policy = log::settings(self.database.reads()).await?.policy;
+        let now = policy.ok_or(crate::domain::Refusal::NotConfigured)?;
+        Ok(Settled { now, position })
+    }
+
+    /// Adds a key of this algorithm, made here, for tokens from a shell alone.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn add_dev_key(
+        &self,
+        mut keyring: Keyring,
+        alg: Algorithm,
+        origin: Origin,
+    ) -> Result<Settled<Kid>, OpenError> {
+        let kid = tokio::task::block_in_place(|| keyring.add_generated(alg))?;
+        let facts = keyring.facts(&kid).ok_or(crate::domain::Refusal::NotConfigured)?;
+        let key = KeyAdded { kid: facts.kid, alg: facts.alg, jwk: facts.jwk, dev: true };
+        let position = self.settle(Act::AddKey(Box::new(key)), origin).await?;
+        Ok(Settled { now: kid, position })
+    }
+
+    async fn settle(&self, act: Act, origin: Origin) -> Result<Option<Position>, AppendError> {
+        let (authority, now) = (Authority::of_shell(), self.ambient.clock.now());
+        let appended = self.appender.append(Command { act, authority, origin, now, idempotency: None }).await?;
+        Ok(appended.events.first().map(|event| event.position))
+    }
+}

@@ -1,0 +1,117 @@
+//! Tokens with a good signature that were never issued so: evidence that a key may be stolen.
+
+use std::{
+    collections::HashSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{Catalog, Verdict};
+use crate::{
+    domain::{
+        Act, Authority, Command, Origin,
+        denial::{Shadow, ShadowTokenSeen},
+    },
+    signing::Verified,
+};
+
+/// How many shadow tokens one process records in a minute; more are in the diagnostics and metrics only.
+const SHADOWS_A_MINUTE_MAX: u32 = 60;
+/// How many identifiers are remembered to have been recorded. The log knows them all.
+const SHADOWS_REMEMBERED_MAX: usize = 10_000;
+
+/// The shadow tokens that this process has recorded of late. Whoever has the key can make any number of them, and must
+/// not be able to fill the log with them.
+#[derive(Default)]
+pub(super) struct Shadows(Mutex<Seen>);
+
+#[derive(Default)]
+struct Seen {
+    minute: i64,
+    in_minute: u32,
+    ids: HashSet<Uuid>,
+}
+
+impl Catalog {
+    /// The answer does not wait for the record: whoever presents a forged token is to learn nothing from the time it takes.
+    pub(super) fn shadow(&self, verified: &Verified, what: Shadow, asked_by: &Origin) -> Verdict {
+        let (jti, kid) = (verified.claims.jti, verified.kid.clone());
+        tracing::error!(
+            %jti,
+            %kid,
+            what = what.as_str(),
+            "a validly signed token was presented that this catalog did not issue: the key may be stolen"
+        );
+        let now = self.ambient.clock.now();
+        if self.shadows.is_news(jti, now) {
+            let claims_digest = hex::encode(verified.signing_input_digest);
+            let act = Act::SeeShadow(ShadowTokenSeen { jti, kid, claims_digest, what });
+            let (authority, origin) = (Authority::of_nobody(), asked_by.clone());
+            let command = Command { act, authority, origin, now, idempotency: None };
+            let (appender, shadows) = (self.appender.clone(), self.shadows.clone());
+            tokio::spawn(async move {
+                if let Err(error) = appender.append(command).await {
+                    tracing::error!(error = &error as &dyn std::error::Error, %jti, "a shadow token could not be recorded");
+                    shadows.forget(jti);
+                }
+            });
+        }
+        Verdict::Shadow
+    }
+}
+
+impl Shadows {
+    /// Whether this one is to be recorded: it was not yet, and not too many were within the minute.
+    fn is_news(&self, jti: Uuid, now: DateTime<Utc>) -> bool {
+        let mut seen = self.lock();
+        let minute = now.timestamp().div_euclid(60);
+        if minute != seen.minute {
+            *seen = Seen { minute, in_minute: 0, ids: std::mem::take(&mut seen.ids) };
+        }
+        if seen.in_minute >= SHADOWS_A_MINUTE_MAX || seen.ids.contains(&jti) {
+            return false;
+        }
+        if seen.ids.len() >= SHADOWS_REMEMBERED_MAX {
+            seen.ids.clear();
+        }
+        seen.in_minute += 1;
+        seen.ids.insert(jti)
+    }
+
+    /// It could not be recorded: whoever sees it next tries again.
+    fn forget(&self, jti: Uuid) {
+        self.lock().ids.remove(&jti);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shadow_is_news_once_and_again_when_it_could_not_be_recorded() {
+        let (shadows, jti, now) = (Shadows::default(), Uuid::from_u128(1), DateTime::UNIX_EPOCH);
+
+        assert!(shadows.is_news(jti, now) && !shadows.is_news(jti, now));
+        shadows.forget(jti);
+        assert!(shadows.is_news(jti, now));
+    }
+
+    #[test]
+    fn a_thief_cannot_fill_the_log() {
+        let shadows = Shadows::default();
+        let news = |minute: i64| {
+            let now = DateTime::UNIX_EPOCH + chrono::TimeDelta::minutes(minute);
+            let ids = (0..1_000).map(|id| Uuid::from_u128(id + 1_000 * u128::try_from(minute).unwrap()));
+            ids.filter(|jti| shadows.is_news(*jti, now)).count()
+        };
+
+        assert_eq!((news(0), news(1)), (60, 60));
+    }
+}

@@ -1,0 +1,123 @@
+//! Containment: a token is never wider than the authority that it was asked with.
+
+use super::{
+    Authority, IssueToken, Refusal,
+    authority::{Permissions, RoutePermission},
+    claims::Teams,
+    membership::Membership,
+    policy::{Audiences, MembershipRules, Switch},
+    settings::Shape,
+    text::{Audience, Email, Permission, TeamId},
+};
+
+/// Holds a request to what its caller may grant, and settles the teams.
+///
+/// # Errors
+/// [`Refusal`], naming the rule.
+pub(super) fn contain(
+    command: &IssueToken,
+    authority: &Authority,
+    membership: &Membership,
+    shape: Shape<'_>,
+) -> Result<Teams, Refusal> {
+    authority.require(RoutePermission::TokensCreate)?;
+    if !authority.is_admin {
+        contain_subject(command, authority)?;
+    }
+    if !authority.restrictions.are_kept_by(&command.scopes) {
+        return Err(Refusal::RestrictionsNotKept);
+    }
+    contain_audiences(&command.aud, &authority.audiences, shape.audience)?;
+    contain_permissions(&command.scopes.permissions, &authority.permissions)?;
+    let teams = contain_teams(command, authority)?;
+    if authority.subject.as_ref() != Some(&command.sub) {
+        delegate(&teams, authority, membership, shape.policy.rules.membership.as_ref())?;
+    }
+    Ok(teams)
+}
+
+/// Only an administrator speaks for others.
+fn contain_subject(command: &IssueToken, authority: &Authority) -> Result<(), Refusal> {
+    if let Some(own) = &authority.subject
+        && *own != command.sub
+    {
+        return Err(Refusal::SubjectNotYours { own: own.clone() });
+    }
+    if command.is_admin {
+        return Err(Refusal::AdminNotYours);
+    }
+    if command.email.as_ref().is_some_and(|email| *email != Email::of_subject(&command.sub)) {
+        return Err(Refusal::EmailNotYours);
+    }
+    Ok(())
+}
+
+fn contain_audiences(asked: &[Audience], held: &Audiences, configured: &Audience) -> Result<(), Refusal> {
+    let Audiences::These(own) = held else { return Ok(()) };
+    let is_beyond = |audience: &&Audience| *audience != configured && !own.contains(audience);
+    let beyond: Vec<Audience> = asked.iter().filter(is_beyond).cloned().collect();
+    if beyond.is_empty() {
+        return Ok(());
+    }
+    let others = own.iter().filter(|audience| *audience != configured);
+    Err(Refusal::AudiencesNotYours { asked: beyond, own: others.chain([configured]).cloned().collect() })
+}
+
+fn contain_permissions(asked: &[Permission], held: &Permissions) -> Result<(), Refusal> {
+    let own = || match held {
+        Permissions::All => Vec::new(),
+        Permissions::These(own) => own.clone(),
+    };
+    if asked.is_empty() && !held.are_all() {
+        return Err(Refusal::PermissionsRequired { own: own() });
+    }
+    let beyond: Vec<Permission> = asked.iter().filter(|permission| !held.cover(permission)).cloned().collect();
+    if beyond.is_empty() { Ok(()) } else { Err(Refusal::PermissionsNotYours { asked: beyond, own: own() }) }
+}
+
+fn contain_teams(command: &IssueToken, authority: &Authority) -> Result<Teams, Refusal> {
+    let Teams::These(own) = &authority.teams else {
+        return Ok(command.teams.clone().unwrap_or_else(|| default_teams(command)));
+    };
+    match &command.teams {
+        // A list that names nothing of the caller's would be a public-only token that nobody asked for.
+        None if own.is_empty() && !command.is_admin => Ok(Teams::These(Vec::new())),
+        None => Err(Refusal::TeamsRequired { own: own.clone() }),
+        Some(Teams::Every) => Err(Refusal::TeamsNotYours { asked: Vec::new(), own: own.clone() }),
+        Some(Teams::These(asked)) => {
+            let beyond = missing(asked, own);
+            if beyond.is_empty() {
+                Ok(Teams::These(asked.clone()))
+            } else {
+                Err(Refusal::TeamsNotYours { asked: beyond, own: own.clone() })
+            }
+        }
+    }
+}
+
+fn default_teams(command: &IssueToken) -> Teams {
+    if command.is_admin { Teams::Every } else { Teams::These(Vec::new()) }
+}
+
+/// A token for somebody else reaches only teams that this somebody is in, as far as anybody was asked.
+fn delegate(
+    teams: &Teams,
+    authority: &Authority,
+    membership: &Membership,
+    rules: Option<&MembershipRules>,
+) -> Result<(), Refusal> {
+    let (Some(rules), Teams::These(asked)) = (rules, teams) else { return Ok(()) };
+    match membership {
+        _ if asked.is_empty() => Ok(()),
+        Membership::Of(own) => match missing(asked, own) {
+            beyond if beyond.is_empty() => Ok(()),
+            beyond => Err(Refusal::SubjectNotInTeams { asked: beyond }),
+        },
+        Membership::Unknown if authority.is_admin && rules.unknown == Switch::Allow => Ok(()),
+        Membership::Unknown => Err(Refusal::MembershipUnknown { asked: asked.clone() }),
+    }
+}
+
+fn missing(asked: &[TeamId], own: &[TeamId]) -> Vec<TeamId> {
+    asked.iter().filter(|team| !own.contains(team)).cloned().collect()
+}

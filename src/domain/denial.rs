@@ -1,0 +1,162 @@
+//! What was refused, and what was presented and never issued: evidence, recorded like anything else.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{
+    IssueToken, Refusal, RevokeToken,
+    claims::Teams,
+    event::Elevation,
+    revoke::RevocationReason,
+    text::{Audience, Kid, Name, Note, Permission, Subject},
+};
+
+/// `issuance.refused.v1`: what was asked for, and never a token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IssuanceRefused {
+    /// The rule that said no, as [`Refusal::code`] names it.
+    pub rule: String,
+    /// How often in a row it said so to this actor.
+    pub count: u32,
+    /// When it did for the first of these times.
+    pub since: DateTime<Utc>,
+    /// The audiences; empty = the configured one.
+    pub aud: Vec<Audience>,
+    /// The lifetime, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<u32>,
+    /// Whether an administrator's token.
+    pub is_admin: bool,
+    /// The teams, if any were said.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "Teams::deserialize_said")]
+    pub teams: Option<Teams>,
+    /// The permissions.
+    pub permissions: Vec<Permission>,
+    /// What would have been elevated.
+    pub elevated: Vec<Elevation>,
+    /// Personal: for whom.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub: Option<Subject>,
+    /// Personal: under which name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<Name>,
+    /// Personal: why it was wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Note>,
+}
+
+/// `revocation.refused.v1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevocationRefused {
+    /// The rule that said no, as [`Refusal::code`] names it.
+    pub rule: String,
+    /// How often in a row it said so to this actor.
+    pub count: u32,
+    /// When it did for the first of these times.
+    pub since: DateTime<Utc>,
+    /// The token that was to be revoked; it may never have been issued.
+    pub jti: Uuid,
+    /// Why.
+    pub reason: RevocationReason,
+    /// Personal: why, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
+}
+
+/// `shadow_token.seen.v1`: a good signature over something that was never issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowTokenSeen {
+    /// The identifier that it claims.
+    pub jti: Uuid,
+    /// The key that signed it, which may be stolen.
+    pub kid: Kid,
+    /// SHA-256 over its `header.payload`, in hex.
+    pub claims_digest: String,
+    /// What is wrong with it.
+    pub what: Shadow,
+}
+
+/// How a validly signed token differs from what was issued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shadow {
+    /// No token of its identifier was ever issued.
+    NeverIssued,
+    /// One was, with other claims.
+    OtherClaims,
+}
+
+impl Shadow {
+    /// For people.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NeverIssued => "never issued",
+            Self::OtherClaims => "issued with other claims",
+        }
+    }
+}
+
+/// Something that was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Denial {
+    /// A token was not issued.
+    Issuance(Box<IssuanceRefused>),
+    /// A token was not revoked.
+    Revocation(RevocationRefused),
+}
+
+impl Denial {
+    /// An issuance that was refused for the first time.
+    #[must_use]
+    pub fn of_issuance(command: &IssueToken, refusal: &Refusal, now: DateTime<Utc>) -> Self {
+        Self::Issuance(Box::new(IssuanceRefused {
+            rule: refusal.code().to_owned(),
+            count: 1,
+            since: now,
+            aud: command.aud.clone(),
+            expires_in: command.ttl_seconds,
+            is_admin: command.is_admin,
+            teams: command.teams.clone(),
+            permissions: command.scopes.permissions.clone(),
+            elevated: command.elevations(),
+            sub: Some(command.sub.clone()),
+            name: command.name.clone(),
+            reason: command.reason.clone(),
+        }))
+    }
+
+    /// A revocation that was refused for the first time.
+    #[must_use]
+    pub fn of_revocation(command: &RevokeToken, refusal: &Refusal, now: DateTime<Utc>) -> Self {
+        Self::Revocation(RevocationRefused {
+            rule: refusal.code().to_owned(),
+            count: 1,
+            since: now,
+            jti: command.jti,
+            reason: command.reason,
+            note: command.note.clone(),
+        })
+    }
+
+    /// The rule that said no.
+    #[must_use]
+    pub fn rule(&self) -> &str {
+        match self {
+            Self::Issuance(refused) => &refused.rule,
+            Self::Revocation(refused) => &refused.rule,
+        }
+    }
+
+    /// The same, said so often since then.
+    #[must_use]
+    pub fn repeated(mut self, times: u32, from: DateTime<Utc>) -> Self {
+        let (count, since) = match &mut self {
+            Self::Issuance(refused) => (&mut refused.count, &mut refused.since),
+            Self::Revocation(refused) => (&mut refused.count, &mut refused.since),
+        };
+        (*count, *since) = (times, from);
+        self
+    }
+}
