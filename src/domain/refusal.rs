@@ -38,9 +38,9 @@ pub enum Refusal {
     )]
     RestrictionsNotKept,
     /// Teams were asked for that the caller is not in.
-    #[error("not a member of {}; its teams are {}", listed(asked), listed(own))]
+    #[error("not a member of {}; its teams are {}", every_or(asked), listed(own))]
     TeamsNotYours {
-        /// Those asked for and not held.
+        /// Those asked for and not held; empty = every team.
         asked: Vec<TeamId>,
         /// The caller's own.
         own: Vec<TeamId>,
@@ -283,6 +283,10 @@ impl Refusal {
             | Self::SettingDiffers { .. } => false,
         }
     }
+}
+
+fn every_or(teams: &[TeamId]) -> String {
+    if teams.is_empty() { "every team".to_owned() } else { listed(teams) }
 }
 
 fn listed<T: std::fmt::Display>(items: &[T]) -> String {

@@ -58,29 +58,16 @@ async fn a_token_is_expired_from_exp_on_and_not_a_microsecond_earlier() {
     assert_eq!(world.introspect(issued.signed.expose(), &admin).await.json()["active"], false);
 }
 
-/// Signs whatever it is given with the catalog's own key, as a thief of the key would.
-fn forge(world: &World, claims: &Claims) -> String {
-    use catalog::{
-        domain::{Header, claims::signing_input},
-        signing::Keyring,
-    };
-    let keyring = Keyring::open(&world.keys()).unwrap();
-    let kid = keyring.kids().next().unwrap().clone();
-    let facts = keyring.facts(&kid).unwrap();
-    let header = Header { typ: "at+jwt".to_owned(), alg: facts.alg, kid: kid.clone() };
-    keyring.sign(&kid, &signing_input(&header, claims).unwrap()).unwrap().expose().to_owned()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_validly_signed_token_that_was_never_issued_is_inactive() {
     let world = World::new().await;
     let admin = world.admin().await;
     let issued = world.issue_dev(plain("a")).await;
     let mut claims: Claims = decode_part(issued.signed.expose().split('.').nth(1).unwrap()).unwrap();
-    assert_eq!(forge(&world, &claims), issued.signed.expose(), "the forger's tool makes genuine tokens");
+    assert_eq!(world.forge(&claims), issued.signed.expose(), "the forger's tool makes genuine tokens");
 
     claims.jti = world.catalog.new_id();
-    let never_issued = forge(&world, &claims);
+    let never_issued = world.forge(&claims);
 
     assert_eq!(world.introspect(&never_issued, &admin).await.text, r#"{"active":false}"#);
 }
@@ -93,7 +80,7 @@ async fn a_known_jti_under_other_claims_is_inactive() {
     let mut claims: Claims = decode_part(issued.signed.expose().split('.').nth(1).unwrap()).unwrap();
 
     claims.user.is_admin = true;
-    let promoted = forge(&world, &claims);
+    let promoted = world.forge(&claims);
 
     assert_eq!(world.introspect(&promoted, &admin).await.text, r#"{"active":false}"#);
     assert_eq!(world.get("/tokens", &promoted).await.status, 401);

@@ -7,6 +7,7 @@
 mod support;
 
 mod append_only;
+mod authority;
 mod cli;
 mod cli_audit;
 mod cli_issue;
@@ -20,6 +21,7 @@ mod constraints;
 mod crash;
 mod diagnostics;
 mod disk_full;
+mod denials;
 mod doors;
 mod faults;
 mod http_bad_input;
@@ -32,7 +34,10 @@ mod lost_answers;
 mod many_writers;
 mod metrics;
 mod paused;
+mod policy;
 mod schema;
+mod shadows;
 mod shutdown;
 mod sweeping;
+mod sight;
 mod tampering;

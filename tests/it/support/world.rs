@@ -16,12 +16,14 @@ use axum::{
 use catalog::{
     app::{Ambient, Catalog, IssuedToken, Opening, Requester, SigningKey},
     domain::{
-        Actor, Authority, IssueToken, Origin, Path,
+        Actor, Authority, Claims, Header, IssueToken, Origin, Path,
         ambient::{Clock, Entropy},
+        claims::signing_input,
         key::Algorithm,
         origin::OsUser,
         text::{RequestId, Subject},
     },
+    signing::Keyring,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -137,6 +139,15 @@ impl World {
     /// Issues through the shell's door.
     pub async fn issue_dev(&self, command: IssueToken) -> IssuedToken {
         self.catalog.issue(command, Requester::new(Authority::of_shell(), shell(Path::CliDev))).await.unwrap()
+    }
+
+    /// Signs whatever it is given with the catalog's own key, as a thief of the key would.
+    pub fn forge(&self, claims: &Claims) -> String {
+        let keyring = Keyring::open(&self.keys()).unwrap();
+        let kid = keyring.kids().next().unwrap().clone();
+        let facts = keyring.facts(&kid).unwrap();
+        let header = Header { typ: "at+jwt".to_owned(), alg: facts.alg, kid: kid.clone() };
+        keyring.sign(&kid, &signing_input(&header, claims).unwrap()).unwrap().expose().to_owned()
     }
 
     /// An administrator's token for the catalog's own API.

@@ -1,0 +1,171 @@
+//! Authority and policy: the same table through the domain and through the doors, and what no chain of issuances does.
+
+mod chains;
+mod table;
+
+use catalog::{
+    app::{CommandError, Requester, policy_file},
+    domain::{
+        Authority, IssueToken, Path, Position, Recorded, Refusal, Settings, State, TokenIssued,
+        configure::ApplyPolicy,
+        event::{Event, Occurrence},
+        issue::{Circumstances, issue},
+        key::{Algorithm, KeyRecord},
+        membership::{Directory, Membership},
+        policy::{Policy, Rules},
+        text::Kid,
+    },
+    store::{
+        AppendError,
+        log::{self, Selection},
+    },
+};
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::support::{World, world::shell};
+use table::{Row, rows};
+
+/// What became of a request: nothing, or the code and the words of its refusal.
+type Outcome = Option<(String, String)>;
+
+fn expected(row: &Row) -> Outcome {
+    row.refused.map(|(code, words)| (code.to_owned(), words.to_owned()))
+}
+
+fn command(value: &Value) -> IssueToken {
+    serde_json::from_value(value.clone()).unwrap()
+}
+
+fn noon() -> DateTime<Utc> {
+    "2026-03-01T12:00:00Z".parse().unwrap()
+}
+
+fn rules(row: &Row, file: &str) -> (Rules, String) {
+    let text = row.policy.replace("{file}", file);
+    (policy_file::parse(&text).unwrap(), text)
+}
+
+/// Settings as a log would have them.
+pub fn settings(rules: Rules) -> Settings {
+    let kid: Kid = "k1".parse().unwrap();
+    let key = KeyRecord {
+        kid: kid.clone(),
+        alg: Algorithm::EdDsa,
+        jwk: None,
+        dev: false,
+        added: Position(3),
+        activated: Some(Position(4)),
+    };
+    Settings {
+        issuer: Some("https://catalog.example.com".parse().unwrap()),
+        audience: Some("gateway".parse().unwrap()),
+        env: None,
+        policy: Some(Policy { version: 2, rules, text: None }),
+        keys: vec![key],
+        active: Some(kid),
+    }
+}
+
+/// Decides one issuance at noon, and lets a state see what came of it.
+pub fn decide(
+    state: &mut State,
+    command: &IssueToken,
+    authority: &Authority,
+    path: Path,
+    membership: &Membership,
+) -> Result<TokenIssued, Refusal> {
+    let position = Position(i64::try_from(state.touched().count()).unwrap() + 10);
+    let signer = "k1".parse().unwrap();
+    let jti = Uuid::from_u128(u128::try_from(position.0).unwrap());
+    let circumstances = Circumstances { path, jti, signer: &signer, membership, now: noon() };
+    let issued = issue(state, command, authority, circumstances)?;
+    let event = Event::TokenIssued(Box::new(issued.clone()));
+    let occurrence = Occurrence { event, occurred_at: noon(), origin: shell(path) };
+    state.apply(&Recorded { position, recorded_at: noon(), occurrence });
+    Ok(issued)
+}
+
+fn by_domain(row: &Row) -> Outcome {
+    let mut state = State::new(settings(Rules::initial()));
+    let (authority, path) = match &row.caller {
+        None => (Authority::of_shell(), Path::CliDev),
+        Some(caller) => {
+            let unknown = Membership::Unknown;
+            let issued = decide(&mut state, &command(caller), &Authority::of_shell(), Path::CliDev, &unknown).unwrap();
+            (Authority::of_token(&issued.claims().unwrap()), Path::Api)
+        }
+    };
+    state.settings = settings(rules(row, "teams.json").0);
+    let asked = command(&row.request);
+    let directory: Directory = serde_json::from_value(row.members.clone()).unwrap();
+    let membership = directory.membership(&asked.sub);
+    decide(&mut state, &asked, &authority, path, &membership).err().map(|refusal| {
+        let words = refusal.to_string();
+        (refusal.code().to_owned(), words)
+    })
+}
+
+#[test]
+fn every_row_of_the_table_is_decided_so_by_the_domain() {
+    for row in rows() {
+        assert_eq!(by_domain(&row), expected(&row), "{}", row.rule);
+    }
+}
+
+/// Asks the catalog's own doors: the API over HTTP, and for a shell the call behind `issue --dev`.
+async fn by_door(world: &World, row: &Row, file: &std::path::Path) -> Outcome {
+    let caller = match &row.caller {
+        None => None,
+        Some(caller) => Some(world.issue_dev(command(caller)).await),
+    };
+    std::fs::write(file, row.members.to_string()).unwrap();
+    let (rules, text) = rules(row, file.to_str().unwrap());
+    apply(world, rules, text).await;
+    let Some(caller) = caller else {
+        let requester = Requester::new(Authority::of_shell(), shell(Path::CliDev));
+        return world.catalog.issue(command(&row.request), requester).await.err().map(|error| {
+            let CommandError::Append(AppendError::Refused(refusal)) = &error else { panic!("{error:?}") };
+            (refusal.code().to_owned(), error.to_string())
+        });
+    };
+    let reply = world.post("/tokens", caller.signed.expose(), row.request.clone()).await;
+    if reply.status == 201 {
+        return None;
+    }
+    assert_eq!(reply.status, 403, "{}", reply.text);
+    let problem = reply.json();
+    Some((problem["code"].as_str().unwrap().to_owned(), problem["detail"].as_str().unwrap().to_owned()))
+}
+
+/// The refused issuances of the log: rule and count.
+async fn denied(world: &World) -> Vec<(String, u32)> {
+    let log = log::page(world.catalog.database().reads(), &Selection::default(), 1_000).await.unwrap();
+    let refused = log.into_iter().filter_map(|recorded| match recorded.occurrence.event {
+        Event::IssuanceRefused(refused) => Some((refused.rule, refused.count)),
+        _ => None,
+    });
+    refused.collect()
+}
+
+pub async fn apply(world: &World, rules: Rules, text: String) {
+    world.catalog.apply_policy(ApplyPolicy { rules, text }, shell(Path::CliAdmin)).await.unwrap();
+    world.catalog.follow_settings().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_of_the_table_is_decided_so_at_the_door() {
+    let files = tempfile::tempdir().unwrap();
+
+    for (number, row) in rows().into_iter().enumerate() {
+        // A log of its own for each: no row is to see another's tokens, or its answer of the membership source.
+        let world = World::new().await;
+        let file = files.path().join(format!("{number}.json"));
+
+        assert_eq!(by_door(&world, &row, &file).await, expected(&row), "{}", row.rule);
+        if let Some((rule, _)) = row.refused {
+            assert_eq!(denied(&world).await, [(rule.to_owned(), 1)], "{}", row.rule);
+        }
+    }
+}

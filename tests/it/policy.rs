@@ -1,0 +1,191 @@
+//! The policy as operators and processes live with it: shown, checked, applied, followed everywhere at once.
+
+use std::{fs, path::PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    Site, World,
+    process::until,
+    world::{plain, shell},
+};
+use catalog::{
+    app::{Requester, policy_file},
+    domain::{Authority, Path, configure::ApplyPolicy},
+};
+
+fn file(site: &Site, text: &str) -> PathBuf {
+    let path = site.data().join("policy.toml");
+    fs::write(&path, text).unwrap();
+    path
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_is_shown_checked_applied_and_named_by_every_issuance() {
+    let site = Site::new().await;
+    let admin = site.admin();
+    let text = "# ours\n[api]\nttl_max = \"1d\"\n\n[cli-dev]\nelevated = \"deny\"\n";
+    let path = file(&site, text);
+    let path = path.to_str().unwrap();
+    let server = site.serve().await;
+    let ttl = |seconds: u32| server.client.post("/tokens", &admin, json!({"sub": "a", "expires_in": seconds}));
+    assert_eq!(ttl(86_401).await.status, 201);
+
+    let checked = site.cli(&["policy", "check", path]);
+    let applied = site.cli(&["policy", "apply", path, "--format", "json"]).json();
+    let again = site.cli(&["policy", "apply", path, "--format", "json"]).json();
+
+    assert_eq!((checked.code, checked.stdout.as_str()), (0, ""));
+    assert_eq!((&applied["version"], &again["version"], &again["position"]), (&json!(2), &json!(2), &Value::Null));
+    assert_eq!(site.cli(&["policy", "show", "--applied"]).good(), text.trim_end());
+    let shown = site.cli(&["policy", "show"]).good();
+    assert!(shown.contains("ttl_max = \"1day\"") && shown.contains("elevated = \"deny\""), "{shown}");
+    assert_eq!(
+        site.cli(&["policy", "apply", file(&site, &shown).to_str().unwrap(), "--format", "json"]).json()["version"],
+        3
+    );
+    // The server was not told, and nobody waited for it: what it decides is decided by the log.
+    let refused = ttl(86_401).await;
+    assert_eq!((refused.status.as_u16(), refused.json()["code"].clone()), (403, json!("ttl_too_long")));
+    let issued = ttl(86_400).await.json();
+    assert_eq!(issued["token"]["policy_version"], 3);
+    let elevated = site.cli(&["issue", "--dev", "--sub", "a", "--admin"]).bad(1);
+    assert!(elevated.contains("no elevated claims from a shell: admin") && elevated.contains("hint: "), "{elevated}");
+    let log = site.cli(&["audit", "events", "--format", "ndjson", "--path", "cli-admin"]).ndjson();
+    assert_eq!((log[0]["kind"].clone(), log[0]["data"]["text"].clone()), (json!("policy.applied.v1"), json!(text)));
+    site.cli(&["audit", "verify"]).good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_at_fault_is_refused_with_line_and_key_and_the_policy_in_force_stays() {
+    let site = Site::new().await;
+    site.admin();
+    let before = site.cli(&["policy", "show"]).good();
+
+    for (text, told) in [
+        ("[api]\nttl_maxx = \"1d\"\n", "line 2: api.ttl_maxx: unknown field `ttl_maxx`"),
+        (
+            "[api]\nttl_max = \"1h\"\nttl_default = \"2h\"\n",
+            "line 3: api.ttl_default of 7200 s exceeds api.ttl_max of 3600 s",
+        ),
+    ] {
+        let path = file(&site, text);
+        for command in ["check", "apply"] {
+            let said = site.cli(&["policy", command, path.to_str().unwrap()]).bad(2);
+            assert!(said.contains(told) && said.contains("hint: "), "{said}");
+        }
+    }
+    let missing = site.cli(&["policy", "apply", "/nowhere/policy.toml"]).bad(2);
+    let no_such_key = file(&site, "[cli-dev]\nkid = \"no-such-key\"\n");
+    let no_such_key = site.cli(&["policy", "apply", no_such_key.to_str().unwrap()]).bad(1);
+
+    assert!(missing.contains("cannot read /nowhere/policy.toml"), "{missing}");
+    assert!(no_such_key.contains("no-such-key is not a key that was added for tokens from a shell"), "{no_such_key}");
+    assert_eq!(site.cli(&["policy", "show"]).good(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_for_the_shell_signs_there_alone_is_never_published_and_its_tokens_are_checked_like_any() {
+    let site = Site::new().await;
+    let admin = site.admin();
+    let server = site.serve().await;
+    let kid = site.cli(&["keys", "add", "--dev"]).good();
+    let path = file(&site, &format!("[cli-dev]\nkid = \"{kid}\"\n"));
+
+    site.cli(&["policy", "apply", path.to_str().unwrap()]).good();
+    let by_shell = site.cli(&["issue", "--dev", "--sub", "alice@example.com", "--format", "json"]).json();
+    let by_api = server.client.post("/tokens", &admin, json!({"sub": "alice@example.com"})).await.json();
+
+    assert_eq!(by_shell["token"]["kid"], json!(kid));
+    assert_ne!(by_api["token"]["kid"], json!(kid));
+    let published = server.client.get("/.well-known/jwks.json", "").await.json();
+    let published: Vec<&Value> = published["keys"].as_array().unwrap().iter().map(|key| &key["kid"]).collect();
+    assert_eq!(published, [&by_api["token"]["kid"]]);
+    // A running server hears of the key by itself.
+    let token = by_shell["access_token"].as_str().unwrap();
+    until("the server knows the key", async || server.client.is_active(token, &admin).await.then_some(())).await;
+    let listed = site.cli(&["keys", "list", "--format", "json"]).json();
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_good_answer_of_the_membership_source_is_kept_while_it_gives_none() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let members = directory.path().join("members.json");
+    fs::write(&members, r#"{"bob@example.com": ["red"]}"#).unwrap();
+    let text = format!("[membership]\nfile = \"{}\"\nrefresh = \"10s\"\n", members.display());
+    let rules = policy_file::parse(&text).unwrap();
+    world.catalog.apply_policy(ApplyPolicy { rules, text }, shell(Path::CliAdmin)).await.unwrap();
+    world.catalog.follow_settings().await.unwrap();
+    let issue = async |team: &str| {
+        let mut command = plain("bob@example.com");
+        command.teams = Some(catalog::domain::claims::Teams::These(vec![team.parse().unwrap()]));
+        let requester = Requester::new(Authority::of_shell(), shell(Path::CliDev));
+        world.catalog.issue(command, requester).await.map(drop).map_err(|error| error.to_string())
+    };
+    let later = || world.clock.advance(chrono::TimeDelta::seconds(10));
+
+    assert_eq!(issue("red").await, Ok(()));
+    fs::write(&members, r#"{"bob@example.com": ["blue"]}"#).unwrap();
+    assert_eq!(issue("red").await, Ok(()), "the answer is still young");
+    later();
+    assert_eq!(issue("red").await, Err("the subject is not a member of red".to_owned()));
+    assert_eq!(issue("blue").await, Ok(()));
+    for broken in ["{", "[]", r#"{"bob@example.com": "blue"}"#] {
+        fs::write(&members, broken).unwrap();
+        later();
+        assert_eq!(issue("blue").await, Ok(()), "{broken}");
+    }
+    fs::remove_file(&members).unwrap();
+    later();
+    assert_eq!(issue("blue").await, Ok(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_membership_address_is_asked_once_for_many_and_a_bad_answer_is_unknown() {
+    use axum::{Router, http::StatusCode, response::Redirect, routing::get};
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let router = Router::new()
+        .route(
+            "/good",
+            get(move || async move {
+                counted.fetch_add(1, Ordering::Relaxed);
+                r#"{"bob@example.com": ["red"]}"#
+            }),
+        )
+        .route("/gone", get(|| async { StatusCode::NOT_FOUND }))
+        .route("/away", get(|| async { Redirect::temporary("/good") }))
+        .route("/large", get(|| async { " ".repeat(17 * 1024 * 1024) }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move { axum::serve(listener, router).await });
+    let outcome = async |url: String, times: usize| {
+        let world = World::new().await;
+        let text = format!("[membership]\nurl = \"{url}\"\n");
+        let rules = policy_file::parse(&text).unwrap();
+        world.catalog.apply_policy(ApplyPolicy { rules, text }, shell(Path::CliAdmin)).await.unwrap();
+        world.catalog.follow_settings().await.unwrap();
+        let admin = world.admin().await;
+        let mut codes = Vec::new();
+        for _ in 0..times {
+            let reply = world.post("/tokens", &admin, json!({"sub": "bob@example.com", "teams": ["red"]})).await;
+            codes.push(reply.json()["code"].as_str().map_or_else(|| "issued".to_owned(), str::to_owned));
+        }
+        codes.dedup();
+        codes
+    };
+
+    assert_eq!(outcome(format!("http://{address}/good"), 5).await, ["issued"]);
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+    for bad in ["gone", "away", "large"] {
+        assert_eq!(outcome(format!("http://{address}/{bad}"), 1).await, ["membership_unknown"], "{bad}");
+    }
+    assert_eq!(outcome("http://127.0.0.1:1/".to_owned(), 1).await, ["membership_unknown"]);
+    server.abort();
+}
