@@ -1,5 +1,6 @@
 //! Authority and policy: the same table through the domain and through the doors, and what no chain of issuances does.
 
+mod agreement;
 mod chains;
 mod table;
 
@@ -38,7 +39,7 @@ fn command(value: &Value) -> IssueToken {
     serde_json::from_value(value.clone()).unwrap()
 }
 
-fn noon() -> DateTime<Utc> {
+pub fn noon() -> DateTime<Utc> {
     "2026-03-01T12:00:00Z".parse().unwrap()
 }
 
