@@ -26,7 +26,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::support::{World, world::shell};
-use table::{Row, rows};
+use table::{Caller, Row, rows};
 
 /// What became of a request: nothing, or the code and the words of its refusal.
 type Outcome = Option<(String, String)>;
@@ -91,8 +91,8 @@ pub fn decide(
 fn by_domain(row: &Row) -> Outcome {
     let mut state = State::new(settings(Rules::initial()));
     let (authority, path) = match &row.caller {
-        None => (Authority::of_shell(), Path::CliDev),
-        Some(caller) => {
+        Caller::Shell => (Authority::of_shell(), Path::CliDev),
+        Caller::Bearer(caller) => {
             let unknown = Membership::Unknown;
             let issued = decide(&mut state, &command(caller), &Authority::of_shell(), Path::CliDev, &unknown).unwrap();
             (Authority::of_token(&issued.claims().unwrap()), Path::Api)
@@ -118,8 +118,8 @@ fn every_row_of_the_table_is_decided_so_by_the_domain() {
 /// Asks the catalog's own doors: the API over HTTP, and for a shell the call behind `issue --dev`.
 async fn by_door(world: &World, row: &Row, file: &std::path::Path) -> Outcome {
     let caller = match &row.caller {
-        None => None,
-        Some(caller) => Some(world.issue_dev(command(caller)).await),
+        Caller::Shell => None,
+        Caller::Bearer(caller) => Some(world.issue_dev(command(caller)).await),
     };
     std::fs::write(file, row.members.to_string()).unwrap();
     let (rules, text) = rules(row, file.to_str().unwrap());

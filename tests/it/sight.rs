@@ -12,8 +12,8 @@ use crate::support::{World, world::plain};
 
 const NOWHERE: &str = "01990000-0000-7000-8000-000000000000";
 
-fn teams(names: &[&str]) -> Option<Teams> {
-    Some(Teams::These(names.iter().map(|name| name.parse::<TeamId>().unwrap()).collect()))
+fn teams(names: &[&str]) -> Teams {
+    Teams::These(names.iter().map(|name| name.parse::<TeamId>().unwrap()).collect())
 }
 
 fn with_permissions(command: &mut IssueToken, names: &[&str]) {
@@ -22,7 +22,7 @@ fn with_permissions(command: &mut IssueToken, names: &[&str]) {
 
 async fn issued(world: &World, sub: &str, of: &[&str]) -> Uuid {
     let mut command = plain(sub);
-    command.teams = teams(of);
+    command.teams = Some(teams(of));
     world.issue_dev(command).await.token.jti
 }
 
@@ -54,7 +54,7 @@ async fn a_reader_sees_its_own_tokens_and_its_teams_and_others_look_unknown() {
     let every = world.issue_dev(every).await.token.jti;
     let reader = world
         .caller("alice@example.com", |command| {
-            command.teams = teams(&["red"]);
+            command.teams = Some(teams(&["red"]));
             with_permissions(command, &["tokens.read"]);
         })
         .await;
@@ -89,7 +89,7 @@ async fn seeing_a_teams_token_is_not_the_right_to_end_it() {
     let red = issued(&world, "bob@example.com", &["red"]).await;
     let member = world
         .caller("alice@example.com", |command| {
-            command.teams = teams(&["red"]);
+            command.teams = Some(teams(&["red"]));
             with_permissions(command, &["tokens.read", "tokens.revoke"]);
         })
         .await;
@@ -109,7 +109,7 @@ async fn an_administrator_of_one_team_is_held_to_it() {
     let of_red = world
         .caller("root@localhost", |command| {
             command.is_admin = true;
-            command.teams = teams(&["red"]);
+            command.teams = Some(teams(&["red"]));
         })
         .await;
     let status = async |method: &str, jti: Uuid| {

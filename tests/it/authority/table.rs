@@ -2,12 +2,20 @@
 
 use serde_json::{Value, json};
 
+/// Who asks.
+pub enum Caller {
+    /// Somebody at a shell who can read the key.
+    Shell,
+    /// The bearer of a token that was asked for with this.
+    Bearer(Value),
+}
+
 /// A caller, what it asks for, and what becomes of it.
 pub struct Row {
     /// What the row is about.
     pub rule: &'static str,
-    /// What the caller's token was asked for with; `None` is a shell.
-    pub caller: Option<Value>,
+    /// Who asks.
+    pub caller: Caller,
     /// The policy in force, as a file.
     pub policy: &'static str,
     /// Who is in which team, as far as the membership source knows.
@@ -21,7 +29,7 @@ pub struct Row {
 /// A policy that asks the membership source, with `{file}` for where it is.
 const MEMBERS: &str = "[membership]\nfile = \"{file}\"\n";
 
-fn row(rule: &'static str, caller: Option<Value>, request: Value) -> Row {
+fn row(rule: &'static str, caller: Caller, request: Value) -> Row {
     Row { rule, caller, policy: "", members: json!({}), request, refused: None }
 }
 
@@ -46,24 +54,24 @@ fn merged(mut base: Value, more: Value) -> Value {
 }
 
 /// An administrator whose token names nothing.
-fn root() -> Option<Value> {
-    Some(json!({"sub": "root@localhost", "is_admin": true, "aud": ["catalog"]}))
+fn root() -> Caller {
+    narrowed(json!({}))
 }
 
 /// An administrator whose token names these things.
-fn narrowed(more: Value) -> Option<Value> {
-    root().map(|root| merged(root, more))
+fn narrowed(more: Value) -> Caller {
+    Caller::Bearer(merged(json!({"sub": "root@localhost", "is_admin": true, "aud": ["catalog"]}), more))
 }
 
 /// Alice, in team red, with a few permissions.
-fn alice() -> Option<Value> {
+fn alice() -> Caller {
     alice_with(json!({}))
 }
 
-fn alice_with(more: Value) -> Option<Value> {
+fn alice_with(more: Value) -> Caller {
     let alice = json!({"sub": "alice@example.com", "aud": ["catalog"], "teams": ["red"], "expires_in": 7200,
         "scopes": {"permissions": ["tokens.create", "tools.*"]}});
-    Some(merged(alice, more))
+    Caller::Bearer(merged(alice, more))
 }
 
 /// What Alice may ask for, and no more.
@@ -92,7 +100,7 @@ fn subjects() -> Vec<Row> {
             "only an administrator may issue for another subject; this token speaks for alice@example.com",
         ),
         row("an administrator issues for anybody", root(), plain(json!({}))),
-        row("a shell issues for anybody", None, plain(json!({}))),
+        row("a shell issues for anybody", Caller::Shell, plain(json!({}))),
         row("an administrator's token", alice(), own(json!({"is_admin": true, "teams": ["red"]})))
             .refused("admin_not_yours", "only an administrator may issue an administrator's token"),
         row("an administrator's token by one", root(), plain(json!({"is_admin": true}))),
@@ -120,8 +128,8 @@ fn subjects() -> Vec<Row> {
     ]
 }
 
-fn service() -> Option<Value> {
-    Some(json!({"sub": "robot", "aud": ["catalog"], "scopes": {"permissions": ["tokens.create", "tools.*"]}}))
+fn service() -> Caller {
+    Caller::Bearer(json!({"sub": "robot", "aud": ["catalog"], "scopes": {"permissions": ["tokens.create", "tools.*"]}}))
 }
 
 fn robot(more: Value) -> Value {
@@ -246,8 +254,8 @@ fn lifetimes() -> Vec<Row> {
         row("the longest by the API", root(), plain(json!({"expires_in": 2_592_000}))),
         row("a second more by the API", root(), plain(json!({"expires_in": 2_592_001})))
             .refused("ttl_too_long", "a ttl of 2592001s exceeds the maximum of 2592000s"),
-        row("the longest from a shell", None, plain(json!({"expires_in": 604_800}))),
-        row("a second more from a shell", None, plain(json!({"expires_in": 604_801})))
+        row("the longest from a shell", Caller::Shell, plain(json!({"expires_in": 604_800}))),
+        row("a second more from a shell", Caller::Shell, plain(json!({"expires_in": 604_801})))
             .refused("ttl_too_long", "a ttl of 604801s exceeds the maximum of 604800s"),
         row("the policy's longest", root(), plain(json!({"expires_in": 600}))).under("[api]\nttl_max = \"10m\"\n"),
         row("a second more", root(), plain(json!({"expires_in": 601})))
@@ -320,10 +328,10 @@ fn membership() -> Vec<Row> {
         row("public only needs no membership", root(), json!({"sub": "carol@example.com", "teams": []}))
             .with_members(members()),
         row("oneself needs none either", alice(), own(json!({}))).with_members(members()),
-        row("a shell is no exception", None, plain(json!({"teams": ["blue"]})))
+        row("a shell is no exception", Caller::Shell, plain(json!({"teams": ["blue"]})))
             .with_members(members())
             .refused("subject_not_in_teams", "the subject is not a member of blue"),
-        row("a shell for a member", None, plain(json!({"teams": ["red"]}))).with_members(members()),
+        row("a shell for a member", Caller::Shell, plain(json!({"teams": ["red"]}))).with_members(members()),
     ]
 }
 
@@ -331,15 +339,15 @@ fn doors() -> Vec<Row> {
     let closed = "[cli-dev]\nout_of_band = \"deny\"\n";
     let plain_only = "[cli-dev]\nelevated = \"deny\"\n";
     vec![
-        row("a closed shell", None, plain(json!({})))
+        row("a closed shell", Caller::Shell, plain(json!({})))
             .under(closed)
             .refused("out_of_band_denied", "the policy allows no tokens from a shell; ask the API (POST /tokens)"),
         row("the API beside a closed shell", root(), plain(json!({}))).under(closed),
-        row("nothing elevated from a shell", None, plain(json!({}))).under(plain_only),
-        row("an administrator from a shell", None, plain(json!({"is_admin": true, "teams": ["red"]})))
+        row("nothing elevated from a shell", Caller::Shell, plain(json!({}))).under(plain_only),
+        row("an administrator from a shell", Caller::Shell, plain(json!({"is_admin": true, "teams": ["red"]})))
             .under(plain_only)
             .refused("elevated_denied", "the policy allows no elevated claims from a shell: admin, teams"),
-        row("permissions from a shell", None, plain(json!({"scopes": {"permissions": ["tools.read"]}})))
+        row("permissions from a shell", Caller::Shell, plain(json!({"scopes": {"permissions": ["tools.read"]}})))
             .under(plain_only)
             .refused("elevated_denied", "the policy allows no elevated claims from a shell: permissions"),
         row("elevated by the API", root(), plain(json!({"is_admin": true}))).under(plain_only),
@@ -351,7 +359,7 @@ fn doors() -> Vec<Row> {
         row("none for a team that requires one", root(), plain(json!({"teams": ["red"]})))
             .under("[teams.red.api]\nreason_required = true\n")
             .refused("reason_required", "the policy requires a reason"),
-        row("each door has its own rules", None, plain(json!({}))).under("[api]\nreason_required = true\n"),
+        row("each door has its own rules", Caller::Shell, plain(json!({}))).under("[api]\nreason_required = true\n"),
     ]
 }
 
