@@ -76,6 +76,16 @@ impl Denials {
         self.take(now, |_| true)
     }
 
+    /// What could not be recorded is counted again.
+    pub(super) fn put_back(&self, denial: Denial, origin: Origin) {
+        let kind = Kind::of(&denial, &origin);
+        let (times, from) = denial.count();
+        if let Some(window) = self.lock().get_mut(&kind) {
+            let more = window.counted.as_ref().map_or(0, |counted| counted.times);
+            window.counted = Some(Counted { times: times.saturating_add(more), from, last: (denial, origin) });
+        }
+    }
+
     /// A kind that goes on gets its next window; one that was quiet for a window is forgotten.
     fn take(&self, now: DateTime<Utc>, is_due: impl Fn(&Window) -> bool) -> Vec<(Denial, Origin)> {
         let mut taken = Vec::new();
@@ -138,11 +148,7 @@ mod tests {
     }
 
     fn counts(events: &[(Denial, Origin)]) -> Vec<(u32, DateTime<Utc>)> {
-        let count = |denial: &Denial| match denial {
-            Denial::Issuance(refused) => (refused.count, refused.since),
-            Denial::Revocation(refused) => (refused.count, refused.since),
-        };
-        events.iter().map(|(denial, _)| count(denial)).collect()
+        events.iter().map(|(denial, _)| denial.count()).collect()
     }
 
     #[test]
@@ -180,6 +186,21 @@ mod tests {
         assert_eq!(counts(&denials.due(at(121))), [(1, at(62))]);
         assert_eq!(counts(&denials.due(at(182))), [], "a quiet minute");
         assert!(told(&denials, "alice", &Refusal::AdminNotYours, 183), "a new burst");
+    }
+
+    #[test]
+    fn what_could_not_be_recorded_is_counted_again() {
+        let denials = Denials::default();
+        told(&denials, "alice", &Refusal::AdminNotYours, 0);
+        told(&denials, "alice", &Refusal::AdminNotYours, 5);
+        let due = denials.due(at(60));
+        told(&denials, "alice", &Refusal::AdminNotYours, 61);
+
+        for (denial, origin) in due {
+            denials.put_back(denial, origin);
+        }
+
+        assert_eq!(counts(&denials.due(at(120))), [(2, at(5))]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Catalog, fetch};
 use crate::domain::{
+    causes::Causes,
     membership::{Directory, Membership},
     policy::{MembershipRules, MembershipSource},
     text::Subject,
@@ -78,8 +79,8 @@ impl Catalog {
         let directory = match ask(&rules.source).await {
             Ok(directory) => Some(Arc::new(directory)),
             Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "the membership source gave no answer; the last good one is kept");
+                let error = Causes(&error);
+                tracing::warn!(%error, "the membership source gave no answer; the last good one is kept");
                 self.members.last(&rules.source).and_then(|answer| answer.directory)
             }
         };

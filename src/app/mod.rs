@@ -12,6 +12,7 @@ mod requester;
 mod settings;
 mod shadows;
 mod sweep;
+mod upkeep;
 pub mod view;
 
 use std::sync::Arc;
@@ -33,6 +34,7 @@ use crate::{
     domain::{
         Act, Authority, Command, IssueToken, Origin, Path, Position, Refusal, RevokeToken, Token,
         ambient::{Clock, Entropy, uuid_v7},
+        causes::Causes,
         denial::Denial,
         idempotency::Idempotency,
         membership::Membership,
@@ -209,12 +211,22 @@ impl Catalog {
     /// Records the refusals that were counted over the minutes that have passed since.
     ///
     /// # Errors
-    /// [`AppendError`]: what was not recorded is lost.
+    /// [`AppendError`]: what was not recorded is still counted.
     pub async fn record_denials(&self) -> Result<(), AppendError> {
-        for (denial, origin) in self.denials.due(self.ambient.clock.now()) {
-            self.append_note(Act::Deny(denial), origin).await?;
+        self.record_counts(self.denials.due(self.ambient.clock.now())).await
+    }
+
+    async fn record_counts(&self, counts: Vec<(Denial, Origin)>) -> Result<(), AppendError> {
+        let mut outcome = Ok(());
+        for (denial, origin) in counts {
+            if outcome.is_ok() {
+                outcome = self.append_note(Act::Deny(denial.clone()), origin.clone()).await;
+            }
+            if outcome.is_err() {
+                self.denials.put_back(denial, origin);
+            }
         }
-        Ok(())
+        outcome
     }
 
     /// Appends what asks for nothing and so needs no authority.
@@ -279,10 +291,8 @@ impl Catalog {
 
     /// Ends the appender, its queue drained, and closes the connections.
     pub async fn close(self) {
-        for (denial, origin) in self.denials.all(self.ambient.clock.now()) {
-            if let Err(error) = self.append_note(Act::Deny(denial), origin).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "refusals that were counted are not recorded");
-            }
+        if let Err(error) = self.record_counts(self.denials.all(self.ambient.clock.now())).await {
+            tracing::warn!(error = %Causes(&error), "refusals that were counted are not recorded");
         }
         drop(self.appender);
         // The task ends by itself once its queue has no entrance; it only fails by a panic, which was reported.

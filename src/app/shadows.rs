@@ -12,6 +12,7 @@ use super::{Catalog, Verdict};
 use crate::{
     domain::{
         Act, Authority, Command, Origin,
+        causes::Causes,
         denial::{Shadow, ShadowTokenSeen},
     },
     signing::Verified,
@@ -53,7 +54,7 @@ impl Catalog {
             let (appender, shadows) = (self.appender.clone(), self.shadows.clone());
             tokio::spawn(async move {
                 if let Err(error) = appender.append(command).await {
-                    tracing::error!(error = &error as &dyn std::error::Error, %jti, "a shadow token could not be recorded");
+                    tracing::error!(error = %Causes(&error), %jti, "a shadow token could not be recorded");
                     shadows.forget(jti);
                 }
             });

@@ -110,7 +110,7 @@ async fn answer(
         () = connections::serve(listener, router, Patience::default(), stop.clone()) => Ok(()),
         never = session.keep_cluster() => match never {},
         never = recorder::gather(&recorder) => match never {},
-        never = sweep_until(&stop, catalog) => match never {},
+        never = keep_house(&stop, catalog) => match never {},
         () = drained(interrupt, &stop) => {
             tracing::warn!(waited_s = DRAIN_TIME_MAX.as_secs(), "shutting down: requests in flight are cut off");
             Ok(())
@@ -118,9 +118,9 @@ async fn answer(
     }
 }
 
-/// Keeps the catalog swept until the end of the server is asked for.
-async fn sweep_until(stop: &CancellationToken, catalog: &Catalog) -> Infallible {
-    match stop.run_until_cancelled(catalog.keep_swept()).await {
+/// Keeps the catalog's house until the end of the server is asked for.
+async fn keep_house(stop: &CancellationToken, catalog: &Catalog) -> Infallible {
+    match stop.run_until_cancelled(catalog.keep_house()).await {
         Some(never) => never,
         None => pending().await,
     }

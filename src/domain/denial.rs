@@ -149,6 +149,15 @@ impl Denial {
         }
     }
 
+    /// How often it was said, and since when.
+    #[must_use]
+    pub fn count(&self) -> (u32, DateTime<Utc>) {
+        match self {
+            Self::Issuance(refused) => (refused.count, refused.since),
+            Self::Revocation(refused) => (refused.count, refused.since),
+        }
+    }
+
     /// The same, said so often since then.
     #[must_use]
     pub fn repeated(mut self, times: u32, from: DateTime<Utc>) -> Self {

@@ -1,0 +1,57 @@
+//! What a server does besides answering: it forgets, follows the settings of the log, and records the refusals it counted.
+
+use std::{convert::Infallible, time::Duration};
+
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Catalog;
+use crate::domain::causes::Causes;
+
+/// How soon a policy or a key of another process is known here.
+const FOLLOW_PERIOD: Duration = Duration::from_millis(250);
+/// How often is looked whether a minute of refusals is over.
+const DENIALS_PERIOD: Duration = Duration::from_secs(5);
+
+impl Catalog {
+    /// Does all of it, for as long as it is polled.
+    pub async fn keep_house(&self) -> Infallible {
+        let (never, _, _) = tokio::join!(self.keep_swept(), self.keep_following(), self.keep_denials());
+        never
+    }
+
+    /// Follows the settings for as long as it is polled.
+    async fn keep_following(&self) -> Infallible {
+        let mut period = interval(FOLLOW_PERIOD);
+        period.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut is_told = false;
+        loop {
+            period.tick().await;
+            match self.follow_settings().await {
+                Ok(news) => {
+                    is_told = false;
+                    if news {
+                        tracing::info!("settings were changed in the log, and are followed");
+                    }
+                }
+                // Once is enough: while the database is away every request says so.
+                Err(_) if is_told => {}
+                Err(error) => {
+                    tracing::warn!(error = %Causes(&error), "settings cannot be followed");
+                    is_told = true;
+                }
+            }
+        }
+    }
+
+    /// Records counted refusals for as long as it is polled.
+    async fn keep_denials(&self) -> Infallible {
+        let mut period = interval(DENIALS_PERIOD);
+        period.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            period.tick().await;
+            if let Err(error) = self.record_denials().await {
+                tracing::warn!(error = %Causes(&error), "counted refusals could not be recorded");
+            }
+        }
+    }
+}
