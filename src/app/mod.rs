@@ -9,6 +9,7 @@ pub mod metrics;
 mod open;
 pub mod policy_file;
 mod requester;
+mod seed;
 mod settings;
 mod shadows;
 mod sweep;
@@ -24,6 +25,7 @@ pub use check::{CheckError, Verdict};
 pub use live::{FollowError, Live};
 pub use open::{OpenError, Opening, SigningKey};
 pub use requester::Requester;
+pub use seed::{Plan, SeedError, Seeded};
 
 use denials::Denials;
 use live::Latest;

@@ -1,14 +1,12 @@
 //! `catalog audit verify`: that the log is whole in itself, and what that does and does not prove.
 
-use std::io::IsTerminal;
-
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
 use super::{
     CliError, Outcome, Shell,
     output::{self, Format, Out},
+    progress,
     session::{self, Need},
 };
 use crate::store::{
@@ -71,7 +69,7 @@ pub(super) async fn run(shell: &Shell<'_>, args: VerifyArgs) -> Result<Outcome, 
 }
 
 async fn with_progress(database: &Database) -> Result<Verification, StoreError> {
-    let bar = progress_bar();
+    let bar = progress::bar("{wide_bar} {pos}/{len} events, {eta} left");
     let verification = verify(database, &mut |events, head| {
         if events.is_multiple_of(STROKE) {
             bar.set_length(head.position.0.unsigned_abs());
@@ -81,18 +79,6 @@ async fn with_progress(database: &Database) -> Result<Verification, StoreError> 
     .await;
     bar.finish_and_clear();
     verification
-}
-
-fn progress_bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    // A template that does not parse would be a defect of ours, and no reason not to verify.
-    match ProgressStyle::with_template("{wide_bar} {pos}/{len} events, {eta} left") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 fn text(out: &mut Out, verification: &Verification) -> Result<(), CliError> {

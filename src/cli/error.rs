@@ -6,7 +6,7 @@ use metrics_exporter_prometheus::BuildError;
 
 use super::{config::ConfigError, interrupt::INTERRUPTED};
 use crate::{
-    app::{CommandError, OpenError, policy_file::PolicyFault},
+    app::{CommandError, OpenError, SeedError, policy_file::PolicyFault},
     domain::{Malformed, Refusal, text::Kid},
     signing::KeyringError,
     store::{AppendError, StoreError, Trouble, codec::CodecError, embedded::EmbeddedError, schema::SchemaError},
@@ -33,6 +33,15 @@ pub enum CliError {
         /// Where it was looked for.
         place: String,
     },
+    /// Somebody may need the tokens that are there.
+    #[error("the catalog in {place} has tokens; only one without any is seeded")]
+    NotEmpty {
+        /// Where they are.
+        place: String,
+    },
+    /// A catalog could not be seeded to the end.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
     /// The private cluster cannot be used.
     #[error(transparent)]
     Embedded(#[from] EmbeddedError),
@@ -132,13 +141,14 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Self::KeyUnknown { .. } | Self::KeyShared { .. } => REFUSED,
+            Self::KeyUnknown { .. } | Self::KeyShared { .. } | Self::NotEmpty { .. } => REFUSED,
             Self::Interrupted => INTERRUPTED,
             Self::Open(_) | Self::Command(_) => self.refusal().map_or(COULD_NOT_RUN, refusal_code),
             Self::Config(_)
             | Self::Request(_)
             | Self::DevOnly
             | Self::NoCatalog { .. }
+            | Self::Seed(_)
             | Self::Embedded(_)
             | Self::Store(_)
             | Self::Schema(_)
@@ -167,11 +177,18 @@ impl CliError {
             Self::NoCatalog { .. } => {
                 "make one with 'catalog serve', or name another in --data (CATALOG_DATA) or CATALOG_DATABASE_URL"
             }
+            Self::NotEmpty { .. } => {
+                "name a new one in --data, or in --schema; nothing that is recorded can be removed"
+            }
             Self::Embedded(error) => return error.hint(),
             Self::Open(OpenError::Keyring(error)) | Self::Keyring(error) => return error.hint(),
             Self::Open(OpenError::Schema(error)) | Self::Schema(error) => schema_hint(error)?,
-            Self::Open(OpenError::Store(error)) | Self::Store(error) => store_hint(error)?,
-            Self::Open(OpenError::Append(error)) | Self::Command(CommandError::Append(error)) => append_hint(error)?,
+            Self::Open(OpenError::Store(error)) | Self::Store(error) | Self::Seed(SeedError::Store(error)) => {
+                store_hint(error)?
+            }
+            Self::Open(OpenError::Append(error))
+            | Self::Command(CommandError::Append(error))
+            | Self::Seed(SeedError::Append(error)) => append_hint(error)?,
             Self::Command(CommandError::Signing(error)) => error.hint()?,
             Self::Policy { .. } => {
                 "'catalog policy show' writes one out, every key with its value; nothing was applied"
@@ -179,6 +196,7 @@ impl CliError {
             Self::KeyUnknown { .. } => "see 'catalog keys list'",
             Self::Listen { source, .. } => listen_hint(source)?,
             Self::Command(CommandError::Incomplete)
+            | Self::Seed(SeedError::NotEmpty | SeedError::Malformed(_))
             | Self::Request(_)
             | Self::Event(_)
             | Self::KeyShared { .. }

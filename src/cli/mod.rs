@@ -6,6 +6,7 @@ mod banner;
 mod completions;
 pub mod config;
 mod decode;
+mod dev_seed;
 mod error;
 mod event_line;
 mod interrupt;
@@ -17,6 +18,7 @@ mod migrate;
 mod operator;
 mod output;
 mod policy;
+mod progress;
 mod recorder;
 mod rows;
 mod serve;
@@ -104,6 +106,8 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     Decode(decode::DecodeArgs),
     Completions(completions::CompletionsArgs),
+    #[command(subcommand)]
+    Dev(DevCommand),
 }
 
 /// Read the log: who did what, and whether it is whole
@@ -127,6 +131,12 @@ enum PolicyCommand {
     Show(policy::ShowArgs),
     Check(policy::CheckArgs),
     Apply(policy::ApplyArgs),
+}
+
+/// Make catalogs to try things on and to measure
+#[derive(Subcommand)]
+enum DevCommand {
+    Seed(dev_seed::SeedArgs),
 }
 
 /// How a command that could run ended.
@@ -189,6 +199,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Migrate(_) => migrate::run(shell).await,
         Command::Decode(args) => decode::run(args, shell.ambient.clock.now()),
         Command::Completions(args) => completions::run(&args),
+        Command::Dev(DevCommand::Seed(args)) => dev_seed::run(shell, args).await,
     }
 }
 

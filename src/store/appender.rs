@@ -72,6 +72,13 @@ pub struct Appender {
     queue: mpsc::Sender<Request>,
 }
 
+/// A command that was queued, and whose outcome is still to come. Dropping it changes nothing.
+#[derive(Debug)]
+pub struct Pending {
+    deadline: Instant,
+    outcome: oneshot::Receiver<Result<Appended, AppendError>>,
+}
+
 /// A command on its way, and where its outcome goes.
 #[derive(Debug)]
 pub(super) struct Request {
@@ -106,6 +113,14 @@ impl Appender {
     /// # Errors
     /// [`AppendError`], within [`OUTCOME_TIMEOUT`].
     pub async fn append(&self, command: Command) -> Result<Appended, AppendError> {
+        self.enqueue(command)?.outcome().await
+    }
+
+    /// Queues a command behind those that were queued before, without waiting for its outcome.
+    ///
+    /// # Errors
+    /// [`AppendError::QueueFull`] and [`AppendError::Ended`].
+    pub fn enqueue(&self, command: Command) -> Result<Pending, AppendError> {
         let deadline = Instant::now() + OUTCOME_TIMEOUT;
         let (reply, outcome) = oneshot::channel();
         let request = Request { command, deadline, reply };
@@ -113,7 +128,17 @@ impl Appender {
             TrySendError::Full(_) => turned_away(AppendError::QueueFull),
             TrySendError::Closed(_) => turned_away(AppendError::Ended),
         })?;
-        match tokio::time::timeout_at(deadline, outcome).await {
+        Ok(Pending { deadline, outcome })
+    }
+}
+
+impl Pending {
+    /// Waits for the outcome.
+    ///
+    /// # Errors
+    /// [`AppendError`], within [`OUTCOME_TIMEOUT`] of the queueing.
+    pub async fn outcome(self) -> Result<Appended, AppendError> {
+        match tokio::time::timeout_at(self.deadline, self.outcome).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) | Err(_) => Err(AppendError::OutcomeUnknown),
         }

@@ -21,7 +21,7 @@ pub mod trouble;
 pub mod verify;
 
 pub use address::{Address, AddressError};
-pub use appender::{AppendError, Appended, Appender};
+pub use appender::{AppendError, Appended, Appender, Pending};
 pub use head::Head;
 pub use postgres::Database;
 pub use trouble::Trouble;

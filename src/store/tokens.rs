@@ -67,6 +67,14 @@ pub async fn several(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Token>, StoreErr
     bounded(by_jti(pool, ids)).await
 }
 
+/// Whether there is any token.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn are_there(pool: &PgPool) -> Result<bool, StoreError> {
+    bounded(async { Ok(sqlx::query_scalar("select exists (select from tokens)").fetch_one(pool).await?) }).await
+}
+
 /// The tokens of these identifiers, in no order.
 pub(super) async fn by_jti(executor: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<Token>, StoreError> {
     let rows: Vec<TokenRow> = sqlx::query_as(BY_JTI).bind(ids).fetch_all(executor).await?;

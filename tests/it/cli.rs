@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 19] = [
     &[],
     &["serve"],
     &["issue"],
@@ -28,6 +28,8 @@ const COMMANDS: [&[&str]; 17] = [
     &["migrate"],
     &["decode"],
     &["completions"],
+    &["dev"],
+    &["dev", "seed"],
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -36,6 +36,7 @@ mod metrics;
 mod paused;
 mod policy;
 mod schema;
+mod seed;
 mod shadows;
 mod shutdown;
 mod sight;

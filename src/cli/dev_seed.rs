@@ -1,0 +1,93 @@
+//! `catalog dev seed`: a catalog with a history, for trying things on and for measuring.
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+
+use super::{
+    CliError, Outcome, Shell,
+    config::Listen,
+    operator,
+    output::{Format, Out},
+    progress,
+    session::{self, Need, Start},
+};
+use crate::{
+    app::{Catalog, Plan, SeedError, Seeded},
+    domain::{Actor, Path},
+};
+
+/// Fill an empty catalog with made-up tokens that have a history
+///
+/// The tokens are decided, recorded and folded like any other, but for their signatures: nobody has them. They were issued
+/// over 90 days, through both doors; most have expired, some were revoked. Each event's request is named dev-seed-…, and
+/// as the log is append-only it stays: take a --data or --schema of its own. A catalog that has tokens is refused.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct SeedArgs {
+    /// How many tokens
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u64).range(1..))]
+    tokens: u64,
+    /// Which history: the same number tells the same one
+    #[arg(long, value_name = "N", default_value = "1")]
+    seed: u64,
+    /// When the history ends, such as 2026-03-01T12:00:00Z [default: now]
+    #[arg(long, value_name = "TIME")]
+    until: Option<DateTime<Utc>>,
+    /// How to write what was done
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  catalog dev seed --data /tmp/try
+  catalog dev seed --data /tmp/large --tokens 1000000
+  catalog dev seed --data /tmp/again --tokens 5000 --seed 7 --until 2026-03-01T12:00:00Z";
+
+/// How many tokens are issued between two strokes of the progress bar.
+const STROKE: u64 = 256;
+
+pub(super) async fn run(shell: &Shell<'_>, args: SeedArgs) -> Result<Outcome, CliError> {
+    let SeedArgs { tokens, seed, until, format } = args;
+    let plan = Plan { tokens, seed, until: until.unwrap_or_else(|| shell.ambient.clock.now()) };
+    let start = Start { migrate: true, listen: Listen::choose(None, shell.variables)? };
+    let operator = operator::origin(shell, Path::CliDev)?.actor;
+    session::run(shell, Need::Database, async |session| {
+        let catalog = session.catalog(shell, start).await?;
+        let seeded = with_progress(&catalog, plan, operator).await;
+        catalog.close().await;
+        let seeded = seeded.map_err(|error| match error {
+            SeedError::NotEmpty => CliError::NotEmpty { place: session.place.name() },
+            error => error.into(),
+        })?;
+        tell(seeded, format)
+    })
+    .await
+}
+
+async fn with_progress(catalog: &Catalog, plan: Plan, operator: Actor) -> Result<Seeded, SeedError> {
+    let bar = progress::bar("{wide_bar} {pos}/{len} tokens, {per_sec}, {eta} left");
+    bar.set_length(plan.tokens);
+    let seeded = catalog
+        .seed(plan, operator, &mut |tokens| {
+            if tokens.is_multiple_of(STROKE) {
+                bar.set_position(tokens);
+            }
+        })
+        .await;
+    bar.finish_and_clear();
+    seeded
+}
+
+fn tell(seeded: Seeded, format: Format) -> Result<Outcome, CliError> {
+    let mut out = Out::stdout();
+    let Seeded { tokens, revoked, position } = seeded;
+    match format {
+        Format::Text => {
+            out.line(&format!("seeded {tokens} tokens, {revoked} of them revoked; the log ends at {position}"))?;
+        }
+        Format::Json => out.json(&seeded)?,
+    }
+    out.flush()?;
+    Ok(Outcome::Done)
+}
