@@ -42,6 +42,45 @@ with head as (
                $12::bytea[],
                $13::bytea[]
            ) as event (position, kind, jti, path, request_id, body, personal, salt, personal_commitment, digest)
+), reached_teams as (
+    insert into token_teams (
+        team,
+        issued_pos
+    )
+    select
+        team,
+        issued_pos
+      from unnest($15::text[], $16::bigint[]) as reached (team, issued_pos)
+), reached_permissions as (
+    insert into token_permissions (
+        permission,
+        issued_pos
+    )
+    select
+        permission,
+        issued_pos
+      from unnest($17::text[], $18::bigint[]) as reached (permission, issued_pos)
+), spans as (
+    insert into token_spans (
+        span,
+        iat_min,
+        iat_max,
+        exp_min,
+        exp_max
+    )
+    select
+        span,
+        iat_min,
+        iat_max,
+        exp_min,
+        exp_max
+      from unnest($19::bigint[], $20::timestamptz[], $21::timestamptz[], $22::timestamptz[], $23::timestamptz[])
+        as times (span, iat_min, iat_max, exp_min, exp_max)
+        on conflict (span) do update
+       set iat_min = least(token_spans.iat_min, excluded.iat_min),
+           iat_max = greatest(token_spans.iat_max, excluded.iat_max),
+           exp_min = least(token_spans.exp_min, excluded.exp_min),
+           exp_max = greatest(token_spans.exp_max, excluded.exp_max)
 )
 insert into tokens (
     jti,

@@ -1,6 +1,6 @@
 //! One batch, six steps: lock the head, load the state, decide, write, commit, answer.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use sqlx::{Executor, PgConnection, Row, types::Json};
@@ -11,20 +11,20 @@ use super::{
     Database, Head, StoreError,
     appender::{AppendError, Appended, Request},
     chain::{self, Sha256Digest},
-    codec, idempotency, log,
+    codec, idempotency,
+    load::load,
+    log,
     metrics::{self, Outcome},
     names::Names,
+    reach::Reach,
     row::TokenRow,
-    tokens,
 };
 use crate::domain::{
-    Act, Command, Event, Occurrence, Position, Recorded, Refusal, Settings, State,
+    Act, Command, Event, Occurrence, Position, Recorded, Refusal, Settings, State, Token,
     ambient::Entropy,
     causes::Causes,
     command::Decision as Decided,
     idempotency::{Answered, Scope},
-    policy::Rules,
-    text::{Name, Subject},
 };
 
 /// How long a transaction's beginning may take: past it the connection is taken for dead.
@@ -209,53 +209,10 @@ async fn lock_head(connection: &mut PgConnection) -> Result<(Head, DateTime<Utc>
     Ok((Head::from_row(&row)?, row.try_get("now")?))
 }
 
-/// What the commands at hand need to know: the tokens they name, their callers' own, and the holders of their names.
-async fn load(connection: &mut PgConnection, settings: Settings, commands: &[&Command]) -> Result<State, StoreError> {
-    let mut state = State::new(settings);
-    let mut ids: HashSet<Uuid> = commands.iter().flat_map(|command| command.tokens_needed()).collect();
-    let scopes: Vec<&Scope> =
-        commands.iter().filter_map(|command| Some(&command.idempotency.as_ref()?.scope)).collect();
-    for (scope, answered) in idempotency::load(connection, &scopes).await? {
-        ids.extend(answered.event.occurrence.event.jti());
-        state.remember(scope, answered);
-    }
-    ids.extend(kept(connection, &state, commands).await?);
-    if !ids.is_empty() {
-        let ids: Vec<Uuid> = ids.into_iter().collect();
-        tokens::by_jti(&mut *connection, &ids).await?.into_iter().for_each(|token| state.insert(token));
-    }
-    let shadows: Vec<Uuid> = commands.iter().filter_map(|command| command.shadow_needed()).collect();
-    if !shadows.is_empty() {
-        log::shadows(&mut *connection, &shadows).await?.into_iter().for_each(|jti| state.insert_shadow(jti));
-    }
-    let names: HashSet<(&Subject, &Name)> = commands.iter().filter_map(|command| command.name_needed()).collect();
-    if let Some(earliest) = commands.iter().map(|command| command.now).min().filter(|_| !names.is_empty()) {
-        let names: Vec<_> = names.into_iter().collect();
-        tokens::by_name(connection, &names, earliest).await?.into_iter().for_each(|token| state.insert(token));
-    }
-    Ok(state)
-}
-
-/// The tokens that count against a subject's most, where a policy, or one that the batch applies, has such a rule. A
-/// batch ends at most as many tokens as it has commands, so so many more than the most are enough to count.
-async fn kept(connection: &mut PgConnection, state: &State, commands: &[&Command]) -> Result<Vec<Uuid>, StoreError> {
-    let applied = commands.iter().filter_map(|command| match &command.act {
-        Act::ApplyPolicy(command) => Some(&command.rules),
-        _ => None,
-    });
-    let in_force = state.settings.policy.as_ref().map(|policy| &policy.rules);
-    let most = in_force.into_iter().chain(applied).filter_map(Rules::active_max).max();
-    let subjects: HashSet<&Subject> = commands.iter().filter_map(|command| command.subject_needed()).collect();
-    let earliest = commands.iter().map(|command| command.now).min();
-    let (Some(most), Some(earliest), false) = (most, earliest, subjects.is_empty()) else { return Ok(Vec::new()) };
-    let subjects: Vec<&Subject> = subjects.into_iter().collect();
-    let limit = i64::from(most).saturating_add(i64::try_from(commands.len()).unwrap_or(i64::MAX));
-    tokens::kept(connection, &subjects, earliest, limit).await
-}
-
 /// The batch as it grows: each command sees what those before it did.
 struct Draft {
     log_id: Uuid,
+    begun: Position,
     position: Position,
     digest: Sha256Digest,
     now: DateTime<Utc>,
@@ -282,6 +239,7 @@ impl Draft {
     fn new(head: &Head, now: DateTime<Utc>, state: State) -> Self {
         Self {
             log_id: head.log_id,
+            begun: head.position,
             position: head.position,
             digest: head.digest,
             now,
@@ -354,14 +312,18 @@ impl Draft {
         Ok(recorded)
     }
 
-    /// One statement: the head, the events, and each touched token once.
+    /// One statement: the head, the events, each touched token once, and what listings find new tokens by.
     async fn write(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let tokens: Vec<TokenRow> = self.state.touched().map(TokenRow::from).collect();
+        let mut touched: Vec<&Token> = self.state.touched().collect();
+        // Neighbours in the log are neighbours in the table, too: a listing finds them on the same pages.
+        touched.sort_unstable_by_key(|token| token.issued);
+        let tokens: Vec<TokenRow> = touched.iter().copied().map(TokenRow::from).collect();
+        let issued = touched.into_iter().filter(|token| token.issued > self.begun);
         let rows = &self.rows;
-        let written = sqlx::query(include_str!("append.sql"))
+        let query = sqlx::query(include_str!("append.sql"))
             .bind(self.position.0)
             .bind(&self.digest[..])
             .bind(self.now)
@@ -375,9 +337,8 @@ impl Draft {
             .bind(rows.iter().map(|row| &row.salt[..]).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| &row.commitment[..]).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| &row.digest[..]).collect::<Vec<_>>())
-            .bind(Json(&tokens))
-            .execute(&mut *connection)
-            .await?;
+            .bind(Json(&tokens));
+        let written = Reach::of(issued).bind(query).execute(&mut *connection).await?;
         if written.rows_affected() == tokens.len() as u64 {
             return idempotency::insert(connection, &self.named).await;
         }

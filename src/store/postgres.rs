@@ -165,7 +165,9 @@ pub(super) const MAY_SET_ROLE: &str =
 /// What every session is told first. A name of the schema is safe to write here: [`Schema`] takes plain ones only.
 ///
 /// A statement timeout could cut a commit in half, so there is none; `synchronous_commit` may be stronger than `on`
-/// where the administrator wants it, never weaker.
+/// where the administrator wants it, never weaker. Every statement looks rows up by a key, or walks an index in its order
+/// and stops early: what the planner has for queries that read much (bitmaps, parallel workers, compiled expressions) can
+/// only mislead it where it has no statistics yet.
 fn session_sql(schema: &Schema) -> String {
     let (name, writer) = (schema.as_str(), schema.writer());
     let may_set = MAY_SET_ROLE;
@@ -177,6 +179,9 @@ fn session_sql(schema: &Schema) -> String {
          set idle_in_transaction_session_timeout to {idle};
          set tcp_user_timeout to {lock};
          set default_transaction_isolation to 'read committed';
+         set enable_bitmapscan to off;
+         set max_parallel_workers_per_gather to 0;
+         set jit to off;
          select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';
          select set_config('role', rolname, false) from pg_roles
           where rolname = '{writer}'

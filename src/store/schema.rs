@@ -99,7 +99,7 @@ pub async fn migrate(database: &Database) -> Result<i64, SchemaError> {
 pub async fn vacuum(database: &Database) -> Result<(), StoreError> {
     let mut connection = database.connect_as_owner().await?;
     run(&mut connection, format!("set search_path to \"{}\"", database.schema().as_str())).await?;
-    connection.execute("vacuum (analyze) events, tokens").await?;
+    connection.execute("vacuum (analyze) events, tokens, token_teams, token_permissions, token_spans").await?;
     Ok(sqlx::Connection::close(connection).await?)
 }
 

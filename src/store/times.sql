@@ -15,4 +15,8 @@ select 'tokens' as place, issued_pos
        and coalesce(isfinite(effective_from), true)
        and coalesce(isfinite(suspended_at), true)
        )
+ union all
+select 'token_spans' as place, span * 1024
+  from token_spans
+ where not (isfinite(iat_min) and isfinite(iat_max) and isfinite(exp_min) and isfinite(exp_max))
  order by position

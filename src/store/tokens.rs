@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, TryStreamExt};
-use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
+use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{StoreError, postgres::bounded, row::TokenRow};
+use super::{StoreError, listing, postgres::bounded, row::TokenRow};
 use crate::domain::{
     Path, Position, Status, Token,
     authority::Sight,
@@ -15,7 +15,7 @@ use crate::domain::{
 static BY_JTI: &str = include_str!("tokens_by_jti.sql");
 static BY_NAME: &str = include_str!("tokens_by_name.sql");
 static KEPT: &str = include_str!("tokens_kept.sql");
-static LISTED: &str = include_str!("tokens_listed.sql");
+pub(super) static LISTED: &str = include_str!("tokens_listed.sql");
 
 /// Which tokens a listing shows: those that meet every condition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -128,10 +128,11 @@ pub async fn list(
     limit: u16,
     now: DateTime<Utc>,
 ) -> Result<Page, StoreError> {
-    let mut query = QueryBuilder::<Postgres>::new(LISTED);
-    push_filter(&mut query, filter, before, now);
-    query.push(" order by issued_pos desc limit ").push_bind(i64::from(limit) + 1);
-    let rows: Vec<TokenRow> = bounded(async { Ok(query.build_query_as().fetch_all(pool).await?) }).await?;
+    let mut query = QueryBuilder::new("");
+    listing::push_page(&mut query, filter, before, i64::from(limit) + 1, now);
+    // Planned each time for its own values: rare ones and frequent ones may be reached by different ways.
+    let rows = query.build_query_as().persistent(false).fetch_all(pool);
+    let rows: Vec<TokenRow> = bounded(async { Ok(rows.await?) }).await?;
     let more = rows.len() > usize::from(limit);
     let tokens: Vec<Token> =
         rows.into_iter().take(usize::from(limit)).map(Token::try_from).collect::<Result<_, _>>()?;
@@ -139,75 +140,18 @@ pub async fn list(
     Ok(Page { tokens, next })
 }
 
-fn push_filter(query: &mut QueryBuilder<Postgres>, filter: &Filter, before: Option<Position>, now: DateTime<Utc>) {
-    query.push(" where true");
-    if let Some(before) = before {
-        query.push(" and issued_pos < ").push_bind(before.0);
-    }
-    if let Sight::Of { subject, teams } = &filter.sight {
-        let teams: Vec<String> = teams.iter().map(ToString::to_string).collect();
-        query.push(" and (sub = ").push_bind(subject.as_str().to_owned());
-        query.push(" or teams && ").push_bind(teams).push(")");
-    }
-    if let Some(sub) = &filter.sub {
-        query.push(" and sub = ").push_bind(sub.as_str().to_owned());
-    }
-    if let Some(path) = filter.path {
-        query.push(" and path = ").push_bind(path.as_str());
-    }
-    if let Some(name) = &filter.name {
-        query.push(" and name = ").push_bind(name.as_str().to_owned());
-    }
-    if let Some(team) = &filter.team {
-        query.push(" and (teams is null or teams @> array[").push_bind(team.as_str().to_owned()).push("])");
-    }
-    if let Some(permission) = &filter.permission {
-        query.push(" and (permissions = '{}' or permissions && ").push_bind(covering(permission)).push(")");
-    }
-    for (comparison, bound) in [
-        (" and iat >= ", filter.issued_after),
-        (" and iat < ", filter.issued_before),
-        (" and exp < ", filter.expires_before),
-    ] {
-        if let Some(bound) = bound {
-            query.push(comparison).push_bind(bound);
-        }
-    }
-    if let Some(status) = filter.status {
-        push_status(query, status, now);
-    }
-}
-
-/// The permission and every wildcard over it: `*`, `tools.*` and `tools.read` for `tools.read`.
-fn covering(permission: &Permission) -> Vec<String> {
-    let text = permission.as_str();
-    let wildcards = text.match_indices('.').map(|(end, _)| format!("{}.*", &text[..end]));
-    std::iter::once("*".to_owned()).chain(wildcards).chain([text.to_owned()]).collect()
-}
-
-/// The same precedence as [`Token::status`]: revoked, expired, suspended, active.
-fn push_status(query: &mut QueryBuilder<Postgres>, status: Status, now: DateTime<Utc>) {
-    let revoked = |query: &mut QueryBuilder<Postgres>| {
-        query
-            .push("(revoked_pos is not null and (effective_from is null or effective_from <= ")
-            .push_bind(now)
-            .push("))");
-    };
-    query.push(" and ");
-    if status != Status::Revoked {
-        query.push("not ");
-    }
-    revoked(query);
-    match status {
-        Status::Revoked => {}
-        Status::Expired => {
-            query.push(" and exp <= ").push_bind(now);
-        }
-        Status::Suspended => {
-            query.push(" and suspended_pos is not null and exp > ").push_bind(now);
-        }
-        Status::Active => {
-            query.push(" and suspended_pos is null and exp > ").push_bind(now);
-        }
-    }
+/// How the database comes by the first page of a listing, line by line: for measurements.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn explain(
+    pool: &PgPool,
+    filter: &Filter,
+    limit: u16,
+    now: DateTime<Utc>,
+) -> Result<Vec<String>, StoreError> {
+    let mut query = QueryBuilder::new("explain (analyze, buffers) ");
+    listing::push_page(&mut query, filter, None, i64::from(limit) + 1, now);
+    let lines = query.build_query_scalar().persistent(false).fetch_all(pool);
+    bounded(async { Ok(lines.await?) }).await
 }

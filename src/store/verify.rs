@@ -14,7 +14,7 @@ use super::{
     codec, head,
     log::{self, EventRow, Selection},
     row::TokenRow,
-    tokens,
+    tokens, verify_reach,
 };
 use crate::domain::{Event, Position, Recorded, Settings, State, Token};
 
@@ -247,6 +247,7 @@ impl Walk {
         let state = std::mem::take(&mut self.state);
         let mut folded: HashMap<Uuid, Token> = state.into_tokens().map(|token| (token.jti, token)).collect();
         let tokens = folded.len() as u64;
+        let listed = verify_reach::differences(connection, &folded).await?;
         let mut differences = Vec::new();
         {
             let mut rows = std::pin::pin!(tokens::all_rows(connection));
@@ -256,6 +257,10 @@ impl Walk {
         }
         differences
             .extend(folded.values().map(|token| (Some(token.issued), format!("token {} has no row", token.jti))));
+        // What listings go by follows from the rows: where those are wrong, one break shall be one finding.
+        if differences.is_empty() && self.findings.is_empty() {
+            differences.extend(listed.into_iter().map(|(position, detail)| (Some(position), detail)));
+        }
         differences.sort();
         for (position, detail) in differences {
             self.find(position, Rule::Projection, detail);

@@ -17,6 +17,15 @@ const ROWS: &str = "
     select gen_random_uuid(), '{}', 'k', false, '{}', '{}', '{}', '{}', '{}', 'api',
            false, 1, position, '2026-01-01', '2026-01-02'
       from generate_series(1, 2) as position;
+    insert into token_teams (team, issued_pos)
+    select 'red', position
+      from generate_series(1, 2) as position;
+    insert into token_permissions (permission, issued_pos)
+    select 'tools.read', position
+      from generate_series(1, 2) as position;
+    insert into token_spans (span, iat_min, iat_max, exp_min, exp_max)
+    select span, now(), now(), now(), now()
+      from generate_series(0, 1) as span;
     insert into revocation_rules (position, predicate, reason, recorded_at)
     select position, '{}', 'unspecified', now()
       from generate_series(1, 2) as position;
@@ -108,6 +117,15 @@ const TOKENS: &[Case] = &[
 ];
 
 const OTHERS: &[Case] = &[
+    ("token_teams_pkey", "update token_teams set issued_pos =", "issued_pos + 2", &["2"]),
+    ("token_permissions_pkey", "update token_permissions set issued_pos =", "issued_pos + 2", &["2"]),
+    ("token_spans_pkey", "update token_spans set span =", "span + 2", &["1"]),
+    (
+        "token_spans_times_are_finite",
+        "update token_spans set",
+        "iat_min = now()",
+        &["iat_min = 'infinity'", "iat_max = 'infinity'", "exp_min = '-infinity'", "exp_max = 'infinity'"],
+    ),
     ("revocation_rules_pkey", "update revocation_rules set position =", "position + 2", &["2"]),
     ("idempotency_pkey", "update idempotency set key =", "key || '!'", &["'key 2'"]),
     (

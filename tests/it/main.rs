@@ -30,6 +30,7 @@ mod http_rest;
 mod http_tokens;
 mod idempotency;
 mod lifecycle;
+mod listing;
 mod lost_answers;
 mod many_writers;
 mod metrics;

@@ -367,6 +367,29 @@ async fn every_column_of_a_tokens_row_is_compared_with_the_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_listings_find_tokens_by_is_compared_with_the_log() {
+    // The shell's tokens reach no team and name no permission; all lie in the first span.
+    each_is_found(&[
+        ("insert into token_teams values ('red', 6)", &[(BOB, Projection)]),
+        ("insert into token_teams values ('red', 7)", &[(ALICE_REVOKED, Projection)]),
+        ("delete from token_permissions where issued_pos = 6", &[(BOB, Projection)]),
+        ("update token_permissions set permission = '*' where issued_pos = 6", &[(BOB, Projection)]),
+        ("insert into token_permissions values ('*', 6)", &[(BOB, Projection)]),
+        ("delete from token_spans", &[(0, Projection)]),
+        ("insert into token_spans select 7, iat_min, iat_max, exp_min, exp_max from token_spans", &[(7 * 1024, Projection)]),
+        ("update token_spans set iat_min = iat_min + interval '1 second'", &[(0, Projection)]),
+        ("update token_spans set iat_max = iat_max - interval '1 second'", &[(0, Projection)]),
+        ("update token_spans set exp_min = exp_min - interval '1 second'", &[(0, Projection)]),
+        ("update token_spans set exp_max = exp_max - interval '1 second'", &[(0, Projection)]),
+        (
+            "alter table token_spans drop constraint token_spans_times_are_finite; update token_spans set exp_max = 'infinity'",
+            &[(0, Order)],
+        ),
+    ])
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_consistent_truncation_or_rewrite_shows_only_against_a_head_that_was_kept_outside() {
     let truncated = told().await;
     let rewritten = told().await;
@@ -374,7 +397,10 @@ async fn a_consistent_truncation_or_rewrite_shows_only_against_a_head_that_was_k
 
     tamper(
         &truncated,
-        &format!("delete from events where position = 8; delete from tokens where issued_pos = 8; {LOWER_HEAD}"),
+        &format!(
+            "delete from events where position = 8; delete from tokens where issued_pos = 8;
+             delete from token_permissions where issued_pos = 8; {LOWER_HEAD}"
+        ),
     )
     .await;
     tamper(

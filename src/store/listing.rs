@@ -1,0 +1,231 @@
+//! The statement of a page: which rows are walked, newest first, until enough of them meet every condition.
+//!
+//! A walk ends soon when what it walks is dense in what is looked for. So it follows the narrowest of the orders that
+//! the filter allows, each kept by an index that ends in `issued_pos`, and by `token_spans` it leaves out the positions at
+//! which no token has the times that are asked for.
+
+use chrono::{DateTime, Utc};
+use sqlx::{Postgres, QueryBuilder};
+
+use super::{
+    reach::{EVERYTHING, SPAN},
+    tokens::{Filter, LISTED},
+};
+use crate::domain::{
+    Position, Status,
+    authority::Sight,
+    text::{Permission, Subject},
+};
+
+/// A page of `limit` rows issued before `before`, with their status judged at `now`.
+pub(super) fn push_page(
+    query: &mut QueryBuilder<Postgres>,
+    filter: &Filter,
+    before: Option<Position>,
+    limit: i64,
+    now: DateTime<Utc>,
+) {
+    let page = Page { filter, before, limit, now };
+    query.push(LISTED);
+    match Walk::of(filter) {
+        Walk::Tokens => {
+            query.push(" where true");
+            page.push_range(query, "issued_pos");
+            page.push_conditions(query);
+        }
+        Walk::Reach(branches) => {
+            query.push(" where issued_pos = any(array(select issued_pos from (");
+            for (index, branch) in branches.into_iter().enumerate() {
+                query.push(if index == 0 { "" } else { " union " });
+                page.push_branch(query, branch);
+            }
+            query.push(") as reached order by issued_pos desc limit ").push_bind(limit).push("))");
+        }
+    }
+    query.push(" order by issued_pos desc limit ").push_bind(limit);
+}
+
+struct Page<'a> {
+    filter: &'a Filter,
+    before: Option<Position>,
+    limit: i64,
+    now: DateTime<Utc>,
+}
+
+/// What is walked.
+enum Walk {
+    /// The tokens, in an order that an index of theirs has.
+    Tokens,
+    /// The rows of each of these teams, permissions or subjects.
+    Reach(Vec<Branch>),
+}
+
+/// Rows of one value, in the order of positions.
+struct Branch {
+    from: &'static str,
+    value: String,
+}
+
+impl Branch {
+    fn team(value: &str) -> Self {
+        Self { from: " from token_teams as walked (value, issued_pos)", value: value.to_owned() }
+    }
+
+    fn permission(value: String) -> Self {
+        Self { from: " from token_permissions as walked (value, issued_pos)", value }
+    }
+
+    fn subject(value: &Subject) -> Self {
+        let from = " from (select sub, issued_pos from tokens) as walked (value, issued_pos)";
+        Self { from, value: value.as_str().to_owned() }
+    }
+}
+
+impl Walk {
+    /// One subject's tokens, those of a name, and revoked or suspended ones are the fewest; then one team's, then what
+    /// the asker may know of.
+    fn of(filter: &Filter) -> Self {
+        let is_over = matches!(filter.status, Some(Status::Revoked | Status::Suspended));
+        if filter.sub.is_some() || filter.name.is_some() || is_over {
+            return Self::Tokens;
+        }
+        if let Some(team) = &filter.team {
+            return Self::Reach(vec![Branch::team(EVERYTHING), Branch::team(team.as_str())]);
+        }
+        if let Sight::Of { subject, teams } = &filter.sight {
+            let of_teams = teams.iter().map(|team| Branch::team(team.as_str()));
+            return Self::Reach(std::iter::once(Branch::subject(subject)).chain(of_teams).collect());
+        }
+        if let Some(permission) = &filter.permission {
+            let values = std::iter::once(EVERYTHING.to_owned()).chain(covering(permission));
+            return Self::Reach(values.map(Branch::permission).collect());
+        }
+        Self::Tokens
+    }
+}
+
+impl Page<'_> {
+    /// The positions of one team or permission. What is walked is looked up row by row: joined in any other way it would
+    /// be read to its end first.
+    fn push_branch(&self, query: &mut QueryBuilder<Postgres>, Branch { from, value }: Branch) {
+        query.push("(select walked.issued_pos").push(from);
+        query.push(" cross join lateral (select from tokens where issued_pos = walked.issued_pos");
+        self.push_conditions(query);
+        query.push(" offset 0) as kept where walked.value = ").push_bind(value);
+        self.push_range(query, "walked.issued_pos");
+        query.push(" order by walked.issued_pos desc limit ").push_bind(self.limit).push(")");
+    }
+
+    /// Between which positions there is anything to find.
+    fn push_range(&self, query: &mut QueryBuilder<Postgres>, column: &'static str) {
+        if let Some(before) = self.before {
+            query.push(" and ").push(column).push(" < ").push_bind(before.0);
+        }
+        if self.times().next().is_none() {
+            return;
+        }
+        query.push(" and ").push(column).push(" < (select (max(span) + 1) * ").push(SPAN);
+        self.push_spans(query);
+        query.push(" and ").push(column).push(" >= (select min(span) * ").push(SPAN);
+        self.push_spans(query);
+    }
+
+    fn push_spans(&self, query: &mut QueryBuilder<Postgres>) {
+        query.push(" from token_spans where true");
+        for (condition, bound) in self.times() {
+            query.push(condition).push_bind(bound);
+        }
+        query.push(")");
+    }
+
+    /// What a span's times must be for any of its tokens to have the times that are asked for.
+    fn times(&self) -> impl Iterator<Item = (&'static str, DateTime<Utc>)> {
+        let filter = self.filter;
+        let status = match filter.status {
+            Some(Status::Active | Status::Suspended) => Some((" and exp_max > ", self.now)),
+            Some(Status::Expired) => Some((" and exp_min <= ", self.now)),
+            Some(Status::Revoked) | None => None,
+        };
+        [
+            filter.issued_after.map(|bound| (" and iat_max >= ", bound)),
+            filter.issued_before.map(|bound| (" and iat_min < ", bound)),
+            filter.expires_before.map(|bound| (" and exp_min < ", bound)),
+            status,
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    fn push_conditions(&self, query: &mut QueryBuilder<Postgres>) {
+        let filter = self.filter;
+        if let Sight::Of { subject, teams } = &filter.sight {
+            let teams: Vec<String> = teams.iter().map(ToString::to_string).collect();
+            query.push(" and (sub = ").push_bind(subject.as_str().to_owned());
+            query.push(" or teams && ").push_bind(teams).push(")");
+        }
+        if let Some(sub) = &filter.sub {
+            query.push(" and sub = ").push_bind(sub.as_str().to_owned());
+        }
+        if let Some(path) = filter.path {
+            query.push(" and path = ").push_bind(path.as_str());
+        }
+        if let Some(name) = &filter.name {
+            query.push(" and name = ").push_bind(name.as_str().to_owned());
+        }
+        if let Some(team) = &filter.team {
+            query.push(" and (teams is null or teams @> array[").push_bind(team.as_str().to_owned()).push("])");
+        }
+        if let Some(permission) = &filter.permission {
+            let covering: Vec<String> = covering(permission).collect();
+            query.push(" and (permissions = '{}' or permissions && ").push_bind(covering).push(")");
+        }
+        for (comparison, bound) in [
+            (" and iat >= ", filter.issued_after),
+            (" and iat < ", filter.issued_before),
+            (" and exp < ", filter.expires_before),
+        ] {
+            if let Some(bound) = bound {
+                query.push(comparison).push_bind(bound);
+            }
+        }
+        if let Some(status) = filter.status {
+            push_status(query, status, self.now);
+        }
+    }
+}
+
+/// The permission and every wildcard over it: `*`, `tools.*` and `tools.read` for `tools.read`.
+fn covering(permission: &Permission) -> impl Iterator<Item = String> {
+    let text = permission.as_str();
+    let wildcards = text.match_indices('.').map(|(end, _)| format!("{}.*", &text[..end]));
+    let mut covering: Vec<String> = std::iter::once("*".to_owned()).chain(wildcards).chain([text.to_owned()]).collect();
+    covering.dedup();
+    covering.into_iter()
+}
+
+/// The same precedence as [`Token::status`](crate::domain::Token::status): revoked, expired, suspended, active.
+fn push_status(query: &mut QueryBuilder<Postgres>, status: Status, now: DateTime<Utc>) {
+    let revoked = |query: &mut QueryBuilder<Postgres>| {
+        query
+            .push("(revoked_pos is not null and (effective_from is null or effective_from <= ")
+            .push_bind(now)
+            .push("))");
+    };
+    query.push(" and ");
+    if status != Status::Revoked {
+        query.push("not ");
+    }
+    revoked(query);
+    match status {
+        Status::Revoked => {}
+        Status::Expired => {
+            query.push(" and exp <= ").push_bind(now);
+        }
+        Status::Suspended => {
+            query.push(" and suspended_pos is not null and exp > ").push_bind(now);
+        }
+        Status::Active => {
+            query.push(" and suspended_pos is null and exp > ").push_bind(now);
+        }
+    }
+}
