@@ -3,6 +3,7 @@
 use catalog::{
     domain::{
         Path, Position, Status, Token,
+        authority::Sight,
         claims::Teams,
         text::{Name, Permission, Subject, TeamId},
     },
@@ -61,7 +62,8 @@ fn meets(token: &Token, filter: &Filter, now: DateTime<Utc>) -> bool {
         let named = &token.scopes.permissions;
         named.is_empty() || named.iter().any(|held| held.covers(permission))
     };
-    filter.sub.as_ref().is_none_or(|sub| token.sub.as_ref() == Some(sub))
+    filter.sight.includes(token)
+        && filter.sub.as_ref().is_none_or(|sub| token.sub.as_ref() == Some(sub))
         && filter.status.is_none_or(|status| token.status(now) == status)
         && filter.path.is_none_or(|path| token.path == path)
         && filter.name.as_ref().is_none_or(|name| token.name.as_ref() == Some(name))
@@ -80,7 +82,17 @@ fn single(now: DateTime<Utc>) -> Vec<Filter> {
     let team = |text: &str| Filter { team: Some(TeamId::parse(text).unwrap()), ..none() };
     let permission = |text: &str| Filter { permission: Some(Permission::parse(text).unwrap()), ..none() };
     let times = [-400, -89, -45, -1, 0, 10, 400].map(|days| now + TimeDelta::days(days));
+    let sight = |sub: &str, teams: &[&str]| {
+        let teams = teams.iter().map(|team| TeamId::parse(*team).unwrap()).collect();
+        Filter { sight: Sight::Of { subject: Subject::parse(sub).unwrap(), teams }, ..none() }
+    };
     let mut filters = vec![none()];
+    filters.extend([
+        sight("nobody", &["team-30"]),
+        sight("user-00000@example.com", &[]),
+        sight("nobody", &["nothing"]),
+    ]);
+    filters.extend([sight("user-00001@example.com", &["team-00", "team-39", "nothing"])]);
     filters.extend(["user-00000@example.com", "service-00059", "nobody"].map(sub));
     filters.extend(["ci", "nothing"].map(name));
     filters.extend(["team-00", "team-30", "team-39", "nothing"].map(team));
@@ -95,9 +107,11 @@ fn single(now: DateTime<Utc>) -> Vec<Filter> {
 
 /// Both filters together; of a condition that both have, the first one's.
 fn both(one: &Filter, other: &Filter) -> Filter {
-    let Filter { sub, status, path, name, team, permission, issued_after, issued_before, expires_before } = one.clone();
+    let Filter { sight, sub, status, path, name, team, permission, issued_after, issued_before, expires_before } =
+        one.clone();
     let other = other.clone();
     Filter {
+        sight: if sight == Sight::All { other.sight } else { sight },
         sub: sub.or(other.sub),
         status: status.or(other.status),
         path: path.or(other.path),
