@@ -3,6 +3,7 @@
 use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 
 use clap::Args;
+use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
     net::TcpListener,
     time::{Instant, sleep_until},
@@ -52,6 +53,13 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(8);
 const CLOSED_AFTER: Duration = Duration::from_millis(8_500);
 const RELEASED_AFTER: Duration = Duration::from_millis(9_700);
 
+/// A server's life, from its first moment on.
+struct Server<'a> {
+    shell: &'a Shell<'a>,
+    interrupt: Interrupt,
+    recorder: PrometheusHandle,
+}
+
 pub(super) async fn run(shell: &Shell<'_>, args: ServeArgs) -> Result<Outcome, CliError> {
     let talk = shell.log_format()?;
     // Who reads a server's stderr as JSON gets nothing else there, errors included.
@@ -59,17 +67,18 @@ pub(super) async fn run(shell: &Shell<'_>, args: ServeArgs) -> Result<Outcome, C
 }
 
 async fn live(shell: &Shell<'_>, args: ServeArgs) -> Result<Outcome, CliError> {
-    let interrupt = Interrupt::install()?;
+    let recorder = recorder::install(shell.ambient.clock.now())?;
+    let server = Server { shell, interrupt: Interrupt::install()?, recorder };
     let listen = Listen::choose(args.listen, shell.variables)?;
     let listener = bind(listen).await?;
     let start = Start { migrate: !args.no_migrate, listen };
     let session = tokio::select! {
         session = Session::open(shell, Need::Database) => session?,
         // A recovery may take minutes. Whoever comes next adopts the private cluster that this leaves behind.
-        () = overdue(&interrupt) => return Ok(Outcome::Done),
+        () = overdue(&server.interrupt) => return Ok(Outcome::Done),
     };
-    let outcome = serve(shell, &session, start, listener, &interrupt).await;
-    session.close_until(ended(&interrupt) + RELEASED_AFTER).await;
+    let outcome = server.serve(&session, start, listener).await;
+    session.close_until(ended(&server.interrupt) + RELEASED_AFTER).await;
     match outcome {
         // Whoever asks a server to end while it is starting gets what was asked for.
         Ok(()) | Err(CliError::Interrupted) => Ok(Outcome::Done),
@@ -81,39 +90,28 @@ async fn bind(listen: Listen) -> Result<TcpListener, CliError> {
     TcpListener::bind(listen.0).await.map_err(|source| CliError::Listen { address: listen.0, source })
 }
 
-async fn serve(
-    shell: &Shell<'_>,
-    session: &Session,
-    start: Start,
-    listener: TcpListener,
-    interrupt: &Interrupt,
-) -> Result<(), CliError> {
-    let catalog = Arc::new(interrupt.or(session.catalog(shell, start)).await?);
-    let outcome = answer(shell, session, &catalog, listener, interrupt).await;
-    session::close_shared(catalog, ended(interrupt) + CLOSED_AFTER).await;
-    outcome
-}
+impl Server<'_> {
+    async fn serve(&self, session: &Session, start: Start, listener: TcpListener) -> Result<(), CliError> {
+        let catalog = Arc::new(self.interrupt.or(session.catalog(self.shell, start)).await?);
+        let outcome = self.answer(session, &catalog, listener).await;
+        session::close_shared(catalog, ended(&self.interrupt) + CLOSED_AFTER).await;
+        outcome
+    }
 
-async fn answer(
-    shell: &Shell<'_>,
-    session: &Session,
-    catalog: &Arc<Catalog>,
-    listener: TcpListener,
-    interrupt: &Interrupt,
-) -> Result<(), CliError> {
-    let address = listener.local_addr().map_err(CliError::Serve)?;
-    let recorder = recorder::install(shell.ambient.clock.now())?;
-    interrupt.or(banner::show(shell, session, address)).await?;
-    let router = http::router(catalog.clone(), recorder.clone());
-    let stop = CancellationToken::new();
-    tokio::select! {
-        () = connections::serve(listener, router, Patience::default(), stop.clone()) => Ok(()),
-        never = session.keep_cluster() => match never {},
-        never = recorder::gather(&recorder) => match never {},
-        never = keep_house(&stop, catalog) => match never {},
-        () = drained(interrupt, &stop) => {
-            tracing::warn!(waited_s = DRAIN_TIME_MAX.as_secs(), "shutting down: requests in flight are cut off");
-            Ok(())
+    async fn answer(&self, session: &Session, catalog: &Arc<Catalog>, listener: TcpListener) -> Result<(), CliError> {
+        let address = listener.local_addr().map_err(CliError::Serve)?;
+        self.interrupt.or(banner::show(self.shell, session, address)).await?;
+        let router = http::router(catalog.clone(), self.recorder.clone());
+        let stop = CancellationToken::new();
+        tokio::select! {
+            () = connections::serve(listener, router, Patience::default(), stop.clone()) => Ok(()),
+            never = session.keep_cluster() => match never {},
+            never = recorder::gather(&self.recorder) => match never {},
+            never = keep_house(&stop, catalog) => match never {},
+            () = drained(&self.interrupt, &stop) => {
+                tracing::warn!(waited_s = DRAIN_TIME_MAX.as_secs(), "shutting down: requests in flight are cut off");
+                Ok(())
+            }
         }
     }
 }
