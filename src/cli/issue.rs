@@ -19,7 +19,7 @@ pub(super) async fn run(shell: &Shell<'_>, args: IssueArgs) -> Result<Outcome, C
     if !args.dev {
         return Err(CliError::DevOnly);
     }
-    let start = Start { migrate: !args.no_migrate, listen: Listen::choose(None, shell.variables)? };
+    let start = Start::choose(shell, !args.no_migrate, Listen::choose(None, shell.variables)?)?;
     let (format, has_scopes) = (args.format, args.scopes.is_some());
     let command = args.command()?;
     let origin = operator::origin(shell, Path::CliDev)?;

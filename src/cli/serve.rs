@@ -70,8 +70,8 @@ async fn live(shell: &Shell<'_>, args: ServeArgs) -> Result<Outcome, CliError> {
     let recorder = recorder::install(shell.ambient.clock.now())?;
     let server = Server { shell, interrupt: Interrupt::install()?, recorder };
     let listen = Listen::choose(args.listen, shell.variables)?;
+    let start = Start::choose(shell, !args.no_migrate, listen)?;
     let listener = bind(listen).await?;
-    let start = Start { migrate: !args.no_migrate, listen };
     let session = tokio::select! {
         session = Session::open(shell, Need::Database) => session?,
         // A recovery may take minutes. Whoever comes next adopts the private cluster that this leaves behind.

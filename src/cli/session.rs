@@ -96,11 +96,10 @@ impl Session {
 
     /// Opens the catalog, as `Migrate` says also one that is older or not there yet.
     pub(super) async fn catalog(&self, shell: &Shell<'_>, start: Start) -> Result<Catalog, CliError> {
-        let Signing { key, alg } = signing(&shell.global, shell.variables)?;
-        let identity = Identity::choose(&shell.global, start.listen, shell.variables)?;
+        let Start { migrate, signing: Signing { key, alg }, identity } = start;
         let opening = Opening {
             database: self.database.clone(),
-            migrate: start.migrate,
+            migrate,
             keys: self.place.keys(),
             signing_key: key,
             issuer: identity.issuer,
@@ -173,13 +172,21 @@ impl Session {
     }
 }
 
-/// How a catalog is to be opened.
-#[derive(Debug, Clone, Copy)]
+/// How a catalog is to be opened. It is made before anything else is, so that a setting that is not taken leaves no trace.
 pub(super) struct Start {
-    /// Whether an older schema may be brought up to date.
-    pub(super) migrate: bool,
-    /// The address that a new catalog is named after.
-    pub(super) listen: Listen,
+    migrate: bool,
+    signing: Signing,
+    identity: Identity,
+}
+
+impl Start {
+    /// What the settings say. `migrate`: whether an older schema may be brought up to date; `listen`: the address that a
+    /// new catalog is named after.
+    pub(super) fn choose(shell: &Shell<'_>, migrate: bool, listen: Listen) -> Result<Self, CliError> {
+        let signing = signing(&shell.global, shell.variables)?;
+        let identity = Identity::choose(&shell.global, listen, shell.variables)?;
+        Ok(Self { migrate, signing, identity })
+    }
 }
 
 /// Ends a catalog once nobody uses it any more: writes run to their end even when their caller is gone.

@@ -217,6 +217,29 @@ async fn what_is_written_without_any_database_named_goes_to_the_private_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_setting_that_is_not_taken_leaves_no_trace() {
+    let site = Site::embedded();
+    let cases = [
+        ("JWT_SECRET_KEY", "my-test-key", "JWT_SECRET_KEY is refused"),
+        ("JWT_ALGORITHM", "HS384", "JWT_ALGORITHM: 'HS384'"),
+        ("CATALOG_ALGORITHM", "HS256", "there is no shared secret"),
+        ("CATALOG_ISSUER", "https://", "CATALOG_ISSUER: 'https://'"),
+        ("CATALOG_AUDIENCE", "a b", "CATALOG_AUDIENCE: contains white space"),
+        ("ENVIRONMENT", "a b", "ENVIRONMENT: contains white space"),
+        ("CATALOG_LISTEN", "nowhere", "CATALOG_LISTEN: 'nowhere'"),
+    ];
+
+    for (name, value, why) in cases {
+        for command in [&["issue", "--dev", "--sub", "a"][..], &["serve"]] {
+            let said = site.with(name, value).cli(command).bad(2);
+
+            assert!(said.contains(why), "{said}");
+        }
+    }
+    assert_eq!(fs::read_dir(site.data()).unwrap().count(), 0, "no cluster was made, and no key");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_flag_wins_over_our_variable_and_ours_over_the_gateways() {
     let site = Site::new().await.with("JWT_AUDIENCE", "theirs").with("CATALOG_AUDIENCE", "ours");
     let audience = |flags: &[&str]| {
