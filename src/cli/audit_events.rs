@@ -1,13 +1,12 @@
 //! `catalog audit events`: the log, straight from the log, one event at a time.
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use futures_util::TryStreamExt;
 use uuid::Uuid;
 
 use super::{
     CliError, Outcome, Shell, event_line,
-    output::{JsonArray, Out},
-    rows::Rows,
+    listing::{ListFormat, Listing},
     session::{self, Need, Session},
     values,
 };
@@ -27,12 +26,12 @@ pub(super) struct EventsArgs {
     /// Only events of this token
     #[arg(long, value_name = "UUID", value_parser = values::jti)]
     jti: Option<Uuid>,
-    /// Only events that came this way: api, cli-dev, cli-admin or system
-    #[arg(long)]
+    /// Only events that came this way
+    #[arg(long, value_parser = values::one_of::<Path>(Path::ALL.map(Path::as_str)))]
     path: Option<Path>,
     /// How to write them
-    #[arg(long, value_enum, default_value = "text")]
-    format: EventsFormat,
+    #[arg(long, value_enum, default_value = "table")]
+    format: ListFormat,
 }
 
 const EXAMPLES: &str = "\
@@ -41,46 +40,18 @@ Examples:
   catalog audit events --after 120 --format ndjson
   catalog audit events --jti 0199d7a8-5c3e-7b11-9a0e-0d5c4a3f2b10 --format json";
 
-/// How events are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum EventsFormat {
-    /// A table on a terminal, plain lines with tabs in a pipe
-    Text,
-    /// One JSON array
-    Json,
-    /// One JSON object a line
-    Ndjson,
-}
-
 pub(super) async fn run(shell: &Shell<'_>, args: EventsArgs) -> Result<Outcome, CliError> {
     let selection = Selection { after: args.after, jti: args.jti, path: args.path, ..Selection::default() };
     session::run(shell, Need::Catalog, async |session| {
-        match args.format {
-            EventsFormat::Text => text(session, selection).await?,
-            EventsFormat::Json => json(session, selection).await?,
-            EventsFormat::Ndjson => ndjson(session, selection).await?,
-        }
+        let mut listing = Listing::stdout(args.format, event_line::HEADINGS);
+        each(session, selection, |recorded| {
+            listing.member(|| event_line::cells(recorded), || Ok::<_, CliError>(EventView::new(recorded)?))
+        })
+        .await?;
+        listing.finish()?;
         Ok(Outcome::Done)
     })
     .await
-}
-
-async fn text(session: &Session, selection: Selection) -> Result<(), CliError> {
-    let mut rows = Rows::stdout(event_line::HEADINGS);
-    each(session, selection, |recorded| Ok(rows.row(event_line::cells(recorded))?)).await?;
-    Ok(rows.finish()?)
-}
-
-async fn json(session: &Session, selection: Selection) -> Result<(), CliError> {
-    let mut array = JsonArray::new(Out::stdout());
-    each(session, selection, |recorded| Ok(array.member(&EventView::new(recorded)?)?)).await?;
-    Ok(array.finish()?)
-}
-
-async fn ndjson(session: &Session, selection: Selection) -> Result<(), CliError> {
-    let mut out = Out::stdout();
-    each(session, selection, |recorded| Ok(out.json_line(&EventView::new(recorded)?)?)).await?;
-    Ok(out.flush()?)
 }
 
 /// Reads the selection in one snapshot, and keeps none of it.

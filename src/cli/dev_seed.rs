@@ -50,7 +50,7 @@ const STROKE: u64 = 256;
 pub(super) async fn run(shell: &Shell<'_>, args: SeedArgs) -> Result<Outcome, CliError> {
     let SeedArgs { tokens, seed, until, format } = args;
     let plan = Plan { tokens, seed, until: until.unwrap_or_else(|| shell.ambient.clock.now()) };
-    let start = Start { migrate: true, listen: Listen::choose(None, shell.variables)? };
+    let start = Start::choose(shell, true, Listen::choose(None, shell.variables)?)?;
     let operator = operator::origin(shell, Path::CliDev)?.actor;
     session::run(shell, Need::Database, async |session| {
         let catalog = session.catalog(shell, start).await?;

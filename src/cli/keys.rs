@@ -5,14 +5,20 @@ use clap::Args;
 use super::{
     CliError, Outcome, Shell,
     config::{Listen, signing},
+    listing::{ListFormat, Listing},
     operator,
-    output::{self, Format, Out},
-    rows::{NOTHING, Rows},
+    output::{self, Out},
+    rows::NOTHING,
     session::{self, Need, Session, Start},
 };
 use crate::{
     app::{SigningKey, view},
-    domain::{Path, key::Algorithm, settings::Settings, text::Kid},
+    domain::{
+        Path,
+        key::{Algorithm, KeyRecord},
+        settings::Settings,
+        text::Kid,
+    },
     signing::{Keyring, jwks},
     store::log,
 };
@@ -22,8 +28,8 @@ use crate::{
 #[command(after_help = LIST_EXAMPLES)]
 pub(super) struct ListArgs {
     /// How to write them
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[arg(long, value_enum, default_value = "table")]
+    format: ListFormat,
 }
 
 const LIST_EXAMPLES: &str = "\
@@ -71,14 +77,11 @@ pub(super) async fn list(shell: &Shell<'_>, args: ListArgs) -> Result<Outcome, C
         let settings = log::settings(session.database.reads()).await?;
         let keyring = keyring(shell, session)?;
         let holds = |kid: &Kid| keyring.as_ref().is_some_and(|keyring| keyring.facts(kid).is_some());
-        match args.format {
-            Format::Text => text(&settings, holds)?,
-            Format::Json => {
-                let mut out = Out::stdout();
-                out.json(&view::keys(&settings, holds))?;
-                out.flush()?;
-            }
+        let mut listing = Listing::stdout(args.format, HEADINGS);
+        for (key, view) in settings.keys.iter().zip(view::keys(&settings, holds)) {
+            listing.member(|| cells(&settings, key, holds(&key.kid)), || Ok::<_, CliError>(view))?;
         }
+        listing.finish()?;
         Ok(Outcome::Done)
     })
     .await
@@ -99,7 +102,7 @@ pub(super) async fn show(shell: &Shell<'_>, args: ShowArgs) -> Result<Outcome, C
 }
 
 pub(super) async fn add(shell: &Shell<'_>, args: AddArgs) -> Result<Outcome, CliError> {
-    let start = Start { migrate: false, listen: Listen::choose(None, shell.variables)? };
+    let start = Start::choose(shell, false, Listen::choose(None, shell.variables)?)?;
     let origin = operator::origin(shell, Path::CliAdmin)?;
     session::run(shell, Need::Catalog, async |session| {
         let keyring = Keyring::open(&session.place.keys())?;
@@ -134,22 +137,18 @@ fn keyring(shell: &Shell<'_>, session: &Session) -> Result<Option<Keyring>, CliE
     Ok(Some(keyring))
 }
 
-fn text(settings: &Settings, holds: impl Fn(&Kid) -> bool) -> Result<(), CliError> {
-    let mut rows = Rows::stdout(HEADINGS);
-    for key in &settings.keys {
-        let half = match (holds(&key.kid), key.alg) {
-            (true, _) => "here",
-            (false, Algorithm::Hs256) => "not given",
-            (false, Algorithm::EdDsa | Algorithm::Es256 | Algorithm::Rs256) => "not here",
-        };
-        rows.row(vec![
-            key.kid.to_string(),
-            key.alg.to_string(),
-            if settings.active.as_ref() == Some(&key.kid) { "yes" } else { "no" }.to_owned(),
-            half.to_owned(),
-            key.added.to_string(),
-            key.activated.map_or_else(|| NOTHING.to_owned(), |position| position.to_string()),
-        ])?;
-    }
-    Ok(rows.finish()?)
+fn cells(settings: &Settings, key: &KeyRecord, is_here: bool) -> Vec<String> {
+    let half = match (is_here, key.alg) {
+        (true, _) => "here",
+        (false, Algorithm::Hs256) => "not given",
+        (false, Algorithm::EdDsa | Algorithm::Es256 | Algorithm::Rs256) => "not here",
+    };
+    vec![
+        key.kid.to_string(),
+        key.alg.to_string(),
+        if settings.active.as_ref() == Some(&key.kid) { "yes" } else { "no" }.to_owned(),
+        half.to_owned(),
+        key.added.to_string(),
+        key.activated.map_or_else(|| NOTHING.to_owned(), |position| position.to_string()),
+    ]
 }

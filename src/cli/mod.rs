@@ -13,6 +13,7 @@ mod interrupt;
 mod issue;
 mod issue_args;
 mod keys;
+mod listing;
 mod logging;
 mod migrate;
 mod operator;

@@ -99,7 +99,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<Outcome, CliError> {
 
 pub(super) async fn apply(shell: &Shell<'_>, args: ApplyArgs) -> Result<Outcome, CliError> {
     let (text, rules) = read(&args.file)?;
-    let start = Start { migrate: false, listen: Listen::choose(None, shell.variables)? };
+    let start = Start::choose(shell, false, Listen::choose(None, shell.variables)?)?;
     let origin = operator::origin(shell, Path::CliAdmin)?;
     session::run(shell, Need::Catalog, async |session| {
         let catalog = session.catalog(shell, start).await?;

@@ -2,6 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use serde::de::DeserializeOwned;
 
 use crate::domain::{
@@ -95,6 +96,14 @@ pub(super) enum Unread {
     Malformed(#[from] Malformed),
     #[error("not the JSON that is expected here: {0}")]
     Json(#[from] serde_json::Error),
+}
+
+/// One of a few words, which shells can complete.
+pub(super) fn one_of<T>(words: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err = Malformed> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(words).try_map(|word| word.parse::<T>())
 }
 
 /// The identifier of a token.
