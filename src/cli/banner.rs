@@ -2,7 +2,13 @@
 
 use std::net::SocketAddr;
 
-use super::{CliError, Shell, config::Storage, logging::LogFormat, output, session::Session};
+use super::{
+    CliError, Shell,
+    config::{LISTEN_DEFAULT, Storage},
+    logging::LogFormat,
+    output,
+    session::Session,
+};
 use crate::store::{Head, log, schema::Warning};
 
 /// Says that the server is ready. `listening on http://` is what scripts wait for.
@@ -39,7 +45,7 @@ fn json(session: &Session, address: SocketAddr, head: &Head, warnings: &[Warning
     );
 }
 
-/// Three commands to paste into another terminal.
+/// Commands to paste into another terminal.
 fn next_commands(shell: &Shell<'_>, session: &Session, address: SocketAddr) -> String {
     let program = std::env::current_exe().map_or_else(|_| "catalog".to_owned(), |path| path.display().to_string());
     let flags = flags(shell, session);
@@ -48,12 +54,14 @@ fn next_commands(shell: &Shell<'_>, session: &Session, address: SocketAddr) -> S
         Storage::Remote(_) => ", where CATALOG_DATABASE_URL is set as here",
     };
     let program = quoted(&program);
+    let at = if address == LISTEN_DEFAULT.0 { String::new() } else { format!("export CATALOG_URL=http://{address}\n") };
     format!(
         "  next  in another terminal{given}:\n\
          \n\
+         {at}\
          export CATALOG_TOKEN=$({program} issue --dev --admin --aud catalog --sub root@localhost --ttl 8h{flags})\n\
-         curl -sS http://{address}/tokens -H \"Authorization: Bearer $CATALOG_TOKEN\" -H 'Content-Type: application/json' \
-         -d '{{\"sub\":\"alice@example.com\",\"name\":\"ci\",\"expires_in\":3600}}'\n\
+         {program} issue --sub alice@example.com --name ci --ttl 1h\n\
+         {program} list\n\
          {program} audit events{flags}\n"
     )
 }

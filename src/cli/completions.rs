@@ -1,9 +1,9 @@
 //! `catalog completions`: what a shell needs to complete our commands.
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
-use super::{Cli, CliError, Outcome};
+use super::{CliError, Outcome, command::command, output};
 
 /// Print completions for a shell
 #[derive(Args)]
@@ -23,9 +23,7 @@ Examples:
 pub(super) fn run(args: &CompletionsArgs) -> Result<Outcome, CliError> {
     // Into memory first: the generator panics when its writer fails.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "catalog", &mut script);
-    let mut stdout = std::io::stdout();
-    std::io::Write::write_all(&mut stdout, &script)?;
-    std::io::Write::flush(&mut stdout)?;
+    clap_complete::generate(args.shell, &mut command(), "catalog", &mut script);
+    output::bytes(&script)?;
     Ok(Outcome::Done)
 }

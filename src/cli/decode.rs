@@ -1,6 +1,6 @@
 //! `catalog decode`: what a token says, which is not what is true.
 
-use std::{io::Read, time::Duration};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{
-    CliError, Outcome, event_line,
+    CliError, Outcome, event_line, input,
     output::{self, Out},
 };
 use crate::domain::claims::decode_part;
@@ -28,10 +28,7 @@ Examples:
 
 const NOT_VERIFIED: &str = "\
 NOT VERIFIED: anybody can write such a token. Neither its signature nor whether it was issued, revoked or altered was
-checked: ask POST /introspect for that.";
-
-/// More than any server takes in a header.
-const INPUT_BYTES_MAX: u64 = 65_536;
+checked: 'catalog check -' asks a server for that.";
 
 type Object = Map<String, Value>;
 
@@ -42,8 +39,7 @@ struct Decoded {
 }
 
 pub(super) fn run(args: DecodeArgs, now: DateTime<Utc>) -> Result<Outcome, CliError> {
-    let text = if args.token == "-" { read_stdin()? } else { args.token };
-    let decoded = decode(text.trim())?;
+    let decoded = decode(&input::argument_or_stdin(args.token)?)?;
     output::say(NOT_VERIFIED);
     for claim in ["iat", "nbf", "exp"] {
         if let Some(line) = decoded.claims.get(claim).and_then(|value| in_words(claim, value, now)) {
@@ -54,15 +50,6 @@ pub(super) fn run(args: DecodeArgs, now: DateTime<Utc>) -> Result<Outcome, CliEr
     out.json(&decoded)?;
     out.flush()?;
     Ok(Outcome::Done)
-}
-
-fn read_stdin() -> Result<String, CliError> {
-    let mut text = String::new();
-    std::io::stdin().take(INPUT_BYTES_MAX + 1).read_to_string(&mut text).map_err(CliError::Input)?;
-    if text.len() as u64 > INPUT_BYTES_MAX {
-        return Err(CliError::NotAToken("more than 64 KiB"));
-    }
-    Ok(text)
 }
 
 fn decode(token: &str) -> Result<Decoded, CliError> {

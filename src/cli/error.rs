@@ -4,7 +4,7 @@ use std::{io, net::SocketAddr, path::PathBuf};
 
 use metrics_exporter_prometheus::BuildError;
 
-use super::{config::ConfigError, interrupt::INTERRUPTED};
+use super::{client::ClientError, config::ConfigError, interrupt::INTERRUPTED};
 use crate::{
     app::{CommandError, OpenError, SeedError, policy_file::PolicyFault},
     domain::{Malformed, Refusal, text::Kid},
@@ -24,9 +24,18 @@ pub enum CliError {
     /// What was asked for contradicts itself.
     #[error("the request is malformed: {0}")]
     Request(#[from] Malformed),
-    /// Tokens are asked for past `--dev`.
-    #[error("from a shell only 'issue --dev' is available; production tokens are issued by the API")]
-    DevOnly,
+    /// A server gave no answer that can be used.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// A server was asked to check a token, and there is no verdict.
+    #[error(transparent)]
+    NotChecked(ClientError),
+    /// A command that asks a server was told where the log is.
+    #[error("{flag} is for commands that open the log themselves, and this one asks a server")]
+    FlagOfTheLog {
+        /// The flag.
+        flag: &'static str,
+    },
     /// There is nothing to read yet.
     #[error("there is no catalog in {place}")]
     NoCatalog {
@@ -142,11 +151,13 @@ impl CliError {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
             Self::KeyUnknown { .. } | Self::KeyShared { .. } | Self::NotEmpty { .. } => REFUSED,
+            Self::Client(error) => error.exit_code(),
             Self::Interrupted => INTERRUPTED,
             Self::Open(_) | Self::Command(_) => self.refusal().map_or(COULD_NOT_RUN, refusal_code),
             Self::Config(_)
             | Self::Request(_)
-            | Self::DevOnly
+            | Self::NotChecked(_)
+            | Self::FlagOfTheLog { .. }
             | Self::NoCatalog { .. }
             | Self::Seed(_)
             | Self::Embedded(_)
@@ -173,7 +184,8 @@ impl CliError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Config(error) => error.hint()?,
-            Self::DevOnly => "add --dev for a token for development, or use POST /tokens of a running 'catalog serve'",
+            Self::Client(error) | Self::NotChecked(error) => return error.hint(),
+            Self::FlagOfTheLog { .. } => "name the server in --url or CATALOG_URL; 'issue' goes to the log with --dev",
             Self::NoCatalog { .. } => {
                 "make one with 'catalog serve', or name another in --data (CATALOG_DATA) or CATALOG_DATABASE_URL"
             }

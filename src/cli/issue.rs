@@ -16,12 +16,9 @@ use crate::{
 };
 
 pub(super) async fn run(shell: &Shell<'_>, args: IssueArgs) -> Result<Outcome, CliError> {
-    if !args.dev {
-        return Err(CliError::DevOnly);
-    }
     let start = Start::choose(shell, !args.no_migrate, Listen::choose(None, shell.variables)?)?;
-    let (format, has_scopes) = (args.format, args.scopes.is_some());
-    let command = args.command()?;
+    let (format, has_scopes) = (args.format, args.request.has_scopes());
+    let command = args.request.command()?;
     let origin = operator::origin(shell, Path::CliDev)?;
     session::run(shell, Need::Database, async |session| {
         let catalog = session.catalog(shell, start).await?;

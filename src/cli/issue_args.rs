@@ -3,24 +3,44 @@
 use clap::Args;
 
 use super::{
+    client::ServerArgs,
     output::Format,
-    values::{List, ScopesArg, TeamsArg, Ttl, all},
+    values::{self, List, ScopesArg, TeamsArg, Ttl, all},
 };
 use crate::domain::{
     IssueToken, Malformed,
     claims::Scopes,
-    text::{Audience, Description, Email, FullName, Name, Namespace, Note, Permission, Subject},
+    text::{Audience, Description, Email, FullName, IdempotencyKey, Name, Namespace, Note, Permission, Subject},
 };
 
-/// Issue a token for development, recorded in the log like any other
+/// Issue a token: by the API, or with --dev past it
 ///
-/// The token alone goes to stdout, everything else to stderr. Flags mean what the members of POST /tokens mean.
+/// The token alone goes to stdout, everything else to stderr. Flags mean what the members of POST /tokens mean. With --dev
+/// no server and no credential is needed: the token is for development, and the log says how it came about.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct IssueArgs {
     /// Issue past the API, on the authority of whoever can read the signing key; the log says so
-    #[arg(long)]
+    #[arg(long, conflicts_with = "server")]
     pub(super) dev: bool,
+    #[command(flatten)]
+    pub(super) request: RequestArgs,
+    /// How the token is written: alone, or in the API's answer
+    #[arg(long, value_enum, default_value = "text")]
+    pub(super) format: Format,
+    /// The request's name: under the same one the same token is answered for 24 hours [default: a fresh one]
+    #[arg(long, value_name = "KEY", conflicts_with = "dev", value_parser = values::header_word)]
+    pub(super) idempotency_key: Option<IdempotencyKey>,
+    /// With --dev: refuse a schema that is older than this program instead of migrating it
+    #[arg(long, requires = "dev")]
+    pub(super) no_migrate: bool,
+    #[command(flatten)]
+    pub(super) server: ServerArgs,
+}
+
+/// What is asked for.
+#[derive(Args)]
+pub(super) struct RequestArgs {
     /// Whom the token speaks for
     #[arg(long)]
     sub: Subject,
@@ -47,7 +67,7 @@ pub(super) struct IssueArgs {
     permissions: Vec<List<Permission>>,
     /// The scopes object, as in POST /tokens
     #[arg(long, value_name = "JSON")]
-    pub(super) scopes: Option<ScopesArg>,
+    scopes: Option<ScopesArg>,
     /// The namespaces it reaches
     #[arg(long, value_name = "A,B")]
     namespaces: Vec<List<Namespace>>,
@@ -60,21 +80,21 @@ pub(super) struct IssueArgs {
     /// Why it is needed, for the log
     #[arg(long)]
     reason: Option<Note>,
-    /// How the token is written: alone, or in the API's answer
-    #[arg(long, value_enum, default_value = "text")]
-    pub(super) format: Format,
-    /// Refuse a schema that is older than this program instead of migrating it
-    #[arg(long)]
-    pub(super) no_migrate: bool,
 }
 
 const EXAMPLES: &str = r#"Examples:
+  catalog issue --sub ci@example.com --name deploy --teams red --permissions tools.read
+  catalog issue --sub ci --ttl 7d --idempotency-key "deploy-$BUILD_ID"      run again, it is the same token
   catalog issue --dev --sub alice@example.com
-  catalog issue --dev --sub ci --ttl 8h --teams red,blue --permissions tools.read,servers.use
   catalog issue --dev --sub ci --scopes '{"ip_restrictions":["10.0.0.0/8"]}'
   export CATALOG_TOKEN=$(catalog issue --dev --admin --aud catalog --sub root@localhost)"#;
 
-impl IssueArgs {
+impl RequestArgs {
+    /// Whether the scopes object was given, in which permissions may be left out.
+    pub(super) fn has_scopes(&self) -> bool {
+        self.scopes.is_some()
+    }
+
     /// The command that both doors build.
     pub(super) fn command(self) -> Result<IssueToken, Malformed> {
         let permissions = all(self.permissions);
@@ -111,7 +131,7 @@ mod tests {
 
     fn command(arguments: &[&str]) -> IssueToken {
         let line = ["issue", "--dev", "--sub", "alice@example.com"].iter().chain(arguments);
-        Line::try_parse_from(line).unwrap_or_else(|error| panic!("{error}")).issue.command().unwrap()
+        Line::try_parse_from(line).unwrap_or_else(|error| panic!("{error}")).issue.request.command().unwrap()
     }
 
     fn wire(members: &str) -> IssueToken {

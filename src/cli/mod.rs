@@ -3,12 +3,15 @@
 mod audit_events;
 mod audit_verify;
 mod banner;
+mod client;
+mod command;
 mod completions;
 pub mod config;
 mod decode;
 mod dev_seed;
 mod error;
 mod event_line;
+mod input;
 mod interrupt;
 mod issue;
 mod issue_args;
@@ -25,11 +28,13 @@ mod rows;
 mod serve;
 mod session;
 mod values;
+mod when;
 
 use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
+pub use client::ClientError;
 pub use config::Variables;
 pub use error::CliError;
 
@@ -54,6 +59,8 @@ const EXAMPLES: &str = "\
 Examples:
   catalog serve                                   start the API on a private PostgreSQL
   catalog issue --dev --sub alice@example.com     a token for development, recorded like any other
+  catalog issue --sub ci@example.com --name ci    a token by the API of a running server
+  catalog list --status active                    the tokens that may be used
   catalog audit events                            who issued what to whom, and by which path
   catalog audit verify                            prove that nothing was changed or is missing
 
@@ -98,6 +105,11 @@ pub struct GlobalArgs {
 enum Command {
     Serve(serve::ServeArgs),
     Issue(Box<issue_args::IssueArgs>),
+    List(Box<client::list::ListArgs>),
+    Show(client::show::ShowArgs),
+    Revoke(client::revoke::RevokeArgs),
+    Check(client::check::CheckArgs),
+    Whoami(client::whoami::WhoamiArgs),
     #[command(subcommand)]
     Audit(AuditCommand),
     #[command(subcommand)]
@@ -170,7 +182,7 @@ impl Shell<'_> {
 
 /// Runs the program and returns its exit code.
 pub async fn run(arguments: impl IntoIterator<Item = OsString>, variables: Variables, ambient: Ambient) -> u8 {
-    let cli = match Cli::try_parse_from(arguments) {
+    let cli = match command::parse(arguments) {
         Ok(cli) => cli,
         Err(error) => return output::usage(&error),
     };
@@ -186,9 +198,18 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, variables: Varia
 async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliError> {
     let quiet = if matches!(command, Command::Serve(_)) { "info" } else { "warn" };
     logging::start(shell, quiet)?;
+    if let Some(flag) = shell.global.of_the_log().filter(|_| command.asks_a_server()) {
+        return Err(CliError::FlagOfTheLog { flag });
+    }
     match command {
         Command::Serve(args) => serve::run(shell, args).await,
-        Command::Issue(args) => issue::run(shell, *args).await,
+        Command::Issue(args) if args.dev => issue::run(shell, *args).await,
+        Command::Issue(args) => client::issue::run(shell, *args).await,
+        Command::List(args) => client::list::run(shell, *args).await,
+        Command::Show(args) => client::show::run(shell, args).await,
+        Command::Revoke(args) => client::revoke::run(shell, args).await,
+        Command::Check(args) => client::check::run(shell, args).await,
+        Command::Whoami(args) => client::whoami::run(shell, args).await,
         Command::Audit(AuditCommand::Events(args)) => audit_events::run(shell, args).await,
         Command::Audit(AuditCommand::Verify(args)) => audit_verify::run(shell, args).await,
         Command::Keys(KeysCommand::List(args)) => keys::list(shell, args).await,
@@ -201,30 +222,5 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Decode(args) => decode::run(args, shell.ambient.clock.now()),
         Command::Completions(args) => completions::run(&args),
         Command::Dev(DevCommand::Seed(args)) => dev_seed::run(shell, args).await,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use clap::CommandFactory;
-
-    use super::*;
-
-    #[test]
-    fn the_arguments_are_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn every_command_shows_examples() {
-        fn check(command: &clap::Command) {
-            if command.get_subcommands().next().is_none() {
-                let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-                assert!(help.starts_with("Examples:\n"), "{}", command.get_name());
-            }
-            command.get_subcommands().for_each(check);
-        }
-
-        check(&Cli::command());
     }
 }

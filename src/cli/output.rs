@@ -45,6 +45,12 @@ impl<W: Write> Out<W> {
         writeln!(self.writer, "{text}")
     }
 
+    /// Labels and their values, a line each, the values below each other.
+    pub(super) fn card(&mut self, lines: &[(&str, String)]) -> io::Result<()> {
+        let width = lines.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
+        lines.iter().try_for_each(|(label, value)| self.line(&format!("{label:width$}  {value}")))
+    }
+
     /// One JSON value: over several lines on a terminal, on one otherwise.
     pub(super) fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
         let text = if self.is_terminal { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) }?;
@@ -63,6 +69,13 @@ impl<W: Write> Out<W> {
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
     }
+}
+
+/// Writes a text of ours to stdout as it is.
+pub(super) fn bytes(text: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout();
+    stdout.write_all(text)?;
+    stdout.flush()
 }
 
 /// One JSON array, written member by member.

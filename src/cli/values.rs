@@ -10,7 +10,7 @@ use crate::domain::{
     claims::{Scopes, Teams, parse_jti},
     event::Position,
     issue::ScopesWire,
-    text::TeamId,
+    text::{IdempotencyKey, TeamId},
 };
 
 /// A lifetime in whole seconds: `20m`, `8h`, `7d`, `90s`, or plain seconds.
@@ -104,6 +104,14 @@ where
     T: FromStr<Err = Malformed> + Clone + Send + Sync + 'static,
 {
     PossibleValuesParser::new(words).try_map(|word| word.parse::<T>())
+}
+
+/// The name of a request, as a header can carry it.
+pub(super) fn header_word(text: &str) -> Result<IdempotencyKey, Malformed> {
+    if !text.is_ascii() {
+        return Err(Malformed::NotA { value: text.to_owned(), expected: "an ASCII word" });
+    }
+    text.parse()
 }
 
 /// The identifier of a token.

@@ -10,10 +10,15 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["serve"],
     &["issue"],
+    &["list"],
+    &["show"],
+    &["revoke"],
+    &["check"],
+    &["whoami"],
     &["audit"],
     &["audit", "events"],
     &["audit", "verify"],
@@ -52,7 +57,7 @@ async fn a_malformed_command_line_ends_with_2_and_says_what_is_wrong() {
         (&["mint"], "unrecognized subcommand 'mint'"),
         (&["issue", "--sub", "a", "--dev", "--unknown"], "unexpected argument '--unknown'"),
         (&["issue", "--dev"], "--sub <SUB>"),
-        (&["issue", "--sub", "a"], "add --dev"),
+        (&["issue", "--sub", "a"], "there is no credential"),
         (&["issue", "--dev", "--sub", "a b"], "--sub"),
         (&["issue", "--dev", "--sub", "a\u{202e}b"], "--sub"),
         (&["issue", "--dev", "--sub", "a", "--name", " ci"], "--name"),

@@ -15,7 +15,8 @@ use crate::{
     },
 };
 
-const LISTEN_DEFAULT: Listen = Listen(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT_DEFAULT));
+/// Port 8080 of this machine alone. A client that is told no URL asks there.
+pub const LISTEN_DEFAULT: Listen = Listen(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), PORT_DEFAULT));
 const PORT_DEFAULT: u16 = 8080;
 const AUDIENCE_DEFAULT: &str = "gateway";
 
@@ -33,7 +34,7 @@ impl Listen {
     }
 
     /// The URL at which this machine finds it: any free port is written as the default one, any address as loopback.
-    fn url(self) -> String {
+    pub(super) fn url(self) -> String {
         let port = if self.0.port() == 0 { PORT_DEFAULT } else { self.0.port() };
         let ip = match self.0.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),

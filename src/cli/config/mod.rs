@@ -3,13 +3,15 @@
 mod error;
 mod identity;
 mod place;
+mod server;
 mod signing;
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, str::FromStr};
 
 pub use error::ConfigError;
-pub use identity::{Identity, IssuerSetting, Listen};
+pub use identity::{Identity, IssuerSetting, LISTEN_DEFAULT, Listen};
 pub use place::{Place, Storage};
+pub use server::ServerUrl;
 pub use signing::{Signing, signing};
 
 use crate::domain::Malformed;

@@ -2,11 +2,17 @@
 
 pub mod appending;
 pub mod cluster;
+pub mod hand;
 pub mod load;
+pub mod office;
 pub mod process;
 pub mod proxy;
+pub mod terminal;
+pub mod tls;
 pub mod world;
 
 pub use cluster::TestDatabase;
+pub use hand::{Does, Hand};
+pub use office::Office;
 pub use process::Site;
 pub use world::World;

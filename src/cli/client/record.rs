@@ -1,0 +1,160 @@
+//! A token's record as a server tells it, for people.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::text::{Line, listed};
+use crate::cli::{event_line::seconds, rows::NOTHING};
+
+pub(super) const HEADINGS: &[&str] = &["jti", "status", "path", "expires", "subject", "name"];
+
+/// A token's record, as far as people are shown it. What is personal is `None` once erased.
+#[derive(Debug, Deserialize)]
+pub(super) struct Record {
+    pub(super) jti: Line,
+    pub(super) sub: Option<Line>,
+    name: Option<Line>,
+    description: Option<Line>,
+    status: Line,
+    pub(super) path: Line,
+    out_of_band: bool,
+    issued_at: DateTime<Utc>,
+    pub(super) expires_at: DateTime<Utc>,
+    pub(super) issued_by: Option<Line>,
+    reason: Option<Line>,
+    aud: Vec<Line>,
+    is_admin: bool,
+    /// `null` is every team.
+    teams: Option<Vec<Line>>,
+    namespaces: Vec<Line>,
+    scopes: Scopes,
+    position: i64,
+    revocation: Option<Revocation>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Scopes {
+    server_id: Option<Line>,
+    permissions: Vec<Line>,
+    ip_restrictions: Vec<Line>,
+    time_restrictions: Value,
+    usage_limits: Value,
+}
+
+#[derive(Debug, Deserialize)]
+struct Revocation {
+    position: i64,
+    revoked_at: DateTime<Utc>,
+    reason: Line,
+    note: Option<Line>,
+    revoked_by: Option<Line>,
+}
+
+/// A record, and all that the server said of it.
+pub(super) struct Listed {
+    pub(super) record: Record,
+    pub(super) value: Value,
+}
+
+impl<'de> Deserialize<'de> for Listed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = Value::deserialize(deserializer)?;
+        let record = Record::deserialize(&value).map_err(serde::de::Error::custom)?;
+        Ok(Self { record, value })
+    }
+}
+
+impl Record {
+    /// The cells of one row, one for each of [`HEADINGS`].
+    pub(super) fn cells(&self) -> Vec<String> {
+        vec![
+            self.jti.to_string(),
+            self.status.to_string(),
+            self.path.to_string(),
+            seconds(self.expires_at),
+            or_nothing(self.sub.as_ref()),
+            or_nothing(self.name.as_ref()),
+        ]
+    }
+
+    /// All that people are shown, as labels and values. What is not there has no line.
+    pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
+        let optional = |label, value: Option<&Line>| value.map(|value| (label, value.to_string()));
+        let all = [
+            Some(("jti", self.jti.to_string())),
+            Some(("status", self.status.to_string())),
+            Some(("subject", or_nothing(self.sub.as_ref()))),
+            optional("name", self.name.as_ref()),
+            optional("description", self.description.as_ref()),
+            Some(("path", self.way())),
+            Some(("issued", self.issued())),
+            optional("reason", self.reason.as_ref()),
+            Some(("expires", seconds(self.expires_at))),
+            Some(("audience", listed(&self.aud))),
+            self.is_admin.then(|| ("admin", "yes".to_owned())),
+            Some(("teams", teams(self.teams.as_deref()))),
+            (!self.namespaces.is_empty()).then(|| ("namespaces", listed(&self.namespaces))),
+            Some(("permissions", permissions(&self.scopes.permissions))),
+            self.scopes.restrictions().map(|restrictions| ("restricted", restrictions)),
+            self.revocation.as_ref().map(|revocation| ("revoked", revocation.summary())),
+        ];
+        all.into_iter().flatten().collect()
+    }
+
+    /// The door, and that it was not the API's.
+    pub(super) fn way(&self) -> String {
+        way(&self.path, self.out_of_band)
+    }
+
+    fn issued(&self) -> String {
+        let by = self.issued_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        format!("{}{by}, position {}", seconds(self.issued_at), self.position)
+    }
+}
+
+impl Scopes {
+    fn restrictions(&self) -> Option<String> {
+        let is_set = |value: &&Value| value.as_object().is_some_and(|members| !members.is_empty());
+        let parts: Vec<String> = [
+            self.server_id.as_ref().map(|server| format!("server {server}")),
+            (!self.ip_restrictions.is_empty()).then(|| format!("addresses {}", listed(&self.ip_restrictions))),
+            Some(&self.time_restrictions).filter(is_set).map(|times| format!("times {times}")),
+            Some(&self.usage_limits).filter(is_set).map(|usage| format!("usage {usage}")),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        (!parts.is_empty()).then(|| super::text::line(&parts.join("; ")))
+    }
+}
+
+impl Revocation {
+    fn summary(&self) -> String {
+        let by = self.revoked_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        let note = self.note.as_ref().map(|note| format!("; note '{note}'")).unwrap_or_default();
+        format!("{}{by}, position {}: {}{note}", seconds(self.revoked_at), self.position, self.reason)
+    }
+}
+
+/// A door by name, and that it was not the API's.
+pub(super) fn way(path: &Line, out_of_band: bool) -> String {
+    if out_of_band { format!("{path}, out of band") } else { path.to_string() }
+}
+
+/// The teams that are reached, `None` being all.
+pub(super) fn teams(teams: Option<&[Line]>) -> String {
+    match teams {
+        None => "every team".to_owned(),
+        Some([]) => "public things only".to_owned(),
+        Some(teams) => listed(teams),
+    }
+}
+
+fn permissions(permissions: &[Line]) -> String {
+    if permissions.is_empty() { "whatever the subject may do".to_owned() } else { listed(permissions) }
+}
+
+fn or_nothing(line: Option<&Line>) -> String {
+    line.map_or_else(|| NOTHING.to_owned(), ToString::to_string)
+}

@@ -1,0 +1,46 @@
+//! `catalog show`: one token's record.
+
+use clap::Args;
+use reqwest::Method;
+use uuid::Uuid;
+
+use super::{Api, ServerArgs, record::Record};
+use crate::cli::{
+    CliError, Outcome, Shell,
+    output::{Format, Out},
+    values,
+};
+
+/// Show what the log says of one token
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct ShowArgs {
+    /// The token's identifier
+    #[arg(value_parser = values::jti)]
+    jti: Uuid,
+    /// How to write it
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  catalog show 0199d7a8-5c3e-7b11-9a0e-0d5c4a3f2b10
+  catalog show 0199d7a8-5c3e-7b11-9a0e-0d5c4a3f2b10 --format json | jq .revocation
+
+Exit codes: 0 shown, 1 no such token, or none of yours to see, 2 could not tell.";
+
+pub(in crate::cli) async fn run(shell: &Shell<'_>, args: ShowArgs) -> Result<Outcome, CliError> {
+    let api = Api::open(shell, args.server)?;
+    let answer = api.answer(|| api.request(Method::GET, &["tokens", &args.jti.to_string()])).await?;
+    let (record, value): (Record, _) = answer.read()?;
+    let mut out = Out::stdout();
+    match args.format {
+        Format::Text => out.card(&record.lines())?,
+        Format::Json => out.json(&value)?,
+    }
+    out.flush()?;
+    Ok(Outcome::Done)
+}
