@@ -1,4 +1,4 @@
-//! The whole command line, as it is parsed and as help and completions show it.
+//! The whole command line, as it is parsed and as help, manual pages and completions show it.
 
 use clap::{Arg, CommandFactory, FromArgMatches};
 
@@ -7,7 +7,7 @@ use super::{Cli, Command, GlobalArgs};
 /// The global flags that say where the log is and who the catalog is.
 const OF_THE_LOG: [&str; 6] = ["data", "database_url", "schema", "issuer", "audience", "environment"];
 /// The commands that never open the log.
-const WITHOUT_LOG: [&str; 7] = ["list", "show", "revoke", "check", "whoami", "decode", "completions"];
+const WITHOUT_LOG: [&str; 8] = ["list", "show", "revoke", "check", "whoami", "decode", "completions", "man"];
 
 /// The command line. A command that never opens the log does not show the flags that are about it.
 pub(super) fn command() -> clap::Command {
@@ -32,14 +32,7 @@ impl Command {
         match self {
             Self::Issue(args) => !args.dev,
             Self::List(_) | Self::Show(_) | Self::Revoke(_) | Self::Check(_) | Self::Whoami(_) => true,
-            Self::Serve(_)
-            | Self::Audit(_)
-            | Self::Keys(_)
-            | Self::Policy(_)
-            | Self::Dev(_)
-            | Self::Migrate(_)
-            | Self::Decode(_)
-            | Self::Completions(_) => false,
+            _ => false,
         }
     }
 }

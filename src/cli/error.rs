@@ -36,6 +36,20 @@ pub enum CliError {
         /// The flag.
         flag: &'static str,
     },
+    /// There is no such command to show the page of.
+    #[error("there is no command '{name}'")]
+    NoSuchCommand {
+        /// What was asked for.
+        name: String,
+    },
+    /// A manual page cannot be written.
+    #[error("the manual page {} cannot be written", path.display())]
+    ManPage {
+        /// Where to.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// There is nothing to read yet.
     #[error("there is no catalog in {place}")]
     NoCatalog {
@@ -158,6 +172,8 @@ impl CliError {
             | Self::Request(_)
             | Self::NotChecked(_)
             | Self::FlagOfTheLog { .. }
+            | Self::NoSuchCommand { .. }
+            | Self::ManPage { .. }
             | Self::NoCatalog { .. }
             | Self::Seed(_)
             | Self::Embedded(_)
@@ -186,6 +202,7 @@ impl CliError {
             Self::Config(error) => error.hint()?,
             Self::Client(error) | Self::NotChecked(error) => return error.hint(),
             Self::FlagOfTheLog { .. } => "name the server in --url or CATALOG_URL; 'issue' goes to the log with --dev",
+            Self::NoSuchCommand { .. } => "see 'catalog help'",
             Self::NoCatalog { .. } => {
                 "make one with 'catalog serve', or name another in --data (CATALOG_DATA) or CATALOG_DATABASE_URL"
             }
@@ -210,6 +227,7 @@ impl CliError {
             Self::Command(CommandError::Incomplete)
             | Self::Seed(SeedError::NotEmpty | SeedError::Malformed(_))
             | Self::Request(_)
+            | Self::ManPage { .. }
             | Self::Event(_)
             | Self::KeyShared { .. }
             | Self::NotAToken(_)

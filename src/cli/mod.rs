@@ -18,6 +18,7 @@ mod issue_args;
 mod keys;
 mod listing;
 mod logging;
+mod man;
 mod migrate;
 mod operator;
 mod output;
@@ -121,6 +122,7 @@ enum Command {
     Completions(completions::CompletionsArgs),
     #[command(subcommand)]
     Dev(DevCommand),
+    Man(man::ManArgs),
 }
 
 /// Read the log: who did what, and whether it is whole
@@ -222,5 +224,6 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Decode(args) => decode::run(args, shell.ambient.clock.now()),
         Command::Completions(args) => completions::run(&args),
         Command::Dev(DevCommand::Seed(args)) => dev_seed::run(shell, args).await,
+        Command::Man(args) => man::run(&args),
     }
 }

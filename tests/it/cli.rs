@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 25] = [
     &[],
     &["serve"],
     &["issue"],
@@ -35,6 +35,7 @@ const COMMANDS: [&[&str]; 24] = [
     &["completions"],
     &["dev"],
     &["dev", "seed"],
+    &["man"],
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,7 +5,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::json;
 
 use crate::support::{
-    Site,
+    Office, Site,
     process::{Client, answered},
 };
 
@@ -154,6 +154,40 @@ async fn no_secret_is_in_anything_that_a_command_says_besides_the_one_it_is_aske
             canaries.assert_none_in(&done.stderr);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_secret_is_in_anything_that_a_client_says_besides_the_token_it_is_asked_for() {
+    let office = Office::new().await;
+    let issued = office.run(&["issue", "--sub", PERSON, "--name", "ci", "--admin", "--aud", "catalog"]).good();
+    let client = office.client.with("CATALOG_LOG", "trace").with("CATALOG_TOKEN", &issued);
+    let over = office.client.with("CATALOG_LOG", "trace").with("CATALOG_TOKEN", &altered(&issued));
+    let nowhere = client.with("CATALOG_URL", "http://127.0.0.1:1");
+    let jti = office.run(&["list", "--name", "ci"]).good().split('\t').next().unwrap().to_owned();
+    let mut said = String::new();
+
+    for site in [&client, &over, &nowhere] {
+        for arguments in [
+            &["issue", "--sub", PERSON, "--ttl", "1m"][..],
+            &["issue", "--sub", PERSON, "--name", "ci"],
+            &["list", "--sub", PERSON],
+            &["show", &jti],
+            &["whoami"],
+            &["revoke", &jti, "--reason", "superseded"],
+        ] {
+            said += &site.cli(arguments).stderr;
+        }
+        said += &site.cli_fed(&["check", "-"], &issued).stderr;
+    }
+
+    assert!(said.contains(" TRACE ") && said.contains("credential_invalid"), "it said little: {said}");
+    let mut canaries = Canaries([SECRET, PASSWORD].map(str::to_owned).to_vec());
+    [&issued, &altered(&issued), &office.admin].into_iter().for_each(|token| canaries.token(token));
+    canaries.assert_none_in(&said);
+    // Only who asks for a token for a person is told for whom it is.
+    let unasked: Vec<&str> =
+        said.lines().filter(|line| line.contains(PERSON) && !line.starts_with("issued ")).collect();
+    assert_eq!(unasked, [] as [&str; 0]);
 }
 
 /// The same database, by an address with a password that the socket never asks for.

@@ -13,6 +13,7 @@ mod cli_audit;
 mod cli_issue;
 mod cli_secrets;
 mod cli_settings;
+mod cli_shell;
 mod client;
 mod client_errors;
 mod client_looks;
