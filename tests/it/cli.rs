@@ -223,6 +223,22 @@ async fn an_address_that_is_taken_ends_with_2_and_a_hint() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_offers_to_paste_works_as_it_stands() {
+    let site = Site::new().await;
+    let server = site.serve().await;
+    let said = server.said();
+    let (_, offered) = said.split_once("in another terminal").unwrap();
+    let (commands, _) = offered.split_once("listening on").unwrap();
+    let commands = commands.split_once('\n').unwrap().1;
+
+    let done: Done = site.program("bash", &["--norc", "-e", "-c", commands]).output().unwrap().into();
+
+    assert_eq!(done.code, 0, "{done:?}");
+    assert_eq!(commands.trim().lines().count(), 5, "{commands}");
+    assert_eq!(done.stdout.lines().count(), 1 + 2 + 6, "a token, two in the list, six events: {}", done.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn diagnostics_can_be_had_as_json_and_scripts_still_find_the_address() {
     let site = Site::new().await;
 

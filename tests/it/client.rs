@@ -1,6 +1,6 @@
 //! The commands that ask a server: the same objects and verdicts as the API's, and nothing left behind on their machine.
 
-use std::fs;
+use std::{fs, process::Stdio};
 
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -383,4 +383,29 @@ async fn a_client_opens_no_log_and_leaves_nothing_on_its_machine() {
     let both = office.run(&["issue", "--dev", "--sub", "a", "--url", "http://127.0.0.1:1"]).bad(2);
     assert!(both.contains("cannot be used with"), "{both}");
     assert!(office.run(&["issue", "--sub", "a", "--no-migrate"]).bad(2).contains("--dev"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_had_enough_ends_no_client_command_with_an_error() {
+    let office = Office::new().await;
+    let (jti, _) = office.issue(&["--sub", "ci"]);
+
+    for arguments in [
+        &["list"][..],
+        &["list", "--all", "--format", "json"],
+        &["show", &jti],
+        &["whoami"],
+        &["check", &jti],
+        &["revoke", &jti, "--reason", "unspecified"],
+    ] {
+        let mut child = office.client.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let done = child.wait_with_output().unwrap();
+
+        assert_eq!(
+            (done.status.code(), String::from_utf8(done.stderr).unwrap().as_str()),
+            (Some(0), ""),
+            "{arguments:?}"
+        );
+    }
 }

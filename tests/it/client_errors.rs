@@ -1,10 +1,19 @@
 //! What the client commands make of everything that is no catalog's answer: who answers, what is lost, who can be trusted.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Stdio,
+    time::{Duration, Instant},
+};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
-use crate::support::{Does, Hand, Office, Site, hand::answer, process::Done, tls::Tls};
+use crate::support::{
+    Does, Hand, Office, Site,
+    hand::answer,
+    process::{Done, until_true},
+    tls::Tls,
+};
 
 /// A token in shape alone: whom these servers are asked as is all the same to them.
 const TOKEN: &str = "e30.eyJleHAiOjQxMDI0NDQ4MDAsImF1ZCI6WyJjYXRhbG9nIl19.Y2FuYXJ5LXNpZ25hdHVyZQ";
@@ -177,6 +186,20 @@ fn an_issuance_whose_answer_is_lost_for_good_says_under_which_name_it_can_be_had
     assert!(!client(&other.url).cli(&["list"]).bad(2).contains("note: "), "a read leaves nothing to be doubted");
     let nobody = client("http://127.0.0.1:1").cli(COMMANDS[0]).bad(2);
     assert!(!nobody.contains("note: "), "nothing was asked, nothing can have been issued: {nobody}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issuance_that_is_interrupted_says_under_which_name_its_token_can_be_had() {
+    let server = Hand::that([Does::IsSilent]);
+    let mut command = client(&server.url).command(&["issue", "--sub", "a", "--timeout", "10m"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    until_true("the server is asked", || !server.heard().is_empty()).await;
+
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let said = Done::from(child.wait_with_output().unwrap()).bad(130);
+
+    let key = idempotency_key(&server.heard()[0]);
+    assert!(said.contains(&format!("with --idempotency-key {key} gets that very token")), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
