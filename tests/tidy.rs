@@ -97,6 +97,20 @@ fn flatten_imports(text: &str) -> String {
 }
 
 #[test]
+fn client_commands_reach_the_log_through_the_api_alone() {
+    let mut offences = Vec::new();
+    for (path, text) in files("src/cli/client", ".rs") {
+        let flat = flatten_imports(&text);
+        for way in ["crate::store", "crate::signing", "crate::http", "session", "Catalog::"] {
+            if flat.contains(way) {
+                offences.push(format!("{}: {way}", path.display()));
+            }
+        }
+    }
+    hold("a client command asks a server and opens nothing itself", &offences);
+}
+
+#[test]
 fn the_flattening_of_imports_sees_every_floor() {
     let flat = flatten_imports("use crate::{\n    app::{Catalog, view},\n    domain::Path,\n    // store::log,\n};\n");
 

@@ -40,6 +40,7 @@ mod many_writers;
 mod metrics;
 mod paused;
 mod policy;
+mod readme;
 mod schema;
 mod seed;
 mod shadows;

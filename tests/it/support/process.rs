@@ -121,7 +121,12 @@ impl Site {
 
     /// The program, in an environment in which nothing but this site is set.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_catalog"));
+        self.program(env!("CARGO_BIN_EXE_catalog"), arguments)
+    }
+
+    /// Another program in the same environment.
+    pub fn program(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(name);
         command.args(arguments).env_clear().env("CATALOG_DATA", self.data());
         for kept in ["PATH", "HOME", "XDG_CACHE_HOME", "CATALOG_PG_BIN"] {
             command.envs(env::var_os(kept).map(|value| (kept, value)));

@@ -1,6 +1,11 @@
 //! A terminal of a test's own: what a person would see of a command.
 
-use std::{fs::File, io::Read, process::Command};
+use std::{
+    fs::File,
+    io::{ErrorKind, Read},
+    os::fd::OwnedFd,
+    process::Command,
+};
 
 use rustix::{
     fs::{Mode, OFlags},
@@ -8,24 +13,61 @@ use rustix::{
     termios::{Winsize, tcsetwinsize},
 };
 
-/// Runs a command whose stdout and stderr are a terminal of so many columns, and returns all that is written there.
+/// A terminal: what is written to it can be read here.
+pub struct Terminal {
+    controller: File,
+    name: std::ffi::CString,
+}
+
+impl Terminal {
+    /// One of so many columns.
+    pub fn new(columns: u16) -> Self {
+        let controller: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+        grantpt(&controller).unwrap();
+        unlockpt(&controller).unwrap();
+        tcsetwinsize(&controller, Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
+        let name = ptsname(&controller, Vec::new()).unwrap();
+        Self { controller: controller.into(), name }
+    }
+
+    /// Makes the terminal the command's stdout and stderr.
+    pub fn shows(&self, command: &mut Command) {
+        let terminal: File =
+            rustix::fs::open(self.name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap().into();
+        command.stdout(terminal.try_clone().unwrap()).stderr(terminal);
+    }
+
+    /// What is written to it next; nothing once nobody holds it any more.
+    pub fn read(&mut self) -> Vec<u8> {
+        let mut buffer = [0; 4_096];
+        match self.controller.read(&mut buffer) {
+            Ok(length) => buffer[..length].to_vec(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => self.read(),
+            // A terminal that nobody holds any more answers with an error.
+            Err(_) => Vec::new(),
+        }
+    }
+}
+
+/// Runs a command on a terminal of so many columns to its end, and returns all that is written there.
 pub fn seen(mut command: Command, columns: u16) -> String {
-    let controller = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-    grantpt(&controller).unwrap();
-    unlockpt(&controller).unwrap();
-    tcsetwinsize(&controller, Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).unwrap();
-    let name = ptsname(&controller, Vec::new()).unwrap();
-    let terminal: File = rustix::fs::open(name, OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap().into();
-    let mut child =
-        command.env("TERM", "xterm").stdout(terminal.try_clone().unwrap()).stderr(terminal).spawn().unwrap();
+    let mut terminal = Terminal::new(columns);
+    terminal.shows(command.env("TERM", "xterm"));
+    let mut child = command.spawn().unwrap();
     // The command holds the terminal's other end, too: reading ends when both are gone.
     drop(command);
     let mut written = Vec::new();
-    let mut buffer = [0; 4_096];
-    // A terminal that nobody holds any more answers with an error.
-    while let Ok(length @ 1..) = File::from(controller.try_clone().unwrap()).read(&mut buffer) {
-        written.extend_from_slice(&buffer[..length]);
+    loop {
+        match terminal.read() {
+            bytes if bytes.is_empty() => break,
+            bytes => written.extend(bytes),
+        }
     }
     child.wait().unwrap();
+    text(written)
+}
+
+/// What was written, with the line breaks that were meant.
+pub fn text(written: Vec<u8>) -> String {
     String::from_utf8(written).unwrap().replace("\r\n", "\n")
 }
