@@ -15,8 +15,8 @@ use crate::domain::{
 
 /// Issue a token: by the API, or with --dev past it
 ///
-/// The token alone goes to stdout, everything else to stderr. Flags mean what the members of POST /tokens mean. With --dev
-/// no server and no credential is needed: the token is for development, and the log says how it came about.
+/// The token alone goes to stdout, everything else to stderr. Flags mean what the members of POST /tokens mean. With
+/// --dev no server and no credential is needed: the token is for development, and the log says how it came about.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct IssueArgs {

@@ -46,7 +46,7 @@ impl<W: Write> Out<W> {
     }
 
     /// Labels and their values, a line each, the values below each other.
-    pub(super) fn card(&mut self, lines: &[(&str, String)]) -> io::Result<()> {
+    fn card(&mut self, lines: &[(&str, String)]) -> io::Result<()> {
         let width = lines.iter().map(|(label, _)| label.len()).max().unwrap_or(0);
         lines.iter().try_for_each(|(label, value)| self.line(&format!("{label:width$}  {value}")))
     }
@@ -69,6 +69,16 @@ impl<W: Write> Out<W> {
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
     }
+}
+
+/// Writes one object to stdout, for people as labels and values.
+pub(super) fn object(format: Format, lines: &[(&str, String)], value: &impl Serialize) -> io::Result<()> {
+    let mut out = Out::stdout();
+    match format {
+        Format::Text => out.card(lines)?,
+        Format::Json => out.json(value)?,
+    }
+    out.flush()
 }
 
 /// Writes a text of ours to stdout as it is.

@@ -172,7 +172,7 @@ impl Session {
     }
 }
 
-/// How a catalog is to be opened. It is made before anything else is, so that a setting that is not taken leaves no trace.
+/// How a catalog is to be opened. It is made before anything else is: a setting that is not taken leaves no trace.
 pub(super) struct Start {
     migrate: bool,
     signing: Signing,
@@ -180,8 +180,8 @@ pub(super) struct Start {
 }
 
 impl Start {
-    /// What the settings say. `migrate`: whether an older schema may be brought up to date; `listen`: the address that a
-    /// new catalog is named after.
+    /// What the settings say. `migrate`: whether an older schema may be brought up to date; `listen`: the address that
+    /// a new catalog is named after.
     pub(super) fn choose(shell: &Shell<'_>, migrate: bool, listen: Listen) -> Result<Self, CliError> {
         let signing = signing(&shell.global, shell.variables)?;
         let identity = Identity::choose(&shell.global, listen, shell.variables)?;

@@ -22,8 +22,8 @@ use crate::{
     domain::ambient::Clock,
 };
 
-/// How long is waited before a request is sent again. All of ours can be: a write under the same idempotency key, or one
-/// that changes nothing the second time.
+/// How long is waited before a request is sent again. All of ours can be: they read, or write what counts once, by the
+/// same idempotency key or by what they ask for.
 const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_secs(1)];
 /// The longest that a server may have us wait.
 const PAUSE_MAX: Duration = Duration::from_secs(5);

@@ -89,7 +89,8 @@ impl Credential {
                 format!("the token in {place} expired at {}: get another", event_line::seconds(instant(claims.exp)))
             }
             Some(claims) if !claims.aud.iter().any(|audience| audience == CATALOG_AUDIENCE) => format!(
-                "the token in {place} is not meant for the catalog itself: have one issued with --aud {CATALOG_AUDIENCE}"
+                "the token in {place} is not meant for the catalog itself: have one issued with --aud \
+                 {CATALOG_AUDIENCE}"
             ),
             Some(_) => format!("the token in {place} was revoked, or is another catalog's: get another, or see --url"),
             None => format!("what is in {place} is no token of a catalog"),

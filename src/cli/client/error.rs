@@ -92,16 +92,7 @@ impl ClientError {
     pub(in crate::cli) fn exit_code(&self) -> u8 {
         match self {
             Self::Problem(problem) => problem.exit_code(),
-            Self::NoCredential
-            | Self::NotACredential { .. }
-            | Self::TokenFile { .. }
-            | Self::Setup(_)
-            | Self::Unreachable { .. }
-            | Self::TimedOut { .. }
-            | Self::Lost { .. }
-            | Self::TooLong { .. }
-            | Self::Redirected { .. }
-            | Self::Foreign { .. } => 2,
+            _ => 2,
         }
     }
 
@@ -109,8 +100,8 @@ impl ClientError {
     pub(in crate::cli) fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::NoCredential => {
-                "put a token with the audience catalog into CATALOG_TOKEN; beside the server, the first one is made with \
-                 'catalog issue --dev --admin --aud catalog --sub NAME', which needs none"
+                "put a token with the audience catalog into CATALOG_TOKEN; beside the server, the first one is made \
+                 with 'catalog issue --dev --admin --aud catalog --sub NAME', which needs none"
             }
             Self::NotACredential { .. } => "a token is one word with two dots in it, and nothing before or after it",
             Self::TokenFile { .. } => return None,
@@ -121,7 +112,8 @@ impl ClientError {
                 "see that the server still runs, and that scheme and port of --url (CATALOG_URL) are its own"
             }
             Self::Redirected { .. } => {
-                "redirects are not followed, for the token would go along: if you trust it, name it in --url (CATALOG_URL)"
+                "redirects are not followed, for the token would go along: if you trust it, name it in --url \
+                 (CATALOG_URL)"
             }
             Self::Foreign { status: 502..=504, .. } => {
                 "a proxy answers there, and cannot reach the catalog behind it: try again, or see that it runs"
@@ -138,12 +130,7 @@ impl ClientError {
             Self::TimedOut { .. } | Self::Lost { .. } | Self::TooLong { .. } => true,
             Self::Foreign { status, .. } => *status < 300 || *status >= 500,
             Self::Problem(problem) => problem.leaves_doubt(),
-            Self::NoCredential
-            | Self::NotACredential { .. }
-            | Self::TokenFile { .. }
-            | Self::Setup(_)
-            | Self::Unreachable { .. }
-            | Self::Redirected { .. } => false,
+            _ => false,
         }
     }
 
@@ -153,13 +140,7 @@ impl ClientError {
             Self::TimedOut { .. } | Self::Lost { .. } => true,
             Self::Foreign { status, .. } => matches!(status, 429 | 502..=504),
             Self::Problem(problem) => problem.may_pass(),
-            Self::NoCredential
-            | Self::NotACredential { .. }
-            | Self::TokenFile { .. }
-            | Self::Setup(_)
-            | Self::Unreachable { .. }
-            | Self::TooLong { .. }
-            | Self::Redirected { .. } => false,
+            _ => false,
         }
     }
 

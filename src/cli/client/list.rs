@@ -1,7 +1,7 @@
 //! `catalog list`: the tokens, newest first, a page after the other.
 
 use chrono::{DateTime, Utc};
-use clap::Args;
+use clap::{Args, value_parser};
 use indicatif::ProgressBar;
 use reqwest::Method;
 use serde::Deserialize;
@@ -33,7 +33,7 @@ pub(in crate::cli) struct ListArgs {
     #[command(flatten)]
     filter: Filter,
     /// How many tokens at most
-    #[arg(long, value_name = "N", default_value = "50", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "all")]
+    #[arg(long, value_name = "N", default_value = "50", conflicts_with = "all", value_parser = value_parser!(u32).range(1..))]
     limit: u32,
     /// All of them
     #[arg(long)]
@@ -97,26 +97,38 @@ struct Page {
 pub(in crate::cli) async fn run(shell: &Shell<'_>, args: ListArgs) -> Result<Outcome, CliError> {
     let api = Api::open(shell, args.server)?;
     let query = args.filter.query(shell.ambient.clock.now());
-    let mut left = if args.all { u32::MAX } else { args.limit };
     let mut listing = Listing::stdout(args.format, record::HEADINGS);
     let progress = if args.all { progress::bar("{spinner} {pos} tokens") } else { ProgressBar::hidden() };
-    let mut cursor = None;
+    let limit = if args.all { u32::MAX } else { args.limit };
+    let shown = pages(&api, &query, limit, &mut listing, &progress).await;
+    progress.finish_and_clear();
+    let is_all = shown?;
+    listing.finish()?;
+    if !is_all {
+        output::say(&format!("note: these are the newest {limit}; for more there are --limit and --all"));
+    }
+    Ok(Outcome::Done)
+}
+
+/// Writes page after page, up to so many tokens; returns whether these are all that there are.
+async fn pages(
+    api: &Api,
+    query: &Query,
+    limit: u32,
+    listing: &mut Listing,
+    progress: &ProgressBar,
+) -> Result<bool, CliError> {
+    let (mut left, mut cursor) = (limit, None);
     loop {
-        let page = page(&api, &query, left.min(PAGE_MAX), cursor.as_deref()).await?;
-        progress.suspend(|| page.tokens.iter().try_for_each(|token| show(&mut listing, token)))?;
+        let page = page(api, query, left.min(PAGE_MAX), cursor.as_deref()).await?;
+        progress.suspend(|| page.tokens.iter().try_for_each(|token| show(listing, token)))?;
         progress.inc(page.tokens.len() as u64);
         left = left.saturating_sub(u32::try_from(page.tokens.len()).unwrap_or(u32::MAX));
         cursor = page.next_cursor;
         if cursor.is_none() || left == 0 {
-            break;
+            return Ok(cursor.is_none());
         }
     }
-    progress.finish_and_clear();
-    listing.finish()?;
-    if cursor.is_some() {
-        output::say(&format!("note: these are the newest {}; for more there are --limit and --all", args.limit));
-    }
-    Ok(Outcome::Done)
 }
 
 async fn page(api: &Api, query: &Query, limit: u32, cursor: Option<&str>) -> Result<Page, CliError> {

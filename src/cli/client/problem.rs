@@ -74,18 +74,19 @@ impl Problem {
         self
     }
 
-    /// The rule's name.
-    pub(super) fn code(&self) -> &str {
-        &self.code
-    }
-
+    /// What it says of this case.
     pub(super) fn detail(&self) -> &str {
         &self.detail
     }
 
     /// Whether the catalog could tell, and said no.
     pub(super) fn is_refusal(&self) -> bool {
-        matches!(self.status, 403 | 409 | 422) || self.code == "token_unknown"
+        matches!(self.status, 403 | 409 | 422) || self.is_unknown_token()
+    }
+
+    /// Whether the token is unknown, or not the caller's to know. A route that is not there has the same status.
+    pub(super) fn is_unknown_token(&self) -> bool {
+        self.code == "token_unknown"
     }
 
     pub(super) fn exit_code(&self) -> u8 {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::text::{Line, listed};
+use super::text::{Line, line, listed};
 use crate::cli::{event_line::seconds, rows::NOTHING};
 
 pub(super) const HEADINGS: &[&str] = &["jti", "status", "path", "expires", "subject", "name"];
@@ -26,6 +26,7 @@ pub(super) struct Record {
     aud: Vec<Line>,
     is_admin: bool,
     /// `null` is every team.
+    #[serde(deserialize_with = "said")]
     teams: Option<Vec<Line>>,
     namespaces: Vec<Line>,
     scopes: Scopes,
@@ -125,7 +126,7 @@ impl Scopes {
         .into_iter()
         .flatten()
         .collect();
-        (!parts.is_empty()).then(|| super::text::line(&parts.join("; ")))
+        (!parts.is_empty()).then(|| line(&parts.join("; ")))
     }
 }
 
@@ -135,6 +136,11 @@ impl Revocation {
         let note = self.note.as_ref().map(|note| format!("; note '{note}'")).unwrap_or_default();
         format!("{}{by}, position {}: {}{note}", seconds(self.revoked_at), self.position, self.reason)
     }
+}
+
+/// For `deserialize_with` alone, of a member whose `null` is everything: one that is absent must not be read as that.
+pub(super) fn said<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Line>>, D::Error> {
+    Option::deserialize(deserializer)
 }
 
 /// A door by name, and that it was not the API's.
@@ -157,4 +163,22 @@ fn permissions(permissions: &[Line]) -> String {
 
 fn or_nothing(line: Option<&Line>) -> String {
     line.map_or_else(|| NOTHING.to_owned(), ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RECORD: &str = r#"{"jti":"j","status":"active","path":"api","out_of_band":false,"aud":[],"is_admin":false,
+        "issued_at":"2026-03-01T12:00:00Z","expires_at":"2026-03-01T12:00:00Z","teams":null,"namespaces":[],"position":1,
+        "scopes":{"permissions":[],"ip_restrictions":[],"time_restrictions":{},"usage_limits":{}}}"#;
+
+    #[test]
+    fn teams_that_are_not_told_are_not_every_team() {
+        let told: Record = serde_json::from_str(RECORD).unwrap();
+        let untold = serde_json::from_str::<Record>(&RECORD.replace(r#""teams":null,"#, ""));
+
+        assert!(told.lines().contains(&("teams", "every team".to_owned())));
+        assert!(untold.is_err());
+    }
 }

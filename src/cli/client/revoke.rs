@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Api, ClientError, ServerArgs};
+use super::{Api, ClientError, ServerArgs, problem::Problem};
 use crate::{
     cli::{
         CliError, Outcome, Shell,
@@ -81,8 +81,7 @@ pub(in crate::cli) async fn run(shell: &Shell<'_>, args: RevokeArgs) -> Result<O
 /// What became of one token.
 enum Verdict {
     Revoked { position: i64 },
-    Unknown { problem: Box<super::problem::Problem> },
-    Refused { problem: Box<super::problem::Problem> },
+    Not { outcome: &'static str, problem: Box<Problem> },
 }
 
 /// A refusal is a verdict on this token; whatever else goes wrong would go wrong with the next one, too.
@@ -91,8 +90,9 @@ async fn revoke(api: &Api, jti: Uuid, why: &Why) -> Result<Verdict, ClientError>
     match api.answer(request).await.map_err(|failed| failed.error) {
         Ok(answer) if answer.status == StatusCode::NO_CONTENT => Ok(Verdict::Revoked { position: answer.position()? }),
         Ok(answer) => Err(answer.foreign()),
-        Err(ClientError::Problem(problem)) if problem.code() == "token_unknown" => Ok(Verdict::Unknown { problem }),
-        Err(ClientError::Problem(problem)) if problem.is_refusal() => Ok(Verdict::Refused { problem }),
+        Err(ClientError::Problem(problem)) if problem.is_refusal() => {
+            Ok(Verdict::Not { outcome: if problem.is_unknown_token() { "unknown" } else { "refused" }, problem })
+        }
         Err(error) => Err(error),
     }
 }
@@ -101,8 +101,7 @@ impl Verdict {
     fn cells(&self, jti: Uuid) -> Vec<String> {
         let (outcome, detail) = match self {
             Self::Revoked { position } => ("revoked", format!("position {position}")),
-            Self::Unknown { problem } => ("unknown", problem.detail().to_owned()),
-            Self::Refused { problem } => ("refused", problem.detail().to_owned()),
+            Self::Not { outcome, problem } => (*outcome, problem.detail().to_owned()),
         };
         vec![jti.to_string(), outcome.to_owned(), detail]
     }
@@ -110,8 +109,7 @@ impl Verdict {
     fn value(&self, jti: Uuid) -> Value {
         match self {
             Self::Revoked { position } => json!({ "jti": jti, "outcome": "revoked", "position": position }),
-            Self::Unknown { problem } => json!({ "jti": jti, "outcome": "unknown", "problem": problem.document }),
-            Self::Refused { problem } => json!({ "jti": jti, "outcome": "refused", "problem": problem.document }),
+            Self::Not { outcome, problem } => json!({ "jti": jti, "outcome": outcome, "problem": problem.document }),
         }
     }
 }

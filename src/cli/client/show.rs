@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Api, ServerArgs, record::Record};
 use crate::cli::{
     CliError, Outcome, Shell,
-    output::{Format, Out},
+    output::{self, Format},
     values,
 };
 
@@ -36,11 +36,6 @@ pub(in crate::cli) async fn run(shell: &Shell<'_>, args: ShowArgs) -> Result<Out
     let api = Api::open(shell, args.server)?;
     let answer = api.answer(|| api.request(Method::GET, &["tokens", &args.jti.to_string()])).await?;
     let (record, value): (Record, _) = answer.read()?;
-    let mut out = Out::stdout();
-    match args.format {
-        Format::Text => out.card(&record.lines())?,
-        Format::Json => out.json(&value)?,
-    }
-    out.flush()?;
+    output::object(args.format, &record.lines(), &value)?;
     Ok(Outcome::Done)
 }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::cli::{
     CliError, Outcome, Shell, event_line,
-    output::{Format, Out},
+    output::{self, Format},
 };
 
 /// Show as whom the credential asks, and what it may do
@@ -36,8 +36,10 @@ struct Caller {
     sub: Option<Line>,
     is_admin: bool,
     /// `null` is every team.
+    #[serde(deserialize_with = "record::said")]
     teams: Option<Vec<Line>>,
     /// `null` is all of them.
+    #[serde(deserialize_with = "record::said")]
     permissions: Option<Vec<Line>>,
     credential: Record,
 }
@@ -46,12 +48,7 @@ pub(in crate::cli) async fn run(shell: &Shell<'_>, args: WhoamiArgs) -> Result<O
     let api = Api::open(shell, args.server)?;
     let answer = api.answer(|| api.request(Method::GET, &["whoami"])).await?;
     let (caller, value): (Caller, _) = answer.read()?;
-    let mut out = Out::stdout();
-    match args.format {
-        Format::Text => out.card(&caller.lines())?,
-        Format::Json => out.json(&value)?,
-    }
-    out.flush()?;
+    output::object(args.format, &caller.lines(), &value)?;
     Ok(Outcome::Done)
 }
 
