@@ -153,14 +153,14 @@ fn a_server_that_says_nothing_is_asked_three_times_and_waited_for_no_longer_than
     let begun = Instant::now();
     let server = Hand::that([Does::IsSilent, Does::IsSilent, Does::IsSilent]);
 
-    let said = client(&server.url).cli(&["whoami", "--timeout", "200ms"]).bad(2);
+    let said = client(&server.url).cli(&["whoami", "--timeout", "2s"]).bad(2);
 
     assert!(
-        said.contains(&format!("catalog: error: {} gave no answer within 200ms\nhint: try again", server.url)),
+        said.contains(&format!("catalog: error: {} gave no answer within 2s\nhint: try again", server.url)),
         "{said}"
     );
     assert_eq!((server.heard().len(), said.matches("; asking again\n").count()), (3, 2), "{said}");
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
 #[test]
@@ -285,9 +285,11 @@ fn a_defect_of_the_server_is_told_with_the_name_of_the_request() {
 
 #[test]
 fn a_server_that_cannot_be_reached_is_an_error_with_a_hint() {
+    // No resolver has to be asked to know that there is no such name.
+    let unnameable = format!("http://{}.invalid", "x".repeat(64));
     let cases = [
         ("http://127.0.0.1:1", "nobody listens there (connection refused)", "start it with 'catalog serve'"),
-        ("http://nowhere.invalid", "there is no address for its name", "is spelt right"),
+        (unnameable.as_str(), "there is no address for its name", "is spelt right"),
         ("localhost:8080", "'localhost:8080' is not the URL of a catalog", ""),
         ("ftp://127.0.0.1", "is not the URL of a catalog", ""),
         ("http://user:canary-password@127.0.0.1", "is not the URL of a catalog", ""),
