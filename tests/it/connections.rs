@@ -7,6 +7,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinHandle,
+    time::timeout,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +15,8 @@ use crate::support::World;
 
 /// A test waits until it is over, and a busy machine answers within it.
 const SHORT: Duration = Duration::from_secs(1);
+/// Past it a test has failed.
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Longer than any test lasts.
 const LONG: Duration = Duration::from_mins(10);
 const WHOLE: &str = "GET /healthz HTTP/1.1\r\nhost: catalog\r\n\r\n";
@@ -104,7 +107,7 @@ async fn at_the_end_idle_connections_and_half_requests_are_closed_at_once() {
     ask(&mut TcpStream::connect(address).await.unwrap()).await;
 
     stop.cancel();
-    task.await.unwrap();
+    timeout(PATIENCE, task).await.expect("no connection keeps the server").unwrap();
 
     for mut stream in streams {
         assert_eq!(closed(&mut stream).await, "");
