@@ -170,3 +170,71 @@ async fn every_row_of_the_table_is_decided_so_at_the_door() {
         }
     }
 }
+
+/// The flags that ask for what a body asks for.
+fn flags(request: &Value) -> Vec<String> {
+    let mut flags = Vec::new();
+    for (member, value) in request.as_object().unwrap() {
+        let list = || value.as_array().unwrap().iter().map(|item| item.as_str().unwrap()).collect::<Vec<_>>().join(",");
+        match (member.as_str(), value) {
+            ("is_admin", _) => flags.push("--admin".to_owned()),
+            ("expires_in", _) => flags.extend(["--ttl".to_owned(), format!("{value}s")]),
+            ("scopes", _) => flags.extend(["--scopes".to_owned(), value.to_string()]),
+            ("teams", Value::Null) => flags.extend(["--teams".to_owned(), "null".to_owned()]),
+            ("teams", Value::Array(teams)) if teams.is_empty() => flags.extend(["--teams".to_owned(), "[]".to_owned()]),
+            ("teams" | "aud", _) => flags.extend([format!("--{member}"), list()]),
+            (_, Value::String(text)) => flags.extend([format!("--{member}"), text.clone()]),
+            _ => panic!("no flag for {member}: {value}"),
+        }
+    }
+    flags
+}
+
+/// Asks the program: as a client of a server, or for a shell straight through the log.
+async fn by_program(world: &World, row: &Row, file: &std::path::Path) -> Outcome {
+    let caller = match &row.caller {
+        Caller::Shell => None,
+        Caller::Bearer(caller) => Some(world.issue_dev(command(caller)).await),
+    };
+    std::fs::write(file, row.members.to_string()).unwrap();
+    let (rules, text) = rules(row, file.to_str().unwrap());
+    apply(world, rules, text).await;
+    let (url, server) = world.listen().await;
+    let mut site = world.site().with("CATALOG_URL", &url);
+    let mut arguments = vec!["issue".to_owned()];
+    if let Some(caller) = &caller {
+        site = site.with("CATALOG_TOKEN", caller.signed.expose());
+    } else {
+        arguments.push("--dev".to_owned());
+    }
+    arguments.extend(flags(&row.request));
+
+    let done = tokio::task::block_in_place(|| site.cli(&arguments.iter().map(String::as_str).collect::<Vec<_>>()));
+
+    server.abort();
+    assert_eq!(done.stdout.is_empty(), done.code != 0, "a token, or none: {done:?}");
+    match done.code {
+        0 => None,
+        1 => {
+            let (code, words) = row.refused.unwrap_or_default();
+            assert!(done.stderr.contains(words), "{}: {done:?}", row.rule);
+            Some((code.to_owned(), words.to_owned()))
+        }
+        _ => panic!("{}: {done:?}", row.rule),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_of_the_table_is_decided_so_for_the_program() {
+    let files = tempfile::tempdir().unwrap();
+
+    for (number, row) in rows().into_iter().enumerate() {
+        let world = World::new().await;
+        let file = files.path().join(format!("{number}.json"));
+
+        assert_eq!(by_program(&world, &row, &file).await, expected(&row), "{}", row.rule);
+        if let Some((rule, _)) = row.refused {
+            assert_eq!(denied(&world).await, [(rule.to_owned(), 1)], "{}", row.rule);
+        }
+    }
+}

@@ -85,7 +85,11 @@ impl Site {
 
     /// A state directory beside the database at `url`.
     pub fn on(url: &str) -> Self {
-        let directory = Arc::new(open_directory());
+        Self::in_directory(url, Arc::new(open_directory()))
+    }
+
+    /// A state directory that is there, beside the database at `url`.
+    pub fn in_directory(url: &str, directory: Arc<TempDir>) -> Self {
         Self { settings: Vec::new(), _janitor: None, directory }.with("CATALOG_DATABASE_URL", url)
     }
 

@@ -29,9 +29,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use tokio::task::JoinHandle;
 use tower::ServiceExt;
 
-use super::{TestDatabase, cluster::open_directory};
+use super::{Site, TestDatabase, cluster::open_directory};
 
 /// A clock that stands still until it is told.
 pub struct TestClock(Mutex<DateTime<Utc>>);
@@ -134,6 +135,19 @@ impl World {
     /// The directory of the private keys.
     pub fn keys(&self) -> PathBuf {
         keys(&self.directory)
+    }
+
+    /// Serves the HTTP door on loopback until the task is aborted.
+    pub async fn listen(&self) -> (String, JoinHandle<()>) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = self.router.clone();
+        (url, tokio::spawn(async move { axum::serve(listener, router).await.unwrap() }))
+    }
+
+    /// The program beside this catalog: on the same log and the same keys.
+    pub fn site(&self) -> Site {
+        Site::in_directory(&self.database.url(), self.directory.clone())
     }
 
     /// Issues through the shell's door.
