@@ -168,8 +168,10 @@ pub struct TimeOfDay(String);
 impl TryFrom<String> for TimeOfDay {
     type Error = Malformed;
     fn try_from(text: String) -> Result<Self, Malformed> {
-        match (text.len(), NaiveTime::parse_from_str(&text, "%H:%M")) {
-            (5, Ok(_)) => Ok(Self(text)),
+        // The parser skips white space before each number.
+        let is_spaced = text.len() != 5 || text.contains(char::is_whitespace);
+        match NaiveTime::parse_from_str(&text, "%H:%M") {
+            Ok(_) if !is_spaced => Ok(Self(text)),
             _ => Err(Malformed::NotA { value: text, expected: "a time of day such as 09:30" }),
         }
     }
@@ -315,6 +317,8 @@ mod tests {
             r#"{"timezone":"UTC"}"#,
             r#"{"start_time":"9:00","end_time":"17:00"}"#,
             r#"{"start_time":"24:00","end_time":"25:00"}"#,
+            r#"{"start_time":" 9:00","end_time":"17:00"}"#,
+            r#"{"start_time":"09:00","end_time":"17: 0"}"#,
             r#"{"start_time":"09:00","end_time":"17:00","timezone":"Mars/Olympus"}"#,
             r#"{"days":["Mon"]}"#,
             r#"{"holidays":true}"#,
