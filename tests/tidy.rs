@@ -149,7 +149,8 @@ fn the_domain_is_pure() {
     let mut offences = Vec::new();
     for (path, text) in files("src/domain", ".rs") {
         for (number, line) in code(&text) {
-            for impure in ["async ", ".await", "sqlx", "tokio", "std::fs", "std::env", "Utc::now", "SystemTime", "axum"]
+            for impure in
+                ["async ", ".await", "sqlx", "tokio", "std::fs", "std::env", "Utc::now", "SystemTime", "axum", "utoipa"]
             {
                 if line.contains(impure) {
                     offences.push(format!("{}:{number}: {impure}", path.display()));
@@ -158,6 +159,21 @@ fn the_domain_is_pure() {
         }
     }
     hold("the domain knows no clock, no chance, no await, no SQL, no HTTP", &offences);
+}
+
+#[test]
+fn every_route_comes_with_its_documentation() {
+    let mut offences = Vec::new();
+    for (path, text) in files("src/http", ".rs") {
+        for (number, line) in code(&text) {
+            for way in [".route(", ".route_service(", ".nest(", ".nest_service(", "Router::new()"] {
+                if line.contains(way) {
+                    offences.push(format!("{}:{number}: {way}", path.display()));
+                }
+            }
+        }
+    }
+    hold("a route comes in by routes!, which takes its documentation along", &offences);
 }
 
 #[test]

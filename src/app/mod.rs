@@ -9,6 +9,7 @@ pub mod metrics;
 mod open;
 pub mod policy_file;
 mod requester;
+pub mod schema;
 mod seed;
 mod settings;
 mod shadows;

@@ -2,20 +2,21 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::IssuedToken;
+use super::{IssuedToken, schema::event_kind};
 use crate::{
     domain::{
         Event, Path, Position, Recorded, Status, Token,
-        claims::{Scopes, Teams},
+        claims::{CanonicalUuid, Scopes, Teams},
         event::Elevation,
         key::Algorithm,
         origin::Actor,
         revoke::RevocationReason,
         settings::Settings,
-        text::{Audience, Description, Email, FullName, Kid, Name, Namespace, Note, Subject},
+        text::{Audience, Description, Email, FullName, Kid, Name, Namespace, Note, RequestId, Subject},
     },
     store::codec::{self, CodecError},
 };
@@ -27,41 +28,87 @@ pub fn instant(at: DateTime<Utc>) -> String {
 }
 
 /// A token's record.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Token)]
 pub struct TokenView<'a> {
+    /// Its identifier.
+    #[schema(value_type = CanonicalUuid)]
     jti: Uuid,
+    /// Whom it speaks for; `null` once erased, like everything that is personal.
+    #[schema(required)]
     sub: Option<&'a Subject>,
+    /// Its name.
+    #[schema(required)]
     name: Option<&'a Name>,
+    /// What it is for.
+    #[schema(required)]
     description: Option<&'a Description>,
+    /// Its state now.
     status: Status,
+    /// The door it came through.
     path: Path,
+    /// Whether it came past the API's controls.
     out_of_band: bool,
+    /// What makes it more than its bearer's own public-only token.
     elevated: &'a [Elevation],
+    /// When it was issued.
+    #[schema(format = DateTime)]
     issued_at: String,
+    /// The first instant at which it is expired.
+    #[schema(format = DateTime)]
     expires_at: String,
+    /// Who had it issued, for people to read.
+    #[schema(required)]
     issued_by: Option<&'a str>,
+    /// Why it was issued.
+    #[schema(required)]
     reason: Option<&'a Note>,
+    /// Whom it is meant for.
     aud: &'a [Audience],
+    /// The key that signs it.
     kid: &'a Kid,
+    /// Whether it claims an administrator.
     is_admin: bool,
+    /// The address of its subject.
+    #[schema(required)]
     email: Option<&'a Email>,
+    /// The name of its subject.
+    #[schema(required)]
     full_name: Option<&'a FullName>,
+    /// The teams it reaches.
     teams: &'a Teams,
+    /// The namespaces it reaches.
     namespaces: &'a [Namespace],
+    /// What narrows it.
     scopes: &'a Scopes,
+    /// The version of the policy that allowed it.
     policy_version: u32,
+    /// Where in the log it was issued.
     position: Position,
+    /// Its revocation, once there is one.
+    #[schema(required)]
     revocation: Option<RevocationView<'a>>,
 }
 
 /// A token's revocation.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Revocation)]
 struct RevocationView<'a> {
+    /// Where in the log.
     position: Position,
+    /// When it was decided.
+    #[schema(format = DateTime)]
     revoked_at: String,
+    /// From when on it holds; `null` = at once.
+    #[schema(required, format = DateTime)]
     effective_from: Option<String>,
+    /// Why.
     reason: RevocationReason,
+    /// Why, in a person's words.
+    #[schema(required)]
     note: Option<&'a Note>,
+    /// Who, for people to read.
+    #[schema(required)]
     revoked_by: Option<&'a str>,
 }
 
@@ -104,34 +151,78 @@ impl<'a> TokenView<'a> {
     }
 }
 
+/// A token that was just issued.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Issued)]
+pub struct IssuedView<'a> {
+    /// What the log says of it.
+    token: TokenView<'a>,
+    /// The token itself. It is shown now and never again.
+    #[schema(examples("eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.…"))]
+    access_token: &'a str,
+    /// How it is presented.
+    token_type: TokenType,
+    /// Its lifetime in seconds.
+    #[schema(minimum = 1, examples(3600))]
+    expires_in: i64,
+    /// Where in the log it was issued.
+    position: Position,
+}
+
+/// `token_type`, RFC 6750.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+pub enum TokenType {
+    /// In `Authorization`.
+    Bearer,
+}
+
 /// The answer to an issuance: the one place where a token's text is written out.
 #[must_use]
-pub fn issued(issued: &IssuedToken, now: DateTime<Utc>) -> Value {
+pub fn issued(issued: &IssuedToken, now: DateTime<Utc>) -> IssuedView<'_> {
     let token = &issued.token;
-    json!({
-        "token": TokenView::new(token, now),
-        "access_token": issued.signed.expose(),
-        "token_type": "Bearer",
-        "expires_in": (token.expires_at - token.issued_at).num_seconds(),
-        "position": token.issued,
-    })
+    IssuedView {
+        token: TokenView::new(token, now),
+        access_token: issued.signed.expose(),
+        token_type: TokenType::Bearer,
+        expires_in: (token.expires_at - token.issued_at).num_seconds(),
+        position: token.issued,
+    }
 }
 
 /// An event, wherever it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
 pub struct EventView<'a> {
+    /// Its place in the log.
     position: Position,
+    #[schema(schema_with = event_kind)]
     kind: &'static str,
+    /// The token it speaks of, if it speaks of one.
+    #[schema(required, value_type = Option<CanonicalUuid>)]
     jti: Option<Uuid>,
+    /// When it was decided.
+    #[schema(format = DateTime)]
     occurred_at: String,
+    /// When it was recorded, by the database's clock.
+    #[schema(format = DateTime)]
     recorded_at: String,
+    /// The door it came through.
     path: Path,
+    /// Who caused it.
     actor: &'a Actor,
+    /// The peer's address, for the API.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     address: Option<std::net::IpAddr>,
+    /// What the peer calls itself.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
     user_agent: Option<&'a str>,
+    /// The request's name in the diagnostics.
+    #[schema(value_type = RequestId)]
     request_id: &'a str,
+    /// What happened.
+    #[schema(value_type = Event)]
     data: Value,
 }
 

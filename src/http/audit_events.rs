@@ -10,16 +10,23 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
+use utoipa::{IntoParams, ToSchema};
 
-use super::{body::Parameters, caller::Caller, list_tokens::limit, problem::Problem};
+use super::{
+    body::{PARAMETERS, Parameters, position},
+    caller::{Caller, PERMITTED},
+    fresh::{FRESH, Fresh},
+    list_tokens::limit,
+    openapi::problems,
+    problem::{Code, Problem},
+};
 use crate::{
     app::{Catalog, view::EventView},
     domain::{Path, Position, Recorded, authority::RoutePermission, causes::Causes, claims::CanonicalUuid},
     store::{
-        Database, StoreError,
+        Database, Head, StoreError,
         log::{self, Selection},
     },
 };
@@ -32,26 +39,70 @@ const NDJSON: &str = "application/x-ndjson";
 const STREAMS_MAX: usize = 8;
 static STREAMS: Semaphore = Semaphore::const_new(STREAMS_MAX);
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Range {
-    #[serde(default)]
-    after: u64,
+    /// After this position; from the beginning when absent.
+    #[param(value_type = Option<Position>, nullable = false)]
+    after: Option<String>,
+    /// That speak of this token.
+    #[param(nullable = false)]
     jti: Option<CanonicalUuid>,
+    /// That came through this door.
+    #[param(nullable = false)]
     path: Option<Path>,
+    /// How many events of a page at most; 100 when absent.
+    #[param(minimum = 1, maximum = 1000, nullable = false)]
     limit: Option<u16>,
 }
 
+/// A page of the log.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventPage)]
+pub(super) struct EventPage<'a> {
+    /// The events, in order.
+    events: Vec<EventView<'a>>,
+    /// `after` of the next page; `null` on the last.
+    #[schema(required)]
+    next_after: Option<Position>,
+    /// The end of the log.
+    head: Head,
+}
+
+problems!(Problems = [PERMITTED, FRESH, PARAMETERS, &[Code::Busy]]);
+
+/// Read the log
+///
+/// From a position, in order: a page, or with `Accept: application/x-ndjson` all of it up to its end at the time, an
+/// event a line. A stream that breaks off for an error breaks its response off, so that a part is never taken for the
+/// whole.
+#[utoipa::path(
+    get,
+    path = "/audit/events",
+    tag = "audit",
+    operation_id = "readLog",
+    params(Range, Fresh),
+    responses(
+        (status = 200, description = "The events.", content(
+            (EventPage = "application/json"),
+            (String = "application/x-ndjson"),
+        )),
+        Problems,
+    ),
+    security(("bearer" = ["audit.read"])),
+)]
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
+    _: Fresh,
     headers: HeaderMap,
     Parameters(range): Parameters<Range>,
 ) -> Result<Response, Problem> {
     caller.require(RoutePermission::AuditRead)?;
     let head = log::head(catalog.database().reads()).await?;
     let selection = Selection {
-        after: Position(i64::try_from(range.after).unwrap_or(i64::MAX)),
+        after: range.after.map_or(Ok(Position(0)), |after| position("after", &after))?,
         until: Some(head.position),
         jti: range.jti.map(|CanonicalUuid(jti)| jti),
         path: range.path,
@@ -63,7 +114,7 @@ pub(super) async fn handle(
     let events = log::page(catalog.database().reads(), &selection, limit).await?;
     let is_full = events.len() == usize::from(limit);
     let next_after = events.last().filter(|_| is_full).map(|event| event.position);
-    Ok(Json(json!({ "events": views(&events)?, "next_after": next_after, "head": head })).into_response())
+    Ok(Json(EventPage { events: views(&events)?, next_after, head }).into_response())
 }
 
 /// Events as they are shown.

@@ -9,10 +9,32 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
+use utoipa::{
+    IntoParams,
+    openapi::path::{Parameter, ParameterIn},
+};
 use uuid::Uuid;
 
-use super::problem::Problem;
-use crate::domain::{claims::parse_jti, object::Object, text::IdempotencyKey};
+use super::{
+    openapi::parameter,
+    problem::{Code, Problem},
+};
+use crate::{
+    app::schema::of,
+    domain::{
+        Position,
+        claims::{CanonicalUuid, parse_jti},
+        object::Object,
+        text::IdempotencyKey,
+    },
+};
+
+/// What can be wrong with a JSON body.
+pub(super) const JSON_BODY: &[Code] = &[Code::Malformed, Code::BodyTooSlow, Code::BodyTooLarge, Code::NotJson];
+/// What can be wrong with a parameter of the path or the query, or with a header.
+pub(super) const PARAMETERS: &[Code] = &[Code::Malformed];
+
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// How long a body may take to arrive. Nothing is done before it is there.
 const BODY_TIMEOUT: Duration = Duration::from_secs(4);
@@ -107,25 +129,43 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
     }
 }
 
+/// A position of the log that a parameter names.
+pub(super) fn position(parameter: &str, text: &str) -> Result<Position, Problem> {
+    match text.parse() {
+        Ok(position) if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Position(position)),
+        _ => Err(Problem::malformed_parameter(parameter, "is not a position of the log")),
+    }
+}
+
 /// `Idempotency-Key`, if there is one: one word, with or without the quotes of a structured field.
 #[derive(Debug)]
 pub(super) struct RequestName(pub(super) Option<IdempotencyKey>);
+
+impl IntoParams for RequestName {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "Names the request among those of its credential. For 24 hours the same request gets the same \
+                           answer and makes no second event.";
+        vec![parameter(IDEMPOTENCY_KEY, ParameterIn::Header, of::<IdempotencyKey>(), description)]
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for RequestName {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        const HEADER: &str = "idempotency-key";
-        let mut values = parts.headers.get_all(HEADER).iter();
+        let malformed = |detail: String| Problem::malformed_parameter(IDEMPOTENCY_KEY, detail);
+        let mut values = parts.headers.get_all(IDEMPOTENCY_KEY).iter();
         match (values.next(), values.next()) {
             (None, _) => Ok(Self(None)),
             (Some(value), None) => {
-                let text = value.to_str().map_err(|_| Problem::malformed_parameter(HEADER, "is not plain text"))?;
+                let text = value.to_str().map_err(|_| malformed("is not plain text".to_owned()))?;
                 let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
-                let key = IdempotencyKey::parse(text);
-                key.map(|key| Self(Some(key))).map_err(|error| Problem::malformed_parameter(HEADER, error.to_string()))
+                if text.contains('"') {
+                    return Err(malformed("has a quote inside".to_owned()));
+                }
+                IdempotencyKey::parse(text).map(|key| Self(Some(key))).map_err(|error| malformed(error.to_string()))
             }
-            (Some(_), Some(_)) => Err(Problem::malformed_parameter(HEADER, "is given more than once")),
+            (Some(_), Some(_)) => Err(malformed("is given more than once".to_owned())),
         }
     }
 }
@@ -133,6 +173,12 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestName {
 /// The token that a path names.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Jti(pub(super) Uuid);
+
+impl IntoParams for Jti {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![parameter("jti", ParameterIn::Path, of::<CanonicalUuid>(), "The identifier of the token.")]
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Jti {
     type Rejection = Problem;

@@ -7,7 +7,10 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 
-use super::{problem::Problem, request};
+use super::{
+    problem::{Code, Problem},
+    request,
+};
 use crate::{
     app::{Catalog, Requester},
     domain::{
@@ -19,6 +22,14 @@ use crate::{
 };
 
 const USER_AGENT_LENGTH_MAX: usize = 200;
+
+/// What a caller can be told before anything is looked at.
+pub(super) const CALLER: &[Code] = &[Code::CredentialMissing, Code::CredentialInvalid, Code::Unavailable];
+/// The same, where the route asks for a permission.
+pub(super) const PERMITTED: &[Code] =
+    &[Code::CredentialMissing, Code::CredentialInvalid, Code::PermissionMissing, Code::Unavailable];
+/// What a write can be told besides.
+pub(super) const WRITE: &[Code] = &[Code::Unavailable, Code::OutcomeUnknown, Code::Busy];
 
 /// The sender of a request, authenticated.
 #[derive(Debug, Clone)]

@@ -7,32 +7,64 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{body::JsonBody, caller::Caller, problem::Problem};
+use super::{
+    body::{JSON_BODY, JsonBody},
+    caller::{Caller, PERMITTED},
+    fresh::{FRESH, Fresh},
+    openapi::problems,
+    problem::Problem,
+    revocation::Checked,
+};
 use crate::{
-    app::{
-        Catalog,
-        metrics::{self, Checked},
-    },
-    domain::{authority::RoutePermission, claims::CanonicalUuid},
+    app::{Catalog, metrics},
+    domain::{Status, authority::RoutePermission, claims::CanonicalUuid},
     store::tokens,
 };
 
 /// The most identifiers in one request.
 const IDS_MAX: usize = 1_000;
 
-#[derive(Debug, Deserialize)]
+/// Identifiers to check.
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = CheckRequest)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Check {
+    /// The identifiers, in any order and as often as one likes.
+    #[schema(max_items = 1000)]
     jtis: Vec<CanonicalUuid>,
 }
 
+/// What is known of identifiers.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CheckResults)]
+pub(super) struct Results {
+    /// One for each identifier, in their order.
+    results: Vec<Checked>,
+}
+
+problems!(Problems = [PERMITTED, FRESH, JSON_BODY]);
+
+/// Check many identifiers
+///
+/// The same as `GET /revocations/{jti}`, for 1,000 at most.
+#[utoipa::path(
+    post,
+    path = "/revocations/check",
+    tag = "checks",
+    operation_id = "checkRevocations",
+    params(Fresh),
+    request_body(content = Check, example = json!({ "jtis": ["01990000-0000-7000-8000-000000000000"] })),
+    responses((status = 200, description = "What is known of each.", body = Results), Problems),
+    security(("bearer" = ["tokens.check"])),
+)]
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
+    _: Fresh,
     JsonBody(check): JsonBody<Check>,
 ) -> Result<Response, Problem> {
     caller.require(RoutePermission::TokensCheck)?;
@@ -43,14 +75,8 @@ pub(super) async fn handle(
     }
     let now = catalog.ambient().clock.now();
     let tokens = tokens::several(catalog.database().reads(), &ids).await;
-    let tokens = tokens.inspect_err(|_| metrics::checked(Checked::Jti, metrics::UNAVAILABLE))?;
-    let known: HashMap<Uuid, &'static str> =
-        tokens.iter().map(|token| (token.jti, token.status(now).as_str())).collect();
-    let result = |jti: &Uuid| {
-        let status = known.get(jti).copied().unwrap_or("unknown");
-        metrics::checked(Checked::Jti, status);
-        json!({ "jti": jti, "status": status })
-    };
-    let results: Vec<Value> = ids.iter().map(result).collect();
-    Ok(Json(json!({ "results": results })).into_response())
+    let tokens = tokens.inspect_err(|_| metrics::checked(metrics::Checked::Jti, metrics::UNAVAILABLE))?;
+    let known: HashMap<Uuid, Status> = tokens.iter().map(|token| (token.jti, token.status(now))).collect();
+    let results = ids.iter().map(|jti| Checked::counted(*jti, known.get(jti).copied())).collect();
+    Ok(Json(Results { results }).into_response())
 }

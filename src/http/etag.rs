@@ -8,8 +8,22 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use utoipa::{
+    IntoParams, PartialSchema,
+    openapi::path::{Parameter, ParameterIn},
+};
 
-use super::problem::Problem;
+use super::{openapi::parameter, problem::Problem};
+
+/// The header that [`json`] reads.
+pub(super) enum IfNoneMatch {}
+
+impl IntoParams for IfNoneMatch {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "Entity tags of the answers that the caller has already.";
+        vec![parameter("if-none-match", ParameterIn::Header, String::schema(), description)]
+    }
+}
 
 /// A JSON answer with its tag; without its body when the request names the tag.
 pub(super) fn json(

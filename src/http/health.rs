@@ -8,19 +8,91 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::openapi::problems;
 use crate::{
     app::Catalog,
     store::{postgres::bounded, schema},
 };
 
-/// The process answers.
-pub(super) async fn alive() -> Response {
-    Json(json!({ "status": "ok" })).into_response()
+/// That the process lives.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Health {
+    /// Always `ok`.
+    status: Alive,
 }
 
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Alive {
+    Ok,
+}
+
+/// Whether the process can do its work.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Readiness {
+    /// Whether every check is a yes.
+    status: Ready,
+    /// What it takes, each by itself.
+    checks: Checks,
+}
+
+#[derive(Serialize, ToSchema)]
+enum Ready {
+    #[serde(rename = "ready")]
+    Yes,
+    #[serde(rename = "not ready")]
+    No,
+}
+
+/// What it takes to be ready.
+#[derive(Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each check is a yes or a no")]
+struct Checks {
+    /// The database is reachable.
+    database: bool,
+    /// Its schema is this program's.
+    schema: bool,
+    /// The key that signs is here.
+    signing_key: bool,
+    /// What is told to this process is recorded.
+    appender: bool,
+}
+
+problems!(Problems = []);
+
+/// Whether the process lives
+///
+/// It says nothing of the database; see `/readyz`.
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "server",
+    operation_id = "alive",
+    responses((status = 200, description = "It lives.", body = Health), Problems),
+)]
+pub(super) async fn alive() -> Response {
+    Json(Health { status: Alive::Ok }).into_response()
+}
+
+/// Whether the process can do its work
+///
 /// The database is reachable, its schema is this program's, and the signing key is here.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "server",
+    operation_id = "ready",
+    responses(
+        (status = 200, description = "It can.", body = Readiness),
+        (status = 503, description = "It cannot; `checks` says why.", body = Readiness, headers(
+            ("retry-after" = u64, description = "After how many seconds to ask again."),
+        )),
+        Problems,
+    ),
+)]
 pub(super) async fn ready(State(catalog): State<Arc<Catalog>>) -> Response {
     let (database, schema) = match bounded(async { Ok(schema::check(catalog.database()).await) }).await {
         Ok(Ok(())) => (true, true),
@@ -31,10 +103,8 @@ pub(super) async fn ready(State(catalog): State<Arc<Catalog>>) -> Response {
     let appender = catalog.can_record();
     let is_ready = database && schema && signing_key && appender;
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let body = json!({
-        "status": if is_ready { "ready" } else { "not ready" },
-        "checks": { "database": database, "schema": schema, "signing_key": signing_key, "appender": appender },
-    });
+    let checks = Checks { database, schema, signing_key, appender };
+    let body = Readiness { status: if is_ready { Ready::Yes } else { Ready::No }, checks };
     let mut response = (status, Json(body)).into_response();
     if !is_ready {
         response.headers_mut().insert(header::RETRY_AFTER, 1.into());

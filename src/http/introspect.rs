@@ -7,64 +7,175 @@ use axum::{
     extract::{FromRequestParts, Request, State},
     response::{IntoResponse, Response},
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use utoipa::{
+    ToSchema,
+    openapi::schema::{Object, ObjectBuilder, Type},
+};
+use uuid::Uuid;
 
 use super::{
     caller::Caller,
-    oauth::{token, unauthorized},
-    problem::Problem,
+    fresh::Fresh,
+    oauth::{FORM_BODY, OAuthError, TokenForm, bad_request, token, unauthorized},
+    openapi::problems,
+    problem::{Code, Problem},
 };
 use crate::{
-    app::{Catalog, Verdict},
-    domain::{Token, authority::RoutePermission},
-    signing::Verified,
+    app::{Catalog, Verdict, view::TokenType},
+    domain::{
+        Path, Position, Token,
+        authority::RoutePermission,
+        claims::{CanonicalUuid, Claims, Scopes, Teams, TokenUse, User},
+        text::{Audience, Environment, FullName, Issuer, Namespace, Subject},
+    },
 };
 
-pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, request: Request) -> Response {
-    match answer(&catalog, request).await {
-        Ok(body) => Json(body).into_response(),
-        Err(response) => response,
-    }
+/// What is said of a token.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+pub(super) enum Introspection<'a> {
+    Active(ActiveToken<'a>),
+    Inactive(InactiveToken),
 }
 
-async fn answer(catalog: &Arc<Catalog>, request: Request) -> Result<Value, Response> {
+/// An active token: what it says, and what the log says of it.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ActiveToken<'a> {
+    #[schema(schema_with = yes)]
+    active: bool,
+    /// How it is presented.
+    token_type: TokenType,
+    /// Always `catalog`.
+    client_id: &'a str,
+    /// The name to show.
+    username: &'a FullName,
+    /// The issuer.
+    iss: &'a Issuer,
+    /// Whom it is meant for.
+    aud: &'a [Audience],
+    /// Whom it speaks for.
+    sub: &'a Subject,
+    /// Its identifier.
+    #[schema(value_type = CanonicalUuid)]
+    jti: Uuid,
+    /// When it was issued, in seconds since 1970.
+    iat: i64,
+    /// The first second at which it is no longer accepted.
+    exp: i64,
+    /// `scopes.permissions` joined by spaces; absent when there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    scope: Option<&'a str>,
+    /// Always `api`.
+    token_use: TokenUse,
+    /// The deployment environment, only where one is configured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    env: Option<&'a Environment>,
+    /// The person or service behind `sub`.
+    user: &'a User,
+    /// The teams it reaches.
+    teams: &'a Teams,
+    /// The namespaces it reaches.
+    namespaces: &'a [Namespace],
+    /// What narrows it.
+    scopes: &'a Scopes,
+    /// The door it was issued through.
+    path: Path,
+    /// Whether it came past the API's controls.
+    out_of_band: bool,
+    /// Where in the log it was issued.
+    position: Position,
+}
+
+/// Any other token. Why is not said, and there is never another member.
+#[derive(Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InactiveToken {
+    #[schema(schema_with = no)]
+    active: bool,
+}
+
+problems!(Problems = [FORM_BODY, &[Code::PositionAhead]]);
+
+/// Check a token
+///
+/// RFC 7662: signature, claims and log. Every token that is not active gets the same bytes, whatever is the matter with
+/// it.
+#[utoipa::path(
+    post,
+    path = "/introspect",
+    tag = "oauth",
+    operation_id = "introspect",
+    params(Fresh),
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "What is said of it.", body = Introspection),
+        (status = 400, description = "There is no token in the form, or `min_position` is none.", body = OAuthError),
+        (status = 401, description = "The caller may not ask.", body = OAuthError, headers(
+            ("www-authenticate" = String, description = "What the caller lacks (RFC 6750 section 3)."),
+        )),
+        Problems,
+    ),
+    security(("bearer" = ["tokens.check"])),
+)]
+pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, request: Request) -> Response {
+    answer(&catalog, request).await.unwrap_or_else(|refused| refused)
+}
+
+async fn answer(catalog: &Arc<Catalog>, request: Request) -> Result<Response, Response> {
     let (mut parts, body) = request.into_parts();
     let caller = Caller::from_request_parts(&mut parts, catalog).await.map_err(unauthorized)?;
     // RFC 7662 section 2.3 knows one answer to a caller that may not ask: 401.
     caller.require(RoutePermission::TokensCheck).map_err(unauthorized)?;
+    Fresh::from_request_parts(&mut parts, catalog).await.map_err(bad_request)?;
     let token = token(Request::from_parts(parts, body)).await?;
-    match catalog.check(&token, &caller.origin).await.map_err(|error| Problem::from(error).into_response())? {
-        Verdict::Active { verified, token } => Ok(active(&verified, &token)),
-        Verdict::Invalid(_) | Verdict::Shadow | Verdict::Inactive(_) => Ok(json!({ "active": false })),
+    let answer =
+        match &catalog.check(&token, &caller.origin).await.map_err(|error| Problem::from(error).into_response())? {
+            Verdict::Active { verified, token } => Json(Introspection::active(&verified.claims, token)).into_response(),
+            Verdict::Invalid(_) | Verdict::Shadow | Verdict::Inactive(_) => {
+                Json(Introspection::Inactive(InactiveToken { active: false })).into_response()
+            }
+        };
+    Ok(answer)
+}
+
+impl<'a> Introspection<'a> {
+    fn active(claims: &'a Claims, token: &Token) -> Self {
+        Self::Active(ActiveToken {
+            active: true,
+            token_type: TokenType::Bearer,
+            client_id: &claims.client_id,
+            username: &claims.user.full_name,
+            iss: &claims.iss,
+            aud: &claims.aud,
+            sub: &claims.sub,
+            jti: claims.jti,
+            iat: claims.iat,
+            exp: claims.exp,
+            scope: claims.scope.as_deref(),
+            token_use: claims.token_use,
+            env: claims.env.as_ref(),
+            user: &claims.user,
+            teams: &claims.teams,
+            namespaces: &claims.namespaces,
+            scopes: &claims.scopes,
+            path: token.path,
+            out_of_band: token.out_of_band,
+            position: token.issued,
+        })
     }
 }
 
-fn active(verified: &Verified, token: &Token) -> Value {
-    let claims = &verified.claims;
-    let mut body = json!({
-        "active": true,
-        "token_type": "Bearer",
-        "client_id": claims.client_id,
-        "username": claims.user.full_name,
-        "iss": claims.iss,
-        "aud": claims.aud,
-        "sub": claims.sub,
-        "jti": claims.jti,
-        "iat": claims.iat,
-        "exp": claims.exp,
-        "token_use": claims.token_use,
-        "user": claims.user,
-        "teams": claims.teams,
-        "namespaces": claims.namespaces,
-        "scopes": claims.scopes,
-        "path": token.path,
-        "out_of_band": token.out_of_band,
-        "position": token.issued,
-    });
-    for (member, value) in [("scope", json!(claims.scope)), ("env", json!(claims.env))] {
-        if !value.is_null() {
-            body[member] = value;
-        }
-    }
-    body
+fn yes() -> Object {
+    always(true)
+}
+
+fn no() -> Object {
+    always(false)
+}
+
+fn always(value: bool) -> Object {
+    ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([value])).build()
 }

@@ -8,13 +8,15 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    body::Parameters,
-    caller::Caller,
+    body::{PARAMETERS, Parameters},
+    caller::{Caller, PERMITTED},
     cursor::{self, Cursor},
+    fresh::{FRESH, Fresh},
+    openapi::problems,
     problem::Problem,
 };
 use crate::{
@@ -32,25 +34,85 @@ const LIMIT_DEFAULT: u16 = 50;
 /// How many tokens a page has at most.
 const LIMIT_MAX: u16 = 500;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Listing {
+    /// Of this subject.
+    #[param(nullable = false)]
     sub: Option<Subject>,
+    /// In this status now.
+    #[param(nullable = false)]
     status: Option<Status>,
+    /// Issued through this door.
+    #[param(nullable = false)]
     path: Option<Path>,
+    /// Of this name.
+    #[param(nullable = false)]
     name: Option<Name>,
+    /// That reach this team: they name it, or reach every team.
+    #[param(nullable = false)]
     team: Option<TeamId>,
+    /// That may use this permission: they name it or a wildcard over it, or name none.
+    #[param(nullable = false)]
     permission: Option<Permission>,
+    /// Issued at this instant or later.
+    #[serde(default, deserialize_with = "instant")]
+    #[param(value_type = Option<String>, format = DateTime, nullable = false)]
     issued_after: Option<DateTime<Utc>>,
+    /// Issued before this instant.
+    #[serde(default, deserialize_with = "instant")]
+    #[param(value_type = Option<String>, format = DateTime, nullable = false)]
     issued_before: Option<DateTime<Utc>>,
+    /// Expired before this instant, then or by now.
+    #[serde(default, deserialize_with = "instant")]
+    #[param(value_type = Option<String>, format = DateTime, nullable = false)]
     expires_before: Option<DateTime<Utc>>,
+    /// `next_cursor` of the page before, with the same filters.
+    #[param(format = "cursor", nullable = false)]
     cursor: Option<String>,
+    /// How many tokens at most; 50 when absent.
+    #[param(minimum = 1, maximum = 500, nullable = false)]
     limit: Option<u16>,
 }
 
+/// An instant as RFC 3339 writes it, and so of a year that the database knows.
+fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let instant = DateTime::parse_from_rfc3339(&text).map_err(serde::de::Error::custom)?;
+    Ok(Some(instant.to_utc()))
+}
+
+/// A page of a listing, newest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = TokenPage)]
+pub(super) struct TokenPage<'a> {
+    /// The tokens.
+    tokens: Vec<TokenView<'a>>,
+    /// Where the next page begins; `null` on the last.
+    #[schema(required)]
+    next_cursor: Option<String>,
+}
+
+problems!(Problems = [PERMITTED, FRESH, PARAMETERS]);
+
+/// List tokens
+///
+/// Newest first, those that meet every filter. Somebody who is no administrator sees their own subject's and those that
+/// name one of their teams. The status is judged at the time of each page.
+#[utoipa::path(
+    get,
+    path = "/tokens",
+    tag = "tokens",
+    operation_id = "listTokens",
+    params(Listing, Fresh),
+    responses((status = 200, description = "A page.", body = TokenPage), Problems),
+    security(("bearer" = ["tokens.read"])),
+)]
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
+    _: Fresh,
     Parameters(listing): Parameters<Listing>,
 ) -> Result<Response, Problem> {
     caller.require(RoutePermission::TokensRead)?;
@@ -61,9 +123,9 @@ pub(super) async fn handle(
     let confined = Filter { sight: caller.authority.sight(), ..filter.clone() };
     let page =
         tokens::list(catalog.database().reads(), &confined, before.map(|cursor| cursor.before), limit, now).await?;
-    let next = page.next.map(|before| cursor::write(Cursor { before }, catalog.log_id(), &filter));
-    let tokens: Vec<_> = page.tokens.iter().map(|token| TokenView::new(token, now)).collect();
-    Ok(Json(json!({ "tokens": tokens, "next_cursor": next })).into_response())
+    let next_cursor = page.next.map(|before| cursor::write(Cursor { before }, catalog.log_id(), &filter));
+    let tokens = page.tokens.iter().map(|token| TokenView::new(token, now)).collect();
+    Ok(Json(TokenPage { tokens, next_cursor }).into_response())
 }
 
 impl Listing {

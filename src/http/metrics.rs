@@ -19,6 +19,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogra
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::time::timeout;
 
+use super::openapi::problems;
 use crate::{
     app::Catalog,
     domain::{Position, origin::Path},
@@ -75,6 +76,18 @@ impl Metrics {
     }
 }
 
+problems!(Problems = []);
+
+/// Figures for Prometheus
+///
+/// In its text format, version 0.0.4. The manual says what each means. No figure names a person, a token or a path.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "server",
+    operation_id = "metrics",
+    responses((status = 200, description = "The figures.", body = String, content_type = "text/plain"), Problems),
+)]
 pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, Extension(metrics): Extension<Metrics>) -> Response {
     sample(&catalog);
     let is_up = matches!(timeout(READ_TIMEOUT, metrics.count(&catalog)).await, Ok(Ok(())));

@@ -15,6 +15,7 @@ mod jwks;
 mod list_tokens;
 pub mod metrics;
 mod oauth;
+mod openapi;
 mod problem;
 mod request;
 mod revocation;
@@ -31,10 +32,10 @@ use axum::{
     extract::DefaultBodyLimit,
     http::{HeaderName, HeaderValue, header::CACHE_CONTROL},
     middleware::{from_fn, from_fn_with_state},
-    routing::{get, post},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use self::metrics::Metrics;
 use crate::app::Catalog;
@@ -48,28 +49,38 @@ const POSITION: HeaderName = HeaderName::from_static("catalog-position");
 /// The routes of a catalog, and what `recorder` has recorded. To be served with the peer's address as connect info.
 pub fn router(catalog: Arc<Catalog>, recorder: PrometheusHandle) -> Router {
     let metrics = Metrics::new(recorder, catalog.opened_at());
-    Router::new()
-        .route("/tokens", post(issue_token::handle).get(list_tokens::handle))
-        .route("/tokens/{jti}", get(show_token::handle).delete(revoke_token::handle))
-        .route("/tokens/{jti}/events", get(token_events::handle))
-        .route("/revocations/check", post(check_revocations::handle))
-        .route("/revocations/{jti}", get(revocation::handle))
-        .route("/revoke", post(revoke::handle))
-        .route("/whoami", get(whoami::handle))
-        .route("/introspect", post(introspect::handle))
-        .route("/audit/events", get(audit_events::handle))
-        .route("/.well-known/jwks.json", get(jwks::handle))
-        .route("/readyz", get(health::ready))
-        .route("/healthz", get(health::alive))
-        .route("/metrics", get(metrics::handle))
+    let (router, _) = routes().split_for_parts();
+    router
+        .merge(openapi::docs::pages())
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
-        .layer(from_fn_with_state(catalog.clone(), fresh::at_least))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(from_fn(request::bound))
         .layer(CatchPanicLayer::custom(problem::panicked))
+        .layer(from_fn_with_state(catalog.clone(), problem::write_out))
         .layer(Extension(metrics))
         .layer(from_fn_with_state(catalog.clone(), request::name))
         .with_state(catalog)
+}
+
+/// Every route with its documentation: there is no other way for a route to come in.
+fn routes() -> OpenApiRouter<Arc<Catalog>> {
+    OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(issue_token::handle, list_tokens::handle))
+        .routes(routes!(show_token::handle, revoke_token::handle))
+        .routes(routes!(token_events::handle))
+        .routes(routes!(check_revocations::handle))
+        .routes(routes!(revocation::handle))
+        .routes(routes!(revoke::handle))
+        .routes(routes!(whoami::handle))
+        .routes(routes!(introspect::handle))
+        .routes(routes!(audit_events::handle))
+        .routes(routes!(jwks::handle))
+        .routes(routes!(health::ready))
+        .routes(routes!(health::alive))
+        .routes(routes!(metrics::handle))
+        .routes(routes!(openapi::handle))
+        .routes(routes!(problem::pages::index))
+        .routes(routes!(problem::pages::one))
 }

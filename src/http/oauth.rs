@@ -6,16 +6,52 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{body, problem::Problem};
+use super::{
+    body,
+    problem::{Code, Problem},
+};
+
+/// What can be wrong besides the form and the caller, which get the form of RFC 6749.
+pub(super) const FORM_BODY: &[Code] = &[Code::BodyTooSlow, Code::BodyTooLarge, Code::Unavailable];
+
+/// The form of a request (RFC 7662 section 2.1, RFC 7009 section 2.1). [`token`] reads it: other parameters change
+/// nothing.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it describes what is read name by name")]
+pub(super) struct TokenForm {
+    /// The token.
+    #[schema(min_length = 1, examples("eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSJ9.…"))]
+    token: String,
+    /// What kind of token it may be; changes nothing.
+    #[schema(nullable = false)]
+    token_type_hint: Option<String>,
+}
+
+/// An error of an OAuth endpoint (RFC 6749 section 5.2).
+#[derive(Serialize, ToSchema)]
+pub(super) struct OAuthError {
+    /// What is the matter.
+    error: OAuthErrorCode,
+    /// The same for people.
+    error_description: String,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum OAuthErrorCode {
+    InvalidClient,
+    InvalidRequest,
+}
 
 /// The one `token` of a form body; other parameters, such as a hint, change nothing.
 pub(super) async fn token(request: Request) -> Result<String, Response> {
     let request = {
         let (parts, unread) = request.into_parts();
         let read = body::bytes(Request::from_parts(parts.clone(), unread), &()).await;
-        Request::from_parts(parts, read.map_err(IntoResponse::into_response)?.into())
+        Request::from_parts(parts, read.map_err(bad_request)?.into())
     };
     let Form(members) = Form::<Vec<(String, String)>>::from_request(request, &())
         .await
@@ -28,6 +64,15 @@ pub(super) async fn token(request: Request) -> Result<String, Response> {
     }
 }
 
+/// A malformed request gets the OAuth form of the answer; anything else stays a problem.
+pub(super) fn bad_request(problem: Problem) -> Response {
+    if problem.status() == StatusCode::BAD_REQUEST {
+        invalid_request(problem.detail())
+    } else {
+        problem.into_response()
+    }
+}
+
 /// A caller that may not ask gets the OAuth form of the answer; a database that is gone stays a problem.
 pub(super) fn unauthorized(problem: Problem) -> Response {
     let response = problem.into_response();
@@ -36,16 +81,17 @@ pub(super) fn unauthorized(problem: Problem) -> Response {
     }
     let challenge = response.headers().get(header::WWW_AUTHENTICATE).cloned();
     let challenge = challenge.unwrap_or_else(|| HeaderValue::from_static("Bearer realm=\"catalog\""));
-    let body = json!({
-        "error": "invalid_client",
-        "error_description": "this needs an active token of the catalog with the permission that the route asks for",
-    });
+    let body = OAuthError {
+        error: OAuthErrorCode::InvalidClient,
+        error_description: "this needs an active token of the catalog with the permission that the route asks for"
+            .to_owned(),
+    };
     let headers =
         [(header::WWW_AUTHENTICATE, challenge), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     (StatusCode::UNAUTHORIZED, headers, Json(body)).into_response()
 }
 
 fn invalid_request(description: &str) -> Response {
-    let body = json!({ "error": "invalid_request", "error_description": description });
+    let body = OAuthError { error: OAuthErrorCode::InvalidRequest, error_description: description.to_owned() };
     (StatusCode::BAD_REQUEST, Json(body)).into_response()
 }

@@ -37,7 +37,7 @@ pub(super) async fn name(State(catalog): State<Arc<Catalog>>, mut request: Reque
     let (status, elapsed) = (response.status(), begun.elapsed());
     metrics::answered(&route, &method, status, elapsed);
     let elapsed_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    let (status, code) = (status.as_u16(), response.extensions().get::<Code>().map(|Code(code)| code));
+    let (status, code) = (status.as_u16(), response.extensions().get::<Code>().map(|code| code.as_str()));
     span.in_scope(|| tracing::info!(status, code, elapsed_ms, "a request was answered"));
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
         response.headers_mut().insert(X_REQUEST_ID.clone(), value);

@@ -7,28 +7,89 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
 
-use super::{body::Jti, caller::Caller, problem::Problem};
+use super::{
+    body::Jti,
+    caller::{Caller, PERMITTED},
+    fresh::{FRESH, Fresh},
+    openapi::problems,
+    problem::Problem,
+};
 use crate::{
-    app::{
-        Catalog,
-        metrics::{self, Checked},
-    },
-    domain::authority::RoutePermission,
+    app::{Catalog, metrics},
+    domain::{Status, authority::RoutePermission, claims::CanonicalUuid},
     store::tokens,
 };
 
+/// What is known of an identifier.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CheckResult)]
+pub(super) struct Checked {
+    /// The identifier.
+    #[schema(value_type = CanonicalUuid)]
+    pub(super) jti: Uuid,
+    /// Its token's state now.
+    pub(super) status: CheckedStatus,
+}
+
+/// A token's state now, or that there never was one.
+#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum CheckedStatus {
+    Active,
+    Expired,
+    Suspended,
+    Revoked,
+    Unknown,
+}
+
+impl Checked {
+    /// What was found, counted among the checks.
+    pub(super) fn counted(jti: Uuid, status: Option<Status>) -> Self {
+        metrics::checked(metrics::Checked::Jti, status.map_or("unknown", Status::as_str));
+        Self { jti, status: status.into() }
+    }
+}
+
+impl From<Option<Status>> for CheckedStatus {
+    fn from(status: Option<Status>) -> Self {
+        match status {
+            Some(Status::Active) => Self::Active,
+            Some(Status::Expired) => Self::Expired,
+            Some(Status::Suspended) => Self::Suspended,
+            Some(Status::Revoked) => Self::Revoked,
+            None => Self::Unknown,
+        }
+    }
+}
+
+problems!(Problems = [PERMITTED, FRESH]);
+
+/// Check an identifier
+///
+/// An identifier that was never issued is an answer (`unknown`) and no error. This says nothing about a signature: for
+/// a whole token ask `POST /introspect`.
+#[utoipa::path(
+    get,
+    path = "/revocations/{jti}",
+    tag = "checks",
+    operation_id = "checkRevocation",
+    params(Jti, Fresh),
+    responses((status = 200, description = "What is known of it.", body = Checked), Problems),
+    security(("bearer" = ["tokens.check"])),
+)]
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
+    _: Fresh,
     Jti(jti): Jti,
 ) -> Result<Response, Problem> {
     caller.require(RoutePermission::TokensCheck)?;
     let now = catalog.ambient().clock.now();
     let token = tokens::get(catalog.database().reads(), jti).await;
-    let token = token.inspect_err(|_| metrics::checked(Checked::Jti, metrics::UNAVAILABLE))?;
-    let status = token.map_or("unknown", |token| token.status(now).as_str());
-    metrics::checked(Checked::Jti, status);
-    Ok(Json(json!({ "jti": jti, "status": status })).into_response())
+    let token = token.inspect_err(|_| metrics::checked(metrics::Checked::Jti, metrics::UNAVAILABLE))?;
+    Ok(Json(Checked::counted(jti, token.map(|token| token.status(now)))).into_response())
 }

@@ -9,8 +9,9 @@ use axum::{
 };
 
 use super::{
-    caller::{self, Caller},
-    oauth::{token, unauthorized},
+    caller::{self, Caller, WRITE},
+    oauth::{FORM_BODY, OAuthError, TokenForm, token, unauthorized},
+    openapi::problems,
     problem::Problem,
 };
 use crate::{
@@ -19,6 +20,28 @@ use crate::{
     store::AppendError,
 };
 
+problems!(Problems = [FORM_BODY, WRITE]);
+
+/// Revoke a token that one holds
+///
+/// RFC 7009: the token itself is credential enough. With a credential besides, that one needs the permission, and the
+/// token must be within its reach. The answer is the same whether there was anything to revoke or not.
+#[utoipa::path(
+    post,
+    path = "/revoke",
+    tag = "oauth",
+    operation_id = "revokePresentedToken",
+    request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 200, description = "If it was active and within reach, it is revoked."),
+        (status = 400, description = "There is no token in the form.", body = OAuthError),
+        (status = 401, description = "The credential besides may not revoke.", body = OAuthError, headers(
+            ("www-authenticate" = String, description = "What the caller lacks (RFC 6750 section 3)."),
+        )),
+        Problems,
+    ),
+    security((), ("bearer" = ["tokens.revoke"])),
+)]
 pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, request: Request) -> Response {
     match revoke(&catalog, request).await {
         // Empty, whether there was anything to revoke or not: the answer is no oracle (section 2.2).

@@ -8,25 +8,57 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use super::{
     POSITION,
-    body::{Jti, OptionalJsonBody, RequestName},
-    caller::Caller,
-    problem::Problem,
+    body::{JSON_BODY, Jti, OptionalJsonBody, RequestName},
+    caller::{Caller, PERMITTED, WRITE},
+    openapi::problems,
+    problem::{Code, Problem},
 };
 use crate::{
     app::Catalog,
-    domain::{RevokeToken, revoke::RevocationReason, text::Note},
+    domain::{Position, RevokeToken, revoke::RevocationReason, text::Note},
 };
 
-#[derive(Debug, Default, Deserialize)]
+/// Why a token is revoked.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = RevocationRequest)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Why {
+    /// Why, in one of RFC 5280's words; absent = `unspecified`.
     reason: RevocationReason,
+    /// Why, in a person's words.
     note: Option<Note>,
 }
 
+problems!(Problems = [PERMITTED, JSON_BODY, WRITE, &[Code::TokenUnknown, Code::IdempotencyKeyReused]]);
+
+/// Revoke a token
+///
+/// It is over at once and for good. Revoking it again changes nothing and says the same. Whoever holds a token may
+/// revoke it without any permission.
+#[utoipa::path(
+    delete,
+    path = "/tokens/{jti}",
+    tag = "tokens",
+    operation_id = "revokeToken",
+    params(Jti, RequestName),
+    request_body(
+        content = Option<Why>,
+        examples(
+            ("reason" = (value = json!({ "reason": "key_compromise", "note": "it was in a screenshot" }))),
+        ),
+    ),
+    responses(
+        (status = 204, description = "It is revoked.", headers(
+            ("catalog-position" = Position, description = "Where in the log its revocation stands."),
+        )),
+        Problems,
+    ),
+    security(("bearer" = ["tokens.revoke"])),
+)]
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,

@@ -8,16 +8,46 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{body::Jti, caller::Caller, etag, problem::Problem};
+use super::{
+    body::Jti,
+    caller::{Caller, PERMITTED},
+    etag::{self, IfNoneMatch},
+    fresh::{FRESH, Fresh},
+    openapi::problems,
+    problem::{Code, Problem},
+};
 use crate::{
     app::{Catalog, view::TokenView},
     domain::{Token, authority::RoutePermission},
     store::tokens,
 };
 
+problems!(Problems = [PERMITTED, FRESH, &[Code::TokenUnknown]]);
+
+/// Show a token
+///
+/// Its record, with its status now. It never shows the token itself, which is not kept.
+#[utoipa::path(
+    get,
+    path = "/tokens/{jti}",
+    tag = "tokens",
+    operation_id = "showToken",
+    params(Jti, Fresh, IfNoneMatch),
+    responses(
+        (status = 200, description = "The record.", body = TokenView, headers(
+            ("etag" = String, description = "Its tag."),
+        )),
+        (status = 304, description = "It is what the request's tag names.", headers(
+            ("etag" = String, description = "Its tag."),
+        )),
+        Problems,
+    ),
+    security(("bearer" = ["tokens.read"])),
+)]
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
+    _: Fresh,
     headers: HeaderMap,
     jti: Jti,
 ) -> Result<Response, Problem> {

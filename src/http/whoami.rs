@@ -7,29 +7,71 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::{caller::Caller, problem::Problem};
+use super::{
+    caller::{CALLER, Caller},
+    fresh::{FRESH, Fresh},
+    openapi::problems,
+    problem::Problem,
+};
 use crate::{
     app::{Catalog, view::TokenView},
-    domain::authority::Permissions,
+    domain::{
+        authority::Permissions,
+        claims::Teams,
+        text::{Permission, Subject},
+    },
     store::tokens,
 };
 
-pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, caller: Caller) -> Result<Response, Problem> {
+/// Who the caller is here.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Whoami)]
+pub(super) struct Whoami<'a> {
+    /// Whom it speaks for.
+    #[schema(required)]
+    sub: Option<&'a Subject>,
+    /// Whether it passes every route.
+    is_admin: bool,
+    /// The teams it may grant.
+    teams: &'a Teams,
+    /// The permissions it may use and grant; `null` is all of them.
+    #[schema(required)]
+    permissions: Option<&'a [Permission]>,
+    /// The record of the token it presented.
+    credential: TokenView<'a>,
+}
+
+problems!(Problems = [CALLER, FRESH]);
+
+/// Show the caller
+///
+/// The authority of the presented token, and its record.
+#[utoipa::path(
+    get,
+    path = "/whoami",
+    tag = "tokens",
+    operation_id = "whoami",
+    params(Fresh),
+    responses((status = 200, description = "The caller.", body = Whoami), Problems),
+    security(("bearer" = [])),
+)]
+pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, caller: Caller, _: Fresh) -> Result<Response, Problem> {
     let authority = &caller.authority;
     let jti = authority.credential.ok_or_else(Problem::bad_credential)?;
     let token = tokens::get(catalog.database().reads(), jti).await?.ok_or_else(Problem::bad_credential)?;
     let permissions = match &authority.permissions {
         Permissions::All => None,
-        Permissions::These(held) => Some(held),
+        Permissions::These(held) => Some(held.as_slice()),
     };
-    Ok(Json(json!({
-        "sub": authority.subject,
-        "is_admin": authority.is_admin,
-        "teams": authority.teams,
-        "permissions": permissions,
-        "credential": TokenView::new(&token, catalog.ambient().clock.now()),
-    }))
+    Ok(Json(Whoami {
+        sub: authority.subject.as_ref(),
+        is_admin: authority.is_admin,
+        teams: &authority.teams,
+        permissions,
+        credential: TokenView::new(&token, catalog.ambient().clock.now()),
+    })
     .into_response())
 }

@@ -24,6 +24,19 @@ const ISSUANCE_REFUSED: &str = "issuance.refused.v1";
 const REVOCATION_REFUSED: &str = "revocation.refused.v1";
 const SHADOW_TOKEN_SEEN: &str = "shadow_token.seen.v1";
 
+/// The persisted names of all kinds.
+pub const KINDS: [&str; 9] = [
+    TOKEN_ISSUED,
+    TOKEN_REVOKED,
+    CONFIGURED,
+    POLICY_APPLIED,
+    KEY_ADDED,
+    KEY_ACTIVATED,
+    ISSUANCE_REFUSED,
+    REVOCATION_REFUSED,
+    SHADOW_TOKEN_SEEN,
+];
+
 const PERSONAL: &[&str] = &["address", "user_agent"];
 const PERSONAL_OF_ACTOR: &[&str] = &["sub", "name", "uid", "login", "sudo_user", "host"];
 

@@ -182,6 +182,7 @@ async fn a_read_waits_for_the_position_it_was_asked_to_include() {
     let included = world.get(&format!("/tokens/{jti}?min_position={}", position + 1), &admin).await;
     let ahead = world.get(&format!("/revocations/{jti}?min_position={}", position + 2), &admin).await;
     let malformed = world.get("/tokens?min_position=x", &admin).await;
+    let nobody = world.get("/tokens?min_position=1000000", "").await;
 
     assert_eq!(written.header("catalog-position"), position.to_string());
     assert_eq!(revoked.header("catalog-position"), (position + 1).to_string());
@@ -189,6 +190,7 @@ async fn a_read_waits_for_the_position_it_was_asked_to_include() {
     assert_eq!((ahead.status.as_u16(), ahead.json()["code"].clone()), (503, json!("position_ahead")));
     assert_eq!(ahead.header("retry-after"), "1");
     assert_eq!(malformed.json()["errors"][0]["parameter"], "min_position");
+    assert_eq!(nobody.status, 401, "where the log ends is not told to just anybody");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,6 +38,7 @@ mod listing;
 mod lost_answers;
 mod many_writers;
 mod metrics;
+mod openapi;
 mod paused;
 mod policy;
 mod readme;

@@ -2,6 +2,7 @@
 
 pub mod appending;
 pub mod cluster;
+pub mod contract;
 pub mod hand;
 pub mod load;
 pub mod office;

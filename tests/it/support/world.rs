@@ -29,10 +29,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokio::task::JoinHandle;
+use tokio::{sync::OnceCell, task::JoinHandle};
 use tower::ServiceExt;
 
-use super::{Site, TestDatabase, cluster::open_directory};
+use super::{Site, TestDatabase, cluster::open_directory, contract::Contract};
+
+/// One for the whole run: the document is the program's, not the catalog's.
+static CONTRACT: OnceCell<Contract> = OnceCell::const_new();
 
 /// A clock that stands still until it is told.
 pub struct TestClock(Mutex<DateTime<Utc>>);
@@ -183,13 +186,15 @@ impl World {
         if !token.is_empty() {
             request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
         }
-        let body = if body.is_null() {
-            Body::empty()
-        } else {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-            Body::from(body.to_string())
-        };
-        self.raw(request.body(body).unwrap()).await
+        if body.is_null() {
+            return self.raw(request.body(Body::empty()).unwrap()).await;
+        }
+        let request =
+            request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string())).unwrap();
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let reply = self.raw(request).await;
+        self.contract().await.check_request(&method, &path, &body, &reply);
+        reply
     }
 
     pub async fn get(&self, path: &str, token: &str) -> Reply {
@@ -214,7 +219,21 @@ impl World {
         self.raw(request).await
     }
 
+    /// Sends a request to the HTTP door, and holds the answer against the OpenAPI document.
     pub async fn raw(&self, request: Request<Body>) -> Reply {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let reply = self.answer(request).await;
+        self.contract().await.check_answer(&method, &path, &reply);
+        reply
+    }
+
+    /// What the OpenAPI document says.
+    pub async fn contract(&self) -> &Contract {
+        let document = async || self.answer(Request::get("/openapi.json").body(Body::empty()).unwrap()).await.json();
+        CONTRACT.get_or_init(async || Contract::new(document().await)).await
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Reply {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, usize::MAX).await.unwrap();

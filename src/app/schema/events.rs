@@ -1,0 +1,180 @@
+//! Events: who caused them, and what each kind carries. What is personal is absent once erased.
+
+use utoipa::openapi::{
+    RefOr,
+    schema::{KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type},
+};
+
+use super::{described, list, nullable, object, of, plain, seconds, short_list};
+use crate::{
+    domain::{
+        Event,
+        claims::{CanonicalUuid, Claims, Teams},
+        denial::{IssuanceRefused, RevocationRefused, ShadowTokenSeen},
+        event::{Configured, Elevation, KeyActivated, KeyAdded, TokenIssued, TokenRevoked},
+        issue::LIST_MAX,
+        key::{Algorithm, PublicJwk},
+        origin::Actor,
+        policy::{
+            Audiences, MembershipRules, MembershipSource, Narrowing, PathRules, Policy, ShellRules, Switch, TeamRules,
+        },
+        revoke::RevocationReason,
+        text::{Audience, Description, Environment, Issuer, Kid, Name, Note, Permission, Subject},
+    },
+    store::{Head, codec},
+};
+
+described! {
+    Actor, "Actor" => OneOfBuilder::new()
+        .description(Some("Who caused an event."))
+        .item(object("The bearer of a token of the catalog.")
+            .fixed("kind", "token")
+            .member("jti", of::<CanonicalUuid>(), "The token it presented.")
+            .optional("sub", plain::<String>(), "Its subject."))
+        .item(object("A user of a machine, at a shell.")
+            .fixed("kind", "os-user")
+            .optional("name", plain::<String>(), "The name of the effective user.")
+            .optional("uid", super::unsigned(), "The effective user id.")
+            .optional("login", plain::<String>(), "The user who logged in, whatever `su` and `sudo` came after.")
+            .optional("sudo_user", plain::<String>(), "Who called sudo, by its own word.")
+            .optional("host", plain::<String>(), "The machine's name."))
+        .item(object("Whoever it was did not say, or not credibly.").fixed("kind", "anonymous"));
+    Event, "EventData" => OneOfBuilder::new()
+        .description(Some("What happened: the form that `kind` names."))
+        .item(of::<TokenIssued>())
+        .item(of::<TokenRevoked>())
+        .item(of::<Configured>())
+        .item(of::<Policy>())
+        .item(of::<KeyAdded>())
+        .item(of::<KeyActivated>())
+        .item(of::<IssuanceRefused>())
+        .item(of::<RevocationRefused>())
+        .item(of::<ShadowTokenSeen>());
+    TokenIssued, "TokenIssued" => object("`token.issued.v1`.")
+        .member("jti", of::<CanonicalUuid>(), "The token.")
+        .member("iat", seconds(), "`iat`, in seconds since 1970.")
+        .member("exp", seconds(), "`exp`, in seconds since 1970.")
+        .member("kid", of::<Kid>(), "The key that signs it.")
+        .member("alg", of::<Algorithm>(), "The key's algorithm.")
+        .member("aud", list(of::<Audience>()), "Whom it is meant for.")
+        .member("is_admin", plain::<bool>(), "Whether it claims an administrator.")
+        .member("teams", of::<Teams>(), "The teams it reaches.")
+        .member("permissions", short_list(of::<Permission>(), LIST_MAX), "What it may be used for.")
+        .member("out_of_band", plain::<bool>(), "Whether it came past the API's controls.")
+        .member("elevated", list(of::<Elevation>()), "What was elevated.")
+        .member("policy_version", super::unsigned(), "The version of the policy that allowed it.")
+        .optional("name", of::<Name>(), "Its name.")
+        .optional("description", of::<Description>(), "What it is for.")
+        .optional("reason", of::<Note>(), "Why it was issued.")
+        .member("claims", nullable(of::<Claims>()), "All that was signed; `null` once erased.");
+    TokenRevoked, "TokenRevoked" => object("`token.revoked.v1`.")
+        .member("jti", of::<CanonicalUuid>(), "The token.")
+        .member("reason", of::<RevocationReason>(), "Why.")
+        .optional("effective_from", instant(), "From when on it is inactive; absent = at once.")
+        .optional("note", of::<Note>(), "Why, in a person's words.");
+    Configured, "Configured" => object("`catalog.configured.v1`: what the catalog calls itself from here on.")
+        .member("issuer", of::<Issuer>(), "`iss` of every token.")
+        .member("audience", of::<Audience>(), "`aud` of a token for which none was asked.")
+        .optional("env", of::<Environment>(), "`env` of every token.");
+    Audiences, "Audiences" => object("Whom tokens may be meant for.")
+        .member("these", list(of::<Audience>()), "These, and nobody else.");
+    PathRules, "PathRules" => object("The rules of one door.")
+        .member("ttl_seconds_default", super::unsigned(), "The lifetime of a token for which none was asked.")
+        .member("ttl_seconds_max", super::unsigned(), "The longest lifetime.")
+        .optional("audiences", of::<Audiences>(), "Whom tokens may be meant for; absent = anybody.")
+        .optional("permissions", list(of::<Permission>()), "What may be granted at all; absent = everything.")
+        .optional("reason_required", plain::<bool>(), "Whether every issuance has to say why; absent = no.")
+        .optional("active_max", super::unsigned(), "The most active tokens of one subject; absent = any number.")
+        .optional("child_outlives_parent", plain::<bool>(), "Whether a token may outlive the asker's; absent = no.");
+    ShellRules, "ShellRules" => object("What else holds at the shell's door.")
+        .optional("out_of_band", of::<Switch>(), "Whether anything is issued through it; absent = `allow`.")
+        .optional("elevated", of::<Switch>(), "Whether its tokens may have elevated claims; absent = `allow`.")
+        .optional("kid", of::<Kid>(), "The key that signs its tokens; absent = the catalog's own.");
+    Switch, "Switch" => super::one_of(["allow", "deny"]).description(Some("Whether something is allowed."));
+    Narrowing, "Narrowing" => object("What narrows the rules of a door.")
+        .optional("ttl_seconds_default", super::unsigned(), "The lifetime of a token for which none was asked.")
+        .optional("ttl_seconds_max", super::unsigned(), "The longest lifetime.")
+        .optional("audiences", narrowed_audiences(), "Whom tokens may be meant for.")
+        .optional("permissions", list(of::<Permission>()), "What may be granted at all.")
+        .optional("reason_required", plain::<bool>(), "Whether every issuance has to say why.")
+        .optional("active_max", super::unsigned(), "The most active tokens of one subject.");
+    TeamRules, "TeamRules" => object("The rules of one team.")
+        .optional("api", of::<Narrowing>(), "For `POST /tokens`.")
+        .optional("cli_dev", of::<Narrowing>(), "For `catalog issue --dev`.");
+    MembershipRules, "MembershipRules" => object("Who says which teams a subject is in.")
+        .member("source", of::<MembershipSource>(), "Where it is asked.")
+        .member("refresh_seconds", super::unsigned(), "For how long an answer is good.")
+        .optional("unknown", of::<Switch>(), "What it means when nobody knows; absent = `deny`.");
+    MembershipSource, "MembershipSource" => OneOfBuilder::new()
+        .description(Some("Where it is written who is in which team."))
+        .item(object("A file.").member("file", plain::<String>(), "Its path."))
+        .item(object("An address.").member("url", plain::<String>(), "The address."));
+    Policy, "Policy" => object("`policy.applied.v1`: what may be issued from here on.")
+        .member("version", super::unsigned(), "1 for the first policy of a log, then one more each time.")
+        .member("api", of::<PathRules>(), "For `POST /tokens`.")
+        .member("cli_dev", of::<PathRules>(), "For `catalog issue --dev`.")
+        .optional("shell", of::<ShellRules>(), "What else holds at the shell's door.")
+        .optional("teams", by_team(), "What narrows both for a team.")
+        .optional("membership", of::<MembershipRules>(), "Who says which teams a subject is in.")
+        .optional("text", plain::<String>(), "The file as it was applied.");
+    IssuanceRefused, "IssuanceRefused" => object("`issuance.refused.v1`: what was asked for and refused.")
+        .member("rule", plain::<String>(), "The rule that said no: the `code` of the problem.")
+        .member("count", super::unsigned(), "How often in a row it said so to this actor.")
+        .member("since", instant(), "When it did for the first of these times.")
+        .member("aud", list(of::<Audience>()), "The audiences; empty = the configured one.")
+        .optional("expires_in", super::unsigned(), "The lifetime, in seconds.")
+        .member("is_admin", plain::<bool>(), "Whether an administrator's token.")
+        .optional("teams", of::<Teams>(), "The teams, if any were said.")
+        .member("permissions", list(of::<Permission>()), "The permissions.")
+        .member("elevated", list(of::<Elevation>()), "What would have been elevated.")
+        .optional("sub", of::<Subject>(), "For whom.")
+        .optional("name", of::<Name>(), "Under which name.")
+        .optional("reason", of::<Note>(), "Why it was wanted.");
+    RevocationRefused, "RevocationRefused" => object("`revocation.refused.v1`: a token that was to be revoked, and was not.")
+        .member("rule", plain::<String>(), "The rule that said no: the `code` of the problem.")
+        .member("count", super::unsigned(), "How often in a row it said so to this actor.")
+        .member("since", instant(), "When it did for the first of these times.")
+        .member("jti", of::<CanonicalUuid>(), "The token; it may never have been issued.")
+        .member("reason", of::<RevocationReason>(), "Why.")
+        .optional("note", of::<Note>(), "Why, in a person's words.");
+    ShadowTokenSeen, "ShadowTokenSeen" => object("`shadow_token.seen.v1`: a good signature over what was never issued so.")
+        .member("jti", of::<CanonicalUuid>(), "The identifier that it claims.")
+        .member("kid", of::<Kid>(), "The key that signed it, which may be stolen.")
+        .member("claims_digest", digest(), "SHA-256 over its `header.payload`, in hexadecimal.")
+        .member("what", super::one_of(["never_issued", "other_claims"]).into(), "What is wrong with it.");
+    KeyAdded, "KeyAdded" => object("`key.added.v1`: a key was made known.")
+        .member("kid", of::<Kid>(), "The key.")
+        .member("alg", of::<Algorithm>(), "Its one algorithm.")
+        .optional("jwk", of::<PublicJwk>(), "Its public half; a shared secret has none.")
+        .optional("dev", plain::<bool>(), "Whether it is for tokens from a shell alone, and never published; absent = no.");
+    KeyActivated, "KeyActivated" => object("`key.activated.v1`: a key became the one that signs.")
+        .member("kid", of::<Kid>(), "The key.");
+    Head, "Head" => object("The end of the log. Worth keeping outside: it shows a later rewrite.")
+        .member("log_id", of::<CanonicalUuid>(), "The log's epoch.")
+        .member("position", of::<crate::domain::Position>(), "The last position.")
+        .member("digest", digest(), "The last digest, SHA-256 in hexadecimal.");
+}
+
+/// The names of the kinds.
+pub(crate) fn kind() -> RefOr<Schema> {
+    super::one_of(codec::KINDS).description(Some("What kind of event it is.")).into()
+}
+
+/// Audiences that a team's rules may name: any again, or these.
+fn narrowed_audiences() -> RefOr<Schema> {
+    OneOfBuilder::new().item(super::one_of(["any"])).item(of::<Audiences>()).into()
+}
+
+/// The rules of each team, by its name.
+fn by_team() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::Object).additional_properties(Some(of::<TeamRules>())).into()
+}
+
+/// An instant, RFC 3339 in UTC.
+fn instant() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))).into()
+}
+
+fn digest() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9a-f]{64}$")).into()
+}

@@ -1,0 +1,367 @@
+//! Every problem there is: its name, its status, and what its page says. The one list: answers, pages and the OpenAPI
+//! document are made from it.
+
+use axum::http::StatusCode;
+
+/// What is the same for every occurrence of a problem.
+#[derive(Debug)]
+pub(in crate::http) struct Entry {
+    /// The name: `code` of the document, and the last part of its `type`.
+    pub(in crate::http) code: &'static str,
+    /// The status it is answered with.
+    pub(in crate::http) status: StatusCode,
+    /// One line.
+    pub(in crate::http) title: &'static str,
+    /// What happened, in a paragraph.
+    pub(in crate::http) happened: &'static str,
+    /// What the asker can do.
+    pub(in crate::http) remedy: &'static str,
+    /// What `detail` says in one occurrence.
+    pub(in crate::http) example: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident $code:literal $status:ident {
+        $title:literal, $happened:literal, $remedy:literal, $example:literal $(,)?
+    })+) => {
+        /// The name of a problem.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub(in crate::http) enum Code {
+            $(#[doc = $title] $name,)+
+        }
+
+        impl Code {
+            /// Every code, in the order of their statuses.
+            pub(in crate::http) const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// What is the same for every occurrence.
+            pub(in crate::http) fn entry(self) -> &'static Entry {
+                match self {
+                    $(Self::$name => &Entry {
+                        code: $code,
+                        status: StatusCode::$status,
+                        title: $title,
+                        happened: $happened,
+                        remedy: $remedy,
+                        example: $example,
+                    },)+
+                }
+            }
+        }
+    };
+}
+
+impl Code {
+    /// The name as it is written.
+    pub(in crate::http) fn as_str(self) -> &'static str {
+        self.entry().code
+    }
+
+    /// The status it is answered with.
+    pub(in crate::http) fn status(self) -> StatusCode {
+        self.entry().status
+    }
+
+    /// The code of that name.
+    pub(in crate::http) fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.as_str() == name)
+    }
+
+    /// `type` of its documents, below the catalog's own address: where its page is.
+    pub(in crate::http) fn path(self) -> String {
+        format!("/problems/{}", self.as_str())
+    }
+}
+
+codes! {
+    Malformed "malformed" BAD_REQUEST {
+        "The request is malformed",
+        "The body, a parameter or a header of the request is not what the route takes. Unknown members and \
+         parameters are refused, too, so that a misspelt one is never taken for absent. Nothing was done.",
+        "See `errors`: `pointer` names the place in the body (RFC 6901, `#` is the whole body: a member is missing, \
+         or members contradict each other), `parameter` the parameter or header. The OpenAPI document says what is \
+         taken.",
+        "/expires_in: invalid value: integer `0`, expected a nonzero u32",
+    }
+    TokenTooLarge "token_too_large" BAD_REQUEST {
+        "The token would be too large",
+        "The token that was asked for would be longer than any checker looks at. Nothing was issued.",
+        "Name fewer teams, permissions or restrictions, or cover several permissions with a wildcard such as \
+         `tools.*`.",
+        "the token would have 9143 bytes, the maximum is 8192; name fewer teams, permissions or restrictions",
+    }
+    CredentialMissing "credential_missing" UNAUTHORIZED {
+        "A credential is needed",
+        "The route answers to known callers only, and the request carries no bearer token.",
+        "Send `Authorization: Bearer <token>` with an active token of this catalog whose audience includes \
+         `catalog`.",
+        "present a token of the catalog with the audience 'catalog': Authorization: Bearer …",
+    }
+    CredentialInvalid "credential_invalid" UNAUTHORIZED {
+        "The credential is not good",
+        "The presented token is not an active token of this catalog for the catalog's own API: it is expired, \
+         revoked or suspended, was never issued here, was altered, or is meant for another audience. Which of them \
+         is not said.",
+        "Have a new token issued, with `catalog` in `aud`. An administrator can look the old one up by its `jti`.",
+        "the presented token is not an active token of this catalog with the audience 'catalog'",
+    }
+    PermissionMissing "permission_missing" FORBIDDEN {
+        "The token lacks the route's permission",
+        "The presented token is good, but names neither the permission that the route asks for nor a wildcard over \
+         it. A token whose list of permissions is empty holds none here, unless it is an administrator's.",
+        "Use a token with the permission that `detail` names, or an administrator's.",
+        "this needs an administrator's token or one with the permission tokens.read",
+    }
+    SubjectNotYours "subject_not_yours" FORBIDDEN {
+        "The subject is another's",
+        "A token was asked for that would speak for somebody other than the caller. Only an administrator may do \
+         that.",
+        "Ask for your own subject, or let an administrator issue it.",
+        "only an administrator may issue for another subject; this token speaks for alice@example.com",
+    }
+    AdminNotYours "admin_not_yours" FORBIDDEN {
+        "Only an administrator makes an administrator",
+        "An administrator's token (`is_admin`) was asked for by a caller who is none.",
+        "Leave `is_admin` out, or let an administrator issue it.",
+        "only an administrator may issue an administrator's token",
+    }
+    EmailNotYours "email_not_yours" FORBIDDEN {
+        "The e-mail address is another's",
+        "A token was asked for under another e-mail address than its subject's. Gateways know a bearer by that \
+         address, so only an administrator may choose it.",
+        "Leave `email` out, or let an administrator issue it.",
+        "only an administrator may give a token another e-mail address than its subject's",
+    }
+    RestrictionsNotKept "restrictions_not_kept" FORBIDDEN {
+        "The caller's own restrictions would be lost",
+        "The presented token is bound to a server, to addresses, to times or to a number of uses, and the token that \
+         was asked for would be free of that.",
+        "Repeat the presented token's `server_id`, `ip_restrictions`, `time_restrictions` and `usage_limits` in \
+         `scopes`, or narrow them. `GET /whoami` shows them.",
+        "the presented token is restricted; ask for its server_id, ip_restrictions, time_restrictions and usage_limits, \
+         or narrower ones",
+    }
+    TeamsNotYours "teams_not_yours" FORBIDDEN {
+        "A team is not the caller's",
+        "Teams were asked for that the presented token does not reach.",
+        "Name only teams that the presented token reaches; `detail` and `GET /whoami` list them.",
+        "not a member of blue; its teams are red",
+    }
+    TeamsRequired "teams_required" FORBIDDEN {
+        "The teams must be named",
+        "The caller is in teams and the request names none. A token that silently reached no team would look broken.",
+        "Name `teams`: those it shall reach, or `[]` for a token that reaches public things only.",
+        "name the teams, [] for public things only; its teams are red",
+    }
+    PermissionsNotYours "permissions_not_yours" FORBIDDEN {
+        "A permission is not the caller's",
+        "Permissions were asked for that the presented token does not hold, by name or by wildcard.",
+        "Name only permissions that the presented token holds; `detail` and `GET /whoami` list them.",
+        "does not hold tools.delete; its permissions are tools.read",
+    }
+    PermissionsRequired "permissions_required" FORBIDDEN {
+        "The permissions must be named",
+        "The request names no permissions. For a gateway that means everything its subject may do, which only a \
+         caller who holds everything may grant.",
+        "Name `scopes.permissions`, from among those that the presented token holds.",
+        "name the permissions: an empty list means everything the subject may do; its permissions are tools.read",
+    }
+    AudiencesNotYours "audiences_not_yours" FORBIDDEN {
+        "An audience is not the caller's",
+        "A token was asked for that would be meant for somebody whom the presented token is not meant for.",
+        "Name only audiences of the presented token, or the configured one; or let an administrator issue it.",
+        "may not issue for the audience billing; it may for catalog, gateway",
+    }
+    SubjectNotInTeams "subject_not_in_teams" FORBIDDEN {
+        "The subject is not in the team",
+        "A token was asked for on behalf of somebody who is not a member of every team that it names, as the membership \
+         source of the policy says.",
+        "Name only teams of the subject, or have the membership changed where it is kept.",
+        "the subject is not a member of blue",
+    }
+    MembershipUnknown "membership_unknown" FORBIDDEN {
+        "Nobody can say whether the subject is in the team",
+        "A token was asked for on behalf of somebody whom the membership source of the policy does not know, or the source \
+         has not answered yet.",
+        "Have the subject added to the membership source, or name no teams.",
+        "nobody can say whether the subject is a member of red; it is unknown to the membership source",
+    }
+    OutlivesParent "outlives_parent" FORBIDDEN {
+        "The token would outlive the caller's",
+        "A longer lifetime was asked for than the presented token has left. Only an administrator issues past the end of \
+         its own token, unless the policy lets everybody.",
+        "Ask for fewer seconds in `expires_in`, or leave it out: then the lifetime is cut to what is left.",
+        "a ttl of 7201s exceeds the 7200s that the presented token has left",
+    }
+    TtlTooLong "ttl_too_long" FORBIDDEN {
+        "The lifetime exceeds the policy",
+        "A longer lifetime was asked for than the policy allows at this door.",
+        "Ask for fewer seconds in `expires_in`, or leave it out for the policy's default.",
+        "a ttl of 9000000s exceeds the maximum of 2592000s",
+    }
+    ReasonRequired "reason_required" FORBIDDEN {
+        "A reason is required",
+        "The policy requires every issuance at this door, or for these teams, to say why.",
+        "Say why in `reason`.",
+        "the policy requires a reason",
+    }
+    PermissionsNotGrantable "permissions_not_grantable" FORBIDDEN {
+        "A permission is granted to nobody",
+        "Permissions were asked for that the policy has granted to nobody, whoever asks. An empty list asks for all.",
+        "Name only permissions that `detail` lists.",
+        "the policy grants servers.use to nobody; it may grant tools.*, tokens.create",
+    }
+    AudiencesNotAllowed "audiences_not_allowed" FORBIDDEN {
+        "There are no tokens for the audience",
+        "The policy allows no tokens for an audience that was asked for. Where none was asked, it is the configured one.",
+        "Name only audiences that `detail` lists.",
+        "the policy allows no tokens for the audience shop; it allows billing",
+    }
+    CatalogNotGrantable "catalog_not_grantable" FORBIDDEN {
+        "Nobody is let manage tokens",
+        "A token for the catalog's own API was asked for where the policy grants `tokens.create` to nobody.",
+        "Leave `catalog` out of `aud`, or have the policy changed.",
+        "the policy grants tokens.create to nobody, and so no tokens for the audience catalog",
+    }
+    TooManyActive "too_many_active" FORBIDDEN {
+        "The subject has too many tokens",
+        "The subject has as many active tokens as the policy allows. Suspended ones count, expired and revoked ones do not.",
+        "Revoke a token that is no longer needed, or wait until one expires.",
+        "the subject has 5 active tokens, the most that the policy allows; revoke one",
+    }
+    TokenUnknown "token_unknown" NOT_FOUND {
+        "There is no such token",
+        "No token has that identifier, or none that the caller may know of: another subject's is answered the same.",
+        "See `GET /tokens` for those that you may see. For whether a token is revoked ask `GET /revocations/{jti}`, \
+         which answers for any identifier.",
+        "no token 01990000-0000-7000-8000-000000000000",
+    }
+    RouteUnknown "route_unknown" NOT_FOUND {
+        "There is nothing here",
+        "The API has no such path. A trailing slash makes another path.",
+        "See `/docs` or `/openapi.json` for the paths there are.",
+        "no route /token",
+    }
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED {
+        "The method is not allowed",
+        "The path exists, but does not take this method.",
+        "See the `Allow` header of the answer for those that it takes.",
+        "/tokens does not take PUT",
+    }
+    BodyTooSlow "body_too_slow" REQUEST_TIMEOUT {
+        "The body is too slow",
+        "The body of the request did not arrive within 4 seconds. Nothing was done.",
+        "Send the request again on a better connection. A body larger than 64 KiB would be refused anyway.",
+        "the body did not arrive in time; nothing was done",
+    }
+    NameInUse "name_in_use" CONFLICT {
+        "The name is in use",
+        "Another active token of the same subject has the name that was asked for. Nothing was issued.",
+        "Take another `name`, or revoke that token first: the name of a revoked or expired token is free again.",
+        "the name 'ci' is in use by the active token 01990000-0000-7000-8000-000000000000 of the same subject",
+    }
+    RepeatOver "repeat_over" CONFLICT {
+        "The request was answered, and its token is over",
+        "The same request was answered before under its `Idempotency-Key`, with a token that is no longer active. It \
+         is neither handed out again nor replaced.",
+        "Send the request under a new `Idempotency-Key` for a new token.",
+        "the request was answered with the token 01990000-0000-7000-8000-000000000000, which is no longer active",
+    }
+    BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE {
+        "The body is too large",
+        "The body of the request is larger than any request needs to be. Nothing was done.",
+        "Send at most 65,536 bytes. Check many identifiers in several requests.",
+        "the body exceeds 65536 bytes",
+    }
+    NotJson "not_json" UNSUPPORTED_MEDIA_TYPE {
+        "The media type is not supported",
+        "The route takes a JSON body, and the request does not say that it sends one.",
+        "Send `Content-Type: application/json`.",
+        "the body must be application/json",
+    }
+    IdempotencyKeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY {
+        "The idempotency key was used for another request",
+        "The same credential sent another request under this `Idempotency-Key` within the last 24 hours. Nothing was \
+         done.",
+        "Give every request that is not a repeat a key of its own, such as a random UUID.",
+        "the idempotency key 'build-7' was used for another request",
+    }
+    Internal "internal" INTERNAL_SERVER_ERROR {
+        "Something went wrong here",
+        "The server could not answer, for a defect of its own. If the request was a write, it may have been \
+         recorded.",
+        "Look at `GET /tokens` or the log before you ask again, and report the `x-request-id` of the answer: the \
+         cause is in the server's diagnostics under it.",
+        "the cause is in the server's diagnostics under this answer's x-request-id",
+    }
+    Unavailable "unavailable" SERVICE_UNAVAILABLE {
+        "The log cannot be reached",
+        "The database did not answer in time, so the server cannot say. That is not a no: it says nothing about any \
+         token. Nothing was recorded.",
+        "Ask again after the seconds in `Retry-After`. Until then treat a check as undecided, and let nothing pass \
+         on it.",
+        "the log cannot be reached at the moment; try again",
+    }
+    OutcomeUnknown "outcome_unknown" SERVICE_UNAVAILABLE {
+        "The outcome is unknown",
+        "The connection to the database broke off while the command was being committed: it may have been recorded, \
+         or not.",
+        "If the request had an `Idempotency-Key`, send it again under the same key: it gets the one answer. \
+         Otherwise look at `GET /tokens` or the log before asking again.",
+        "it may have been recorded: look at the log before asking again",
+    }
+    PositionAhead "position_ahead" SERVICE_UNAVAILABLE {
+        "The log is not that long yet",
+        "The answer was asked to include a position (`min_position`) that this server does not see yet.",
+        "Ask again after the seconds in `Retry-After`. If it stays so, the position is of another catalog, or of one \
+         that was restored to an earlier state.",
+        "position 42 was asked for, the log ends at 41",
+    }
+    Busy "busy" SERVICE_UNAVAILABLE {
+        "There is too much to do",
+        "More commands or streams are waiting than the server takes on. Nothing was recorded.",
+        "Ask again after the seconds in `Retry-After`.",
+        "too many commands are waiting to be recorded; nothing was recorded",
+    }
+    NotConfigured "not_configured" SERVICE_UNAVAILABLE {
+        "The catalog is not configured",
+        "The log does not say yet who the catalog is and with what it signs.",
+        "Let an operator start `catalog serve` once with its settings: the first start writes them into the log.",
+        "the catalog is not configured yet",
+    }
+    KeyNotHere "key_not_here" SERVICE_UNAVAILABLE {
+        "The signing key is not here",
+        "The log names an active signing key that this server does not hold, so it cannot issue. It still lists, \
+         revokes and checks. Nothing was recorded.",
+        "Ask another server, or let an operator bring the key to this one; `/readyz` says when it is there.",
+        "the active key mV8fFOi5XbjkTQwPt1kZ7BeXmyEWqDGbAzVhaCG1X7o is not in the keyring of this process",
+    }
+    SettingDiffers "setting_differs" SERVICE_UNAVAILABLE {
+        "A setting differs from the log",
+        "A setting that this server was given differs from what the log says.",
+        "Let an operator start the server with the log's value, or without the setting.",
+        "issuer is 'https://a.example.com' here but 'https://b.example.com' in the log",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_words_and_their_entries_are_complete() {
+        let names: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+
+        assert_eq!(names.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let Entry { code: name, status, title, happened, remedy, example } = code.entry();
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+            assert!(status.is_client_error() || status.is_server_error(), "{name}");
+            assert!([title, happened, remedy, example].iter().all(|text| !text.is_empty()), "{name}");
+            assert!(!title.ends_with('.') && happened.ends_with('.') && remedy.ends_with('.'), "{name}");
+            assert_eq!(Code::named(name), Some(*code));
+        }
+    }
+}

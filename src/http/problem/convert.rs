@@ -1,0 +1,158 @@
+//! What the floors below answer, as problems. Every refusal has its code, and no arm is a wildcard.
+
+use super::{Code, Problem};
+use crate::{
+    app::{CheckError, CommandError},
+    domain::{Refusal, causes::Causes},
+    store::{AppendError, StoreError},
+};
+
+impl From<&Refusal> for Code {
+    fn from(refusal: &Refusal) -> Self {
+        match refusal {
+            // Outside, a credential that just ended is like any other that is not good.
+            Refusal::CredentialInactive => Self::CredentialInvalid,
+            Refusal::PermissionMissing { .. } => Self::PermissionMissing,
+            Refusal::SubjectNotYours { .. } => Self::SubjectNotYours,
+            Refusal::AdminNotYours => Self::AdminNotYours,
+            Refusal::EmailNotYours => Self::EmailNotYours,
+            Refusal::RestrictionsNotKept => Self::RestrictionsNotKept,
+            Refusal::TeamsNotYours { .. } => Self::TeamsNotYours,
+            Refusal::TeamsRequired { .. } => Self::TeamsRequired,
+            Refusal::PermissionsNotYours { .. } => Self::PermissionsNotYours,
+            Refusal::PermissionsRequired { .. } => Self::PermissionsRequired,
+            Refusal::AudiencesNotYours { .. } => Self::AudiencesNotYours,
+            Refusal::SubjectNotInTeams { .. } => Self::SubjectNotInTeams,
+            Refusal::MembershipUnknown { .. } => Self::MembershipUnknown,
+            Refusal::OutlivesParent { .. } => Self::OutlivesParent,
+            Refusal::TtlTooLong { .. } => Self::TtlTooLong,
+            Refusal::ReasonRequired => Self::ReasonRequired,
+            Refusal::PermissionsNotGrantable { .. } => Self::PermissionsNotGrantable,
+            Refusal::AudiencesNotAllowed { .. } => Self::AudiencesNotAllowed,
+            Refusal::CatalogNotGrantable => Self::CatalogNotGrantable,
+            Refusal::TooManyActive { .. } => Self::TooManyActive,
+            // Only a shell is told these, and a shell reads no problems.
+            Refusal::OutOfBandDenied | Refusal::ElevatedDenied { .. } | Refusal::NotADevKey { .. } => Self::Internal,
+            Refusal::NameInUse { .. } => Self::NameInUse,
+            Refusal::TokenTooLarge { .. } => Self::TokenTooLarge,
+            Refusal::IdempotencyKeyReused { .. } => Self::IdempotencyKeyReused,
+            Refusal::RepeatOver { .. } => Self::RepeatOver,
+            Refusal::TokenUnknown { .. } => Self::TokenUnknown,
+            Refusal::KeyNotHere { .. } => Self::KeyNotHere,
+            Refusal::NotConfigured => Self::NotConfigured,
+            Refusal::SettingDiffers { .. } => Self::SettingDiffers,
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        if refusal == Refusal::CredentialInactive {
+            return Self::bad_credential();
+        }
+        let problem = Self::new(Code::from(&refusal), refusal.to_string());
+        if let Refusal::PermissionMissing { permission } = refusal {
+            // RFC 6750 section 3.1.
+            return problem.with_challenge(&format!(
+                "Bearer realm=\"catalog\", error=\"insufficient_scope\", scope=\"{permission}\""
+            ));
+        }
+        problem
+    }
+}
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        match error {
+            CommandError::Append(AppendError::Refused(refusal)) => refusal.into(),
+            CommandError::Append(AppendError::QueueFull) => {
+                Self::busy("too many commands are waiting to be recorded; nothing was recorded")
+            }
+            CommandError::Append(AppendError::Unavailable(_) | AppendError::Ended) => Self::unavailable(),
+            CommandError::Append(AppendError::OutcomeUnknown) => Self::outcome_unknown(),
+            CommandError::Append(AppendError::Rejected(_)) => Self::internal(),
+            error @ (CommandError::Signing(_) | CommandError::Incomplete) => {
+                tracing::error!(error = %Causes(&error), "a command did not come to its end");
+                Self::internal()
+            }
+        }
+    }
+}
+
+impl From<CheckError> for Problem {
+    fn from(error: CheckError) -> Self {
+        match error {
+            CheckError::Store(error) => error.into(),
+            error @ CheckError::SecretMissing { .. } => {
+                tracing::error!(error = %Causes(&error), "a token could not be checked");
+                Self::unavailable()
+            }
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Unavailable(_) | StoreError::TimedOut(_) | StoreError::Unable { .. } => {
+                tracing::warn!(error = %Causes(&error), "a read could not be answered");
+                Self::unavailable()
+            }
+            StoreError::Refused(_) | StoreError::UnreadableEvent { .. } | StoreError::UnreadableRow { .. } => {
+                tracing::error!(error = %Causes(&error), "a read failed");
+                Self::internal()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::text::{IdempotencyKey, Kid, Name, Subject};
+
+    #[test]
+    fn a_refusal_has_one_name_in_the_log_and_in_its_problem() {
+        let (jti, own, asked) = (Uuid::nil(), Vec::new(), Vec::new());
+        let subject = Subject::parse("a").expect("a subject");
+        let (name, key) = (Name::parse("ci").expect("a name"), IdempotencyKey::parse("k").expect("a key"));
+        let kid = Kid::parse("k").expect("a kid");
+        let (given, logged) = (String::new(), String::new());
+
+        for refusal in [
+            Refusal::PermissionMissing { permission: "tokens.read" },
+            Refusal::SubjectNotYours { own: subject },
+            Refusal::AdminNotYours,
+            Refusal::EmailNotYours,
+            Refusal::RestrictionsNotKept,
+            Refusal::TeamsNotYours { asked, own: own.clone() },
+            Refusal::TeamsRequired { own },
+            Refusal::PermissionsNotYours { asked: Vec::new(), own: Vec::new() },
+            Refusal::PermissionsRequired { own: Vec::new() },
+            Refusal::AudiencesNotYours { asked: Vec::new(), own: Vec::new() },
+            Refusal::SubjectNotInTeams { asked: Vec::new() },
+            Refusal::MembershipUnknown { asked: Vec::new() },
+            Refusal::OutlivesParent { asked: 2, left: 1 },
+            Refusal::TtlTooLong { asked: 2, max: 1 },
+            Refusal::ReasonRequired,
+            Refusal::PermissionsNotGrantable { asked: Vec::new(), grantable: Vec::new() },
+            Refusal::AudiencesNotAllowed { asked: Vec::new(), allowed: Vec::new() },
+            Refusal::CatalogNotGrantable,
+            Refusal::TooManyActive { max: 1 },
+            Refusal::NameInUse { name, jti },
+            Refusal::TokenTooLarge { bytes: 2, max: 1 },
+            Refusal::IdempotencyKeyReused { key },
+            Refusal::RepeatOver { jti },
+            Refusal::TokenUnknown { jti },
+            Refusal::KeyNotHere { kid },
+            Refusal::NotConfigured,
+            Refusal::SettingDiffers { setting: "issuer", given, logged },
+        ] {
+            assert_eq!(Code::from(&refusal).as_str(), refusal.code());
+        }
+        // All but this one, of which nobody learns outside.
+        assert_eq!(Code::from(&Refusal::CredentialInactive), Code::CredentialInvalid);
+    }
+}

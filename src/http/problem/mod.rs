@@ -1,0 +1,285 @@
+//! Every error as a problem document (RFC 9457). `code` is the one list of them, `convert` says which error is which,
+//! and `pages` explains each.
+
+mod code;
+mod convert;
+mod html;
+pub(super) mod pages;
+
+use std::{any::Any, sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::{HeaderValue, Method, StatusCode, Uri, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub(super) use code::Code;
+
+use crate::{
+    app::Catalog,
+    domain::{Position, Refusal, text::Issuer},
+};
+
+/// The longest that any request may take before its answer is that the log could not say.
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_millis(4_800);
+
+/// The media type of a problem document.
+pub(super) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// After how many seconds it makes sense to ask again.
+const RETRY_AFTER_SECONDS: u64 = 1;
+
+/// One occurrence of a problem.
+#[derive(Debug, Clone)]
+pub(super) struct Problem {
+    code: Code,
+    detail: String,
+    errors: Vec<FieldError>,
+    challenge: Option<String>,
+}
+
+/// A problem document (RFC 9457).
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Document {
+    /// Where this kind of problem is explained: an absolute address when the catalog's issuer is one.
+    #[serde(rename = "type")]
+    #[schema(format = "uri-reference")]
+    kind: String,
+    /// The kind of problem in one line, the same for every occurrence.
+    title: &'static str,
+    /// The status of the answer.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// The kind of problem, for programs.
+    #[schema(value_type = Code)]
+    code: &'static str,
+    /// What is the matter this time.
+    detail: String,
+    /// Where in the request something is wrong.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(min_items = 1)]
+    errors: Vec<FieldError>,
+}
+
+/// Where in the request something is wrong: `pointer` or `parameter` says it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+struct FieldError {
+    /// What is wrong with it.
+    detail: String,
+    /// The place in the body, a JSON pointer (RFC 6901) as a fragment: `#` is the whole body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, pattern = "^#(/.*)?$")]
+    pointer: Option<String>,
+    /// The parameter of the path or the query, or the header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    parameter: Option<String>,
+}
+
+impl Problem {
+    fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), errors: Vec::new(), challenge: None }
+    }
+
+    /// The body is not what the route takes; `pointer` names the member (RFC 6901).
+    pub(super) fn malformed_body(pointer: &str, detail: String) -> Self {
+        let message = if pointer.is_empty() { detail.clone() } else { format!("{pointer}: {detail}") };
+        let mut problem = Self::malformed(message);
+        problem.errors.push(FieldError { detail, pointer: Some(format!("#{pointer}")), parameter: None });
+        problem
+    }
+
+    /// A parameter of the path or the query is not what the route takes.
+    pub(super) fn malformed_parameter(parameter: &str, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        let mut problem = Self::malformed(format!("{parameter}: {detail}"));
+        problem.errors.push(FieldError { detail, pointer: None, parameter: Some(parameter.to_owned()) });
+        problem
+    }
+
+    /// The request is not what the route takes.
+    pub(super) fn malformed(detail: impl Into<String>) -> Self {
+        Self::new(Code::Malformed, detail)
+    }
+
+    /// The body is larger than any request needs to be.
+    pub(super) fn body_too_large() -> Self {
+        Self::new(Code::BodyTooLarge, format!("the body exceeds {} bytes", super::BODY_BYTES_MAX))
+    }
+
+    /// The body did not arrive in time.
+    pub(super) fn body_too_slow() -> Self {
+        Self::new(Code::BodyTooSlow, "the body did not arrive in time; nothing was done")
+    }
+
+    /// The body is of another media type.
+    pub(super) fn not_json() -> Self {
+        Self::new(Code::NotJson, "the body must be application/json")
+    }
+
+    /// No credential was presented (RFC 6750 section 3: then the challenge names no error).
+    pub(super) fn no_credential() -> Self {
+        let detail = "present a token of the catalog with the audience 'catalog': Authorization: Bearer …";
+        Self::new(Code::CredentialMissing, detail).with_challenge("Bearer realm=\"catalog\"")
+    }
+
+    /// The presented credential is not good here. Why is not said.
+    pub(super) fn bad_credential() -> Self {
+        let detail = "the presented token is not an active token of this catalog with the audience 'catalog'";
+        let problem = Self::new(Code::CredentialInvalid, detail);
+        problem.with_challenge("Bearer realm=\"catalog\", error=\"invalid_token\"")
+    }
+
+    /// Nothing is known under that name, or nothing that the caller may know of.
+    pub(super) fn unknown_token(jti: uuid::Uuid) -> Self {
+        Refusal::TokenUnknown { jti }.into()
+    }
+
+    /// The database could not say. That is not a no.
+    pub(super) fn unavailable() -> Self {
+        Self::new(Code::Unavailable, "the log cannot be reached at the moment; try again")
+    }
+
+    /// What became of a write is not known.
+    pub(super) fn outcome_unknown() -> Self {
+        Self::new(Code::OutcomeUnknown, "it may have been recorded: look at the log before asking again")
+    }
+
+    /// The log is not yet as long as the request wants its answer to include.
+    pub(super) fn position_ahead(asked: Position, head: Position) -> Self {
+        Self::new(Code::PositionAhead, format!("position {asked} was asked for, the log ends at {head}"))
+    }
+
+    /// There is more to do than may wait. Nothing was recorded.
+    pub(super) fn busy(detail: &str) -> Self {
+        Self::new(Code::Busy, detail)
+    }
+
+    /// A defect of ours. The cause is in the diagnostics, under the request's id.
+    pub(super) fn internal() -> Self {
+        Self::new(Code::Internal, "the cause is in the server's diagnostics under this answer's x-request-id")
+    }
+
+    /// There is no such kind of problem.
+    fn unknown_page(name: &str) -> Self {
+        let name: String = name.chars().take(100).collect();
+        Self::new(Code::RouteUnknown, format!("there is no problem '{name}'"))
+    }
+
+    /// An occurrence to show: what the page and the OpenAPI document give as an example.
+    pub(super) fn example(code: Code) -> Self {
+        let detail = code.entry().example;
+        match (code, detail.split_once(": ")) {
+            (Code::Malformed, Some((pointer, detail))) => Self::malformed_body(pointer, detail.to_owned()),
+            _ => Self::new(code, detail),
+        }
+    }
+
+    fn with_challenge(mut self, challenge: &str) -> Self {
+        self.challenge = Some(challenge.to_owned());
+        self
+    }
+
+    /// The status it is answered with.
+    pub(super) fn status(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    /// What is the matter this time.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The document, its `type` below `base`.
+    pub(super) fn document(self, base: &str) -> Document {
+        let entry = self.code.entry();
+        Document {
+            kind: format!("{base}{}", self.code.path()),
+            title: entry.title,
+            status: entry.status.as_u16(),
+            code: entry.code,
+            detail: self.detail,
+            errors: self.errors,
+        }
+    }
+}
+
+/// Status and headers; [`write_out`] adds the document, because only there it is known where the catalog lives.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        let headers = response.headers_mut();
+        if let Some(challenge) = self.challenge.as_deref().and_then(|text| HeaderValue::from_str(text).ok()) {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if self.status() == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// Writes the documents of the problems that the layers inside answer.
+pub(super) async fn write_out(State(catalog): State<Arc<Catalog>>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let (mut parts, _) = response.into_parts();
+    // For the line that the diagnostics have of the answer.
+    parts.extensions.insert(problem.code);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+    let body = Json(problem.document(base(catalog.issuer()))).into_response().into_body();
+    Response::from_parts(parts, body)
+}
+
+/// The catalog's own address, when its issuer is one; else nothing, and what follows is relative.
+fn base(issuer: &Issuer) -> &str {
+    let text = issuer.as_str();
+    let is_url = text.parse::<Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some() && uri.query().is_none()
+    });
+    if is_url && !text.contains('#') { text.trim_end_matches('/') } else { "" }
+}
+
+pub(super) async fn no_such_route(uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(200).collect();
+    Problem::new(Code::RouteUnknown, format!("no route {path}"))
+}
+
+pub(super) async fn no_such_method(method: Method, uri: Uri) -> Problem {
+    let path: String = uri.path().chars().take(200).collect();
+    Problem::new(Code::MethodNotAllowed, format!("{path} does not take {method}"))
+}
+
+/// A panic is a defect of ours; the connection and the other requests go on.
+pub(super) fn panicked(_: Box<dyn Any + Send + 'static>) -> Response {
+    tracing::error!("a handler panicked");
+    Problem::internal().into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_is_absolute_when_the_issuer_is_an_address() {
+        let kind = |issuer: &str| {
+            let issuer = issuer.parse().expect("an issuer");
+            Problem::unavailable().document(base(&issuer)).kind
+        };
+
+        assert_eq!(kind("https://tokens.example.com"), "https://tokens.example.com/problems/unavailable");
+        assert_eq!(kind("http://127.0.0.1:8080/"), "http://127.0.0.1:8080/problems/unavailable");
+        assert_eq!(kind("https://example.com/tenant"), "https://example.com/tenant/problems/unavailable");
+        for name in ["mcpgateway", "urn:example:issuer", "https://a.example/?b=c", "https://a.example/#b", "/catalog"] {
+            assert_eq!(kind(name), "/problems/unavailable", "{name}");
+        }
+    }
+}

@@ -1,0 +1,270 @@
+//! The OpenAPI document and the pages of the problems. Beside these tests every other one that speaks HTTP holds its
+//! requests and answers against the document (`support::contract`).
+
+use std::collections::BTreeSet;
+
+use axum::{body::Body, http::Request};
+use serde_json::{Value, json};
+
+use crate::support::{
+    World,
+    contract::Contract,
+    world::{Reply, plain},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_is_as_it_was_last_seen() {
+    let world = World::new().await;
+
+    let mut document = world.get("/openapi.json", "").await.json();
+
+    assert_eq!(document["info"]["version"].take(), env!("CARGO_PKG_VERSION"));
+    insta::assert_snapshot!(dense(&document, 0));
+}
+
+/// JSON with a line for whatever fits on one.
+fn dense(value: &Value, indent: usize) -> String {
+    let whole = value.to_string();
+    let (open, close, parts): (_, _, Vec<String>) = match value {
+        _ if indent + whole.len() < 120 => return whole,
+        Value::Object(members) => {
+            let member = |(name, value): (&String, &Value)| format!("{name:?}: {}", dense(value, indent + 1));
+            ('{', '}', members.iter().map(member).collect())
+        }
+        Value::Array(items) => ('[', ']', items.iter().map(|item| dense(item, indent + 1)).collect()),
+        _ => return whole,
+    };
+    let margin = " ".repeat(indent);
+    format!("{open}\n{margin} {}\n{margin}{close}", parts.join(&format!(",\n{margin} ")))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_says_what_it_does_under_a_name_of_its_own() {
+    let world = World::new().await;
+    let contract = world.contract().await;
+    let tags: BTreeSet<&str> =
+        contract.document()["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
+    let mut names = BTreeSet::new();
+
+    for (method, path, operation) in contract.operations() {
+        let place = format!("{method} {path}");
+        assert!(names.insert(operation["operationId"].as_str().unwrap()), "{place} has another's name");
+        for member in ["summary", "description"] {
+            assert!(operation[member].as_str().is_some_and(|text| !text.is_empty()), "{place} has no {member}");
+        }
+        assert!(tags.contains(operation["tags"][0].as_str().unwrap()), "{place} has no tag");
+        let responses = operation["responses"].as_object().unwrap();
+        assert!(responses.keys().any(|status| status.starts_with('2')) && responses.contains_key("500"), "{place}");
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            assert!(parameter["description"].is_string() && parameter["schema"].is_object(), "{place} {parameter}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_reference_leads_somewhere_and_every_component_is_used() {
+    let world = World::new().await;
+    let document = world.contract().await.document();
+    let mut used = BTreeSet::new();
+    let mut open = vec![document];
+    while let Some(value) = open.pop() {
+        match value {
+            Value::Object(members) => {
+                if let Some(reference) = members.get("$ref") {
+                    used.insert(reference.as_str().unwrap().strip_prefix("#/components/").unwrap().to_owned());
+                }
+                open.extend(members.values());
+            }
+            Value::Array(items) => open.extend(items),
+            _ => {}
+        }
+    }
+
+    let mut there = BTreeSet::new();
+    for kind in ["schemas", "headers", "examples"] {
+        let names = document["components"][kind].as_object().unwrap().keys();
+        there.extend(names.map(|name| format!("{kind}/{name}")));
+    }
+    // No operation answers these: a path or a method that is none, and a server that did not come up.
+    for code in ["method_not_allowed", "setting_differs"] {
+        used.insert(format!("examples/{code}"));
+    }
+
+    assert_eq!(used, there);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_keeps_the_schema_beside_it() {
+    let world = World::new().await;
+    let contract = world.contract().await;
+    let mut seen = 0;
+
+    for (method, path, operation) in contract.operations() {
+        let answers = operation["responses"].as_object().unwrap().iter();
+        let contents =
+            answers.map(|(status, answer)| (status.as_str(), answer)).chain([("request", &operation["requestBody"])]);
+        for (part, holder) in contents {
+            for (media_type, content) in holder["content"].as_object().into_iter().flatten() {
+                let place = format!("{method} {path} {part} {media_type} example");
+                for example in examples(contract, content) {
+                    assert_eq!(contract.faults(&place, &content["schema"], example), [""; 0], "{place}: {example}");
+                    seen += 1;
+                }
+            }
+        }
+    }
+    for (name, schema) in contract.document()["components"]["schemas"].as_object().unwrap() {
+        for example in schema["examples"].as_array().into_iter().flatten() {
+            assert_eq!(contract.faults(name, schema, example), [""; 0], "{name}: {example}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 100, "{seen} examples");
+}
+
+fn examples<'a>(contract: &'a Contract, content: &'a Value) -> impl Iterator<Item = &'a Value> {
+    let named = content["examples"].as_object().into_iter().flatten().map(|(_, example)| match example.get("$ref") {
+        Some(reference) => {
+            &contract.document().pointer(reference.as_str().unwrap().strip_prefix('#').unwrap()).unwrap()["value"]
+        }
+        None => &example["value"],
+    });
+    named.chain(content.get("example"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_example_of_a_request_is_taken() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let contract = world.contract().await;
+
+    for (method, path, operation) in contract.operations() {
+        let content = &operation["requestBody"]["content"]["application/json"];
+        for example in examples(contract, content) {
+            let jti = world.issue_dev(plain("a")).await.token.jti.to_string();
+            let reply = world.send(&method.to_uppercase(), &path.replace("{jti}", &jti), &admin, example.clone()).await;
+            assert!(reply.status.is_success(), "{method} {path} {example} → {reply:?}");
+        }
+    }
+}
+
+/// A request of an operation as it is meant to be asked.
+async fn ask(world: &World, method: &str, path: &str, operation: &Value, credential: &str) -> Reply {
+    let issued = world.issue_dev(plain("a")).await;
+    let path = path.replace("{jti}", &issued.token.jti.to_string()).replace("{code}", "malformed");
+    let mut request = Request::builder().method(method.to_uppercase().as_str()).uri(path);
+    if !credential.is_empty() {
+        request = request.header("authorization", format!("Bearer {credential}"));
+    }
+    let content = operation["requestBody"]["content"].as_object();
+    let (media_type, body) = match content.and_then(|content| content.iter().next()) {
+        None => ("application/json", String::new()),
+        Some((media_type, content)) if media_type == "application/json" => {
+            (media_type.as_str(), examples(world.contract().await, content).next().unwrap().to_string())
+        }
+        Some((media_type, _)) => (media_type.as_str(), format!("token={}", issued.signed.expose())),
+    };
+    world.raw(request.header("content-type", media_type).body(Body::from(body)).unwrap()).await
+}
+
+/// Whether an operation can be asked for without a credential.
+fn is_open(operation: &Value) -> bool {
+    let security = operation["security"].as_array();
+    security.is_none_or(|ways| ways.iter().any(|way| way.as_object().is_some_and(serde_json::Map::is_empty)))
+}
+
+fn permission(operation: &Value) -> Option<&str> {
+    operation["security"].as_array()?.iter().find_map(|way| way["bearer"][0].as_str())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_can_be_asked_for_and_answers_as_it_says() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let contract = world.contract().await;
+
+    for (method, path, operation) in contract.operations() {
+        let reply = ask(&world, method, path, operation, &admin).await;
+
+        assert!(reply.status.is_success(), "{method} {path} → {reply:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_asks_for_the_credential_and_the_permission_that_it_says() {
+    let world = World::new().await;
+    let contract = world.contract().await;
+    let weak = world.caller("a", |_| ()).await;
+
+    for (method, path, operation) in contract.operations() {
+        let place = format!("{method} {path}");
+        let without = ask(&world, method, path, operation, "").await;
+        assert_eq!(without.status == 401, !is_open(operation), "{place} without a credential → {without:?}");
+        let powerless = ask(&world, method, path, operation, &weak).await;
+        let is_refused = matches!(powerless.status.as_u16(), 401 | 403);
+        assert_eq!(is_refused, permission(operation).is_some(), "{place} without permissions → {powerless:?}");
+        if let Some(permission) = permission(operation) {
+            let holder = world.caller("a", |c| c.scopes.permissions = vec![permission.parse().unwrap()]).await;
+            let allowed = ask(&world, method, path, operation, &holder).await;
+            let is_past = allowed.status != 401 && !allowed.text.contains("permission_missing");
+            assert!(is_past, "{place} with {permission} → {allowed:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_type_of_every_problem_leads_to_its_page() {
+    let world = World::new().await;
+    let codes = codes(world.contract().await);
+    let index = world.get("/problems", "").await.json();
+
+    assert_eq!(index["problems"].as_array().unwrap().len(), codes.len());
+    for code in codes {
+        let explained = world.get(&format!("/problems/{code}"), "").await.json();
+        let page = html(&world, &format!("/problems/{code}")).await;
+
+        assert_eq!(explained["code"], code);
+        assert_eq!(explained["example"]["type"], format!("/problems/{code}"));
+        assert_eq!(page.status, 200);
+        for text in [code.as_str(), "What happened", "What to do", "An example"] {
+            assert!(page.text.contains(text), "the page of {code} does not say '{text}'");
+        }
+    }
+    let nowhere = world.get("/nowhere", "").await.json();
+    assert_eq!(nowhere["type"], "https://catalog.example.com/problems/route_unknown");
+    let unknown = world.get("/problems/unheard_of", "").await;
+    assert_eq!((unknown.status.as_u16(), unknown.json()["code"].clone()), (404, json!("route_unknown")));
+}
+
+fn codes(contract: &Contract) -> Vec<String> {
+    let names = contract.document()["components"]["schemas"]["Code"]["enum"].as_array().unwrap();
+    names.iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+}
+
+async fn html(world: &World, path: &str) -> Reply {
+    world.raw(Request::get(path).header("accept", "text/html,*/*;q=0.8").body(Body::empty()).unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_run_no_scripts_and_load_nothing_from_elsewhere() {
+    let world = World::new().await;
+
+    for path in ["/problems", "/problems/teams_required"] {
+        let page = html(&world, path).await;
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+        assert!(page.header("content-security-policy").starts_with("default-src 'none'; style-src 'unsafe-inline';"));
+        for foreign in ["<script", "http://", "https://", "src=", "@import", "url("] {
+            assert!(!page.text.contains(foreign), "{path} contains {foreign}");
+        }
+    }
+    let redirect = world.get("/docs", "").await;
+    assert_eq!((redirect.status.as_u16(), redirect.header("location")), (303, "/docs/"));
+    let initializer = world.get("/docs/swagger-initializer.js", "").await;
+    assert!(initializer.text.contains("../openapi.json") && !initializer.text.contains("http"), "{}", initializer.text);
+    for part in ["", "swagger-ui.css", "swagger-ui-bundle.js", "index.css"] {
+        let answer = world.send("HEAD", &format!("/docs/{part}"), "", Value::Null).await;
+        assert_eq!(answer.status, 200, "{part}");
+        let policy = answer.header("content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; script-src 'self';") && !policy.contains("http"), "{policy}");
+    }
+}
