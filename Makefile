@@ -1,4 +1,4 @@
-# make serve · make test · make check · make demo: each does its own set-up.
+# make serve · make test · make check · make demo · make schemathesis: each does its own set-up.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -6,10 +6,10 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 export RUST_BACKTRACE ?= 0
 
-.PHONY: help setup build serve demo test check fmt clippy doc
+.PHONY: help setup build serve demo test schemathesis check fmt clippy doc
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## what this machine lacks: PostgreSQL server binaries, a C compiler
 	@scripts/setup
@@ -28,7 +28,11 @@ test: setup ## every test
 	$(CARGO) build --locked
 	scripts/demo "$(TARGET_DIR)/debug/catalog"
 
-check: fmt clippy doc test ## what CI runs: format, lints, docs, tests, demo
+schemathesis: setup ## the API against its OpenAPI document, by a fuzzer in a virtual environment of its own
+	$(CARGO) build --locked
+	scripts/schemathesis-check "$(TARGET_DIR)/debug/catalog"
+
+check: fmt clippy doc test schemathesis ## what CI runs: format, lints, docs, tests, demo, fuzzer
 
 fmt:
 	$(CARGO) fmt --all --check
