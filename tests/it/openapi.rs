@@ -213,6 +213,41 @@ async fn every_operation_asks_for_the_credential_and_the_permission_that_it_says
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_operation_that_is_asked_wrongly_answers_as_it_says() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let unknown = uuid::Uuid::from_u128(7).to_string();
+    let too_large = "x".repeat(65_537);
+
+    for (method, path, _) in world.contract().await.operations() {
+        for jti in [unknown.as_str(), "x"] {
+            let path = path.replace("{jti}", jti).replace("{code}", jti);
+            for query in ["", "?min_position=x", "?min_position=9000000"] {
+                for (media_type, body) in [
+                    ("application/json", ""),
+                    ("application/json", "{}"),
+                    ("application/json", "[1]"),
+                    ("application/x-www-form-urlencoded", "token=a&token=b"),
+                    ("text/plain", "token"),
+                    ("application/json", too_large.as_str()),
+                ] {
+                    let request = Request::builder()
+                        .method(method.to_uppercase().as_str())
+                        .uri(format!("{path}{query}"))
+                        .header("authorization", format!("Bearer {admin}"))
+                        .header("content-type", media_type)
+                        .body(Body::from(body.to_owned()));
+                    // Held against the document on the way.
+                    let reply = world.raw(request.unwrap()).await;
+                    let is_ahead = reply.text.contains("position_ahead");
+                    assert!(!reply.status.is_server_error() || is_ahead, "{method} {path}{query} {body} → {reply:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_type_of_every_problem_leads_to_its_page() {
     let world = World::new().await;
     let codes = codes(world.contract().await);
