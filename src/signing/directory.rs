@@ -237,6 +237,44 @@ mod tests {
     }
 
     #[test]
+    fn a_link_is_as_good_as_what_it_leads_to() {
+        let home = tempfile::tempdir().expect("a directory");
+        let (file, link) = (home.path().join("file"), home.path().join("link"));
+        std::fs::write(&file, "text").expect("written");
+        std::os::unix::fs::symlink(&file, &link).expect("linked");
+
+        for read in [read_own, read_private] {
+            set_mode(&file, 0o600);
+            // Kubernetes mounts each secret as a link.
+            assert!(read(&link).is_ok());
+            set_mode(&file, 0o644);
+            assert!(matches!(read(&link), Err(KeyringError::Exposed { .. })));
+        }
+        std::fs::remove_file(&file).expect("removed");
+        let nowhere = read_own(&link).expect_err("leads nowhere");
+        assert!(matches!(nowhere, KeyringError::Io { doing: "open", .. }), "{nowhere}");
+        assert!(KeyDirectory::open(&link).is_err() && !file.exists());
+
+        std::fs::create_dir(&file).expect("made");
+        set_mode(&file, 0o755);
+        let exposed = KeyDirectory::open(&link).expect_err("exposed");
+        assert!(matches!(exposed, KeyringError::Exposed { .. }), "{exposed}");
+    }
+
+    #[test]
+    fn a_directory_is_no_key_file() {
+        let home = tempfile::tempdir().expect("a directory");
+        let directory = home.path().join("name.pem");
+        std::fs::create_dir(&directory).expect("made");
+        set_mode(&directory, 0o600);
+
+        for read in [read_own, read_private, read_public] {
+            let error = read(&directory).expect_err("a directory");
+            assert!(matches!(error, KeyringError::Io { doing: "read", .. }), "{error}");
+        }
+    }
+
+    #[test]
     fn a_stored_key_is_for_its_owner_alone_and_leaves_nothing_behind() {
         let home = tempfile::tempdir().expect("a directory");
         set_mode(home.path(), 0o700);

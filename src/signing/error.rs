@@ -216,7 +216,7 @@ pub enum RecordFault {
     /// A shared secret with a public half, which would be the secret.
     #[error("is a shared secret and has a public half")]
     SecretShown,
-    /// A member that is not canonical base64url, or a point that is not on the curve.
+    /// A member that is not canonical base64url, or a point that is not on the curve or of small order.
     #[error("has a public half that does not parse")]
     Damaged,
     /// RSA outside the bounds.

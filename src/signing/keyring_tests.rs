@@ -19,6 +19,7 @@ use super::{
     KeyFacts, KeyFault, Keyring, KeyringError, RecordFault, SharedSecret, SignedToken, SigningError, Verifier,
     fixtures::{Bench, RSA_1024, STRONG_SECRET, claims, record, secret},
     thumbprint,
+    weak_fixtures::pem,
 };
 use crate::domain::{
     claims::{Claims, Header, TOKEN_BYTES_MAX, TYP, signing_input},
@@ -62,10 +63,6 @@ impl Home {
             _ => None,
         }
     }
-}
-
-fn pem(label: &str, der: &[u8]) -> String {
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", STANDARD.encode(der))
 }
 
 fn ed25519() -> String {

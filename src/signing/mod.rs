@@ -27,6 +27,10 @@ mod hostile;
 mod hostile_claims;
 #[cfg(test)]
 mod keyring_tests;
+#[cfg(test)]
+mod weak_fixtures;
+#[cfg(test)]
+mod weak_key_tests;
 
 pub use error::{KeyFault, KeyringError, RecordFault, SigningError};
 pub use jwks::{Jwk, Jwks, jwks};

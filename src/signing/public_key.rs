@@ -19,6 +19,18 @@ pub(super) const P256: &str = "P-256";
 /// Bytes of a coordinate on P-256, leading zeros included (RFC 7518 section 6.2.1.2).
 pub(super) const P256_COORDINATE_BYTES: usize = 32;
 
+/// The points of small order on Ed25519 in every spelling, less the highest bit (the sign of x). Under such a key anybody
+/// can sign, and `aws-lc` takes it.
+pub(super) const ED25519_SMALL_ORDER: [&str; 7] = [
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+];
+
 /// Reads a public half for exactly this algorithm.
 pub(super) fn parse(alg: Algorithm, jwk: Option<&PublicJwk>) -> Result<ParsedPublicKey, RecordFault> {
     match (alg, jwk) {
@@ -39,6 +51,11 @@ pub(super) fn is_small_exponent(exponent: &[u8]) -> bool {
 
 fn ed25519(x: &str) -> Result<ParsedPublicKey, RecordFault> {
     let point = fixed::<ED25519_PUBLIC_KEY_LEN>(x)?;
+    let mut y = point;
+    y[ED25519_PUBLIC_KEY_LEN - 1] &= 0x7f;
+    if ED25519_SMALL_ORDER.contains(&hex::encode(y).as_str()) {
+        return Err(RecordFault::Damaged);
+    }
     ParsedPublicKey::new(&ED25519_ALGORITHM, point).map_err(|_| RecordFault::Damaged)
 }
 
@@ -115,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn rsa_has_2048_to_4096_bits_and_a_large_odd_exponent() {
+    fn rsa_has_an_odd_modulus_of_2048_to_4096_bits_and_a_large_odd_exponent() {
         let modulus = |bytes| [0xff].repeat(bytes);
 
         assert_eq!(rsa_fault(&modulus(256), &[1, 0, 1]), None);
@@ -135,6 +152,7 @@ mod tests {
         assert_eq!(rsa_fault(&[&[0], modulus(256).as_slice()].concat(), &[1, 0, 1]), Some(RecordFault::Damaged));
         assert_eq!(rsa_fault(&modulus(256), &[0, 1, 0, 1]), Some(RecordFault::Damaged));
         assert_eq!(rsa_fault(&modulus(256), &[]), Some(RecordFault::RsaExponent));
+        assert_eq!(rsa_fault(&[modulus(255).as_slice(), &[0xfe]].concat(), &[1, 0, 1]), Some(RecordFault::Damaged));
         assert_eq!(rsa_fault(&[], &[1, 0, 1]), Some(RecordFault::RsaBits { bits: 0 }));
     }
 }

@@ -36,9 +36,9 @@ impl Signer {
     pub(super) fn from_pem(text: &str) -> Result<Self, KeyFault> {
         let block = pem::the_block(text, "PRIVATE KEY")?;
         match block.label {
-            "PRIVATE KEY" => Self::from_pkcs8(&block.der()?),
-            "RSA PRIVATE KEY" => Self::from_pkcs1(&block.der()?),
-            "EC PRIVATE KEY" => Self::from_sec1(&block.der()?),
+            "PRIVATE KEY" => Self::from_pkcs8(&whole(&block)?),
+            "RSA PRIVATE KEY" => Self::from_pkcs1(&whole(&block)?),
+            "EC PRIVATE KEY" => Self::from_sec1(&whole(&block)?),
             "ENCRYPTED PRIVATE KEY" => Err(KeyFault::Encrypted),
             "OPENSSH PRIVATE KEY" => Err(KeyFault::OpenSsh),
             _ => Err(KeyFault::Unsupported),
@@ -148,6 +148,18 @@ impl Signer {
             _ => false,
         })
     }
+}
+
+/// The one DER value of a block. `aws-lc` reads the first and passes over whatever stands behind it.
+fn whole(block: &pem::Block<'_>) -> Result<Zeroizing<Vec<u8>>, KeyFault> {
+    let der = block.der()?;
+    let bytes = match der.as_slice() {
+        [_, length @ ..=0x7f, ..] => 2 + usize::from(*length),
+        [_, 0x81, length, ..] => 3 + usize::from(*length),
+        [_, 0x82, high, low, ..] => 4 + usize::from(u16::from_be_bytes([*high, *low])),
+        _ => return Err(KeyFault::Damaged),
+    };
+    if der.len() == bytes { Ok(der) } else { Err(KeyFault::Damaged) }
 }
 
 fn checked_rsa(key: Result<RsaKeyPair, KeyRejected>) -> Result<Signer, KeyFault> {
