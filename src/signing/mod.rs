@@ -28,6 +28,8 @@ mod hostile_claims;
 #[cfg(test)]
 mod keyring_tests;
 #[cfg(test)]
+mod vector_tests;
+#[cfg(test)]
 mod weak_fixtures;
 #[cfg(test)]
 mod weak_key_tests;

@@ -35,7 +35,8 @@ pub(super) trait SecretOfKid {
     fn secret(&self, kid: &Kid) -> Option<Arc<hmac::Key>>;
 }
 
-struct VerifyingKey {
+/// One key of the log, for its one algorithm.
+pub(super) struct VerifyingKey {
     alg: Algorithm,
     material: Material,
 }
@@ -168,7 +169,7 @@ impl Verifier {
         let parts = Parts::of(token)?;
         let (header, key) = self.header(parts.header)?;
         key.check(header.alg)?;
-        key.verify(parts.signing_input, parts.signature, &header.kid)?;
+        key.verify(parts.signing_input.as_bytes(), parts.signature, &header.kid)?;
         let claims = decode::<Claims>(parts.payload).ok_or(Invalid::Claims)?;
         check_claims(&header, &claims, issuer)?;
         check_times(&claims, now)?;
@@ -198,7 +199,7 @@ impl fmt::Debug for Verifier {
 }
 
 impl VerifyingKey {
-    fn new(record: &KeyRecord, secrets: &impl SecretOfKid) -> Result<Self, RecordFault> {
+    pub(super) fn new(record: &KeyRecord, secrets: &impl SecretOfKid) -> Result<Self, RecordFault> {
         let material = match (record.alg, &record.jwk) {
             (Algorithm::Hs256, None) => secrets.secret(&record.kid).map_or(Material::NotHere, Material::Shared),
             (alg, jwk) => Material::Public(public_key::parse(alg, jwk.as_ref())?),
@@ -213,9 +214,8 @@ impl VerifyingKey {
         Ok(())
     }
 
-    fn verify(&self, signing_input: &str, signature: &str, kid: &Kid) -> Result<(), Invalid> {
+    pub(super) fn verify(&self, message: &[u8], signature: &str, kid: &Kid) -> Result<(), Invalid> {
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| Invalid::SignatureEncoding)?;
-        let message = signing_input.as_bytes();
         match &self.material {
             Material::Public(key) => key.verify_sig(message, &signature),
             Material::Shared(key) => hmac::verify(key, message, &signature),
