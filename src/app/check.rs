@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     domain::{Authority, Origin, Status, Token, claims::CATALOG_AUDIENCE, denial::Shadow, text::Kid},
-    signing::{Invalid, Verified},
+    signing::{Invalid, Signed, Verified},
     store::{StoreError, tokens},
 };
 
@@ -23,6 +23,7 @@ pub enum Verdict {
     /// It is not one of ours, is not well-formed, or its time is over.
     Invalid(Invalid),
     /// Its signature is good, but the log knows no such token, or knows it with other claims: the key may be stolen.
+    /// It need not even have the form of a token of ours.
     Shadow,
     /// The log says that it is over, or held back.
     Inactive(Status),
@@ -74,11 +75,14 @@ impl Catalog {
     }
 
     async fn judge(&self, what: Checked, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
-        let now = self.ambient.clock.now();
-        let verified = match self.live().verifier.verify(presented, &self.issuer, now) {
+        let (live, now) = (self.live(), self.ambient.clock.now());
+        let verified = match live.verifier.verify(presented, &self.issuer, now) {
             Ok(verified) => verified,
             Err(Invalid::SecretMissing { kid }) => return Err(CheckError::SecretMissing { kid }),
-            Err(invalid) => return Ok(Verdict::Invalid(invalid)),
+            Err(invalid) => match invalid.may_be_signed().then(|| live.verifier.signed(presented)).flatten() {
+                Some(signed) => return self.unlike_ours(signed, invalid, asked_by).await,
+                None => return Ok(Verdict::Invalid(invalid)),
+            },
         };
         name(what, &verified);
         let Some(token) = tokens::get(self.database.reads(), verified.claims.jti).await? else {
@@ -91,6 +95,22 @@ impl Catalog {
             return Ok(Verdict::Active { verified: Box::new(verified), token: Box::new(token) });
         }
         Ok(Verdict::Inactive(token.status(now)))
+    }
+
+    /// A thief need not know how our tokens look: what is signed with our key and was not issued is evidence in any form.
+    async fn unlike_ours(&self, signed: Signed, invalid: Invalid, asked_by: &Origin) -> Result<Verdict, CheckError> {
+        let token = match signed.jti {
+            Some(jti) => tokens::get(self.database.reads(), jti).await?,
+            None => None,
+        };
+        match token.map(|token| token.claims_digest) {
+            None => Ok(self.shadow(signed, Shadow::NeverIssued, asked_by)),
+            Some(Some(digest)) if digest != signed.signing_input_digest => {
+                Ok(self.shadow(signed, Shadow::OtherClaims, asked_by))
+            }
+            // Issued just so, under a clock that is ahead of ours or by a later version; or what was issued is erased.
+            Some(_) => Ok(Verdict::Invalid(invalid)),
+        }
     }
 
     /// The authority of a caller that presents a token; `None` when it has none here.

@@ -15,7 +15,7 @@ use crate::{
         causes::Causes,
         denial::{Shadow, ShadowTokenSeen},
     },
-    signing::Verified,
+    signing::Signed,
 };
 
 /// How many shadow tokens one process records in a minute; more are in the diagnostics and metrics only.
@@ -37,30 +37,40 @@ struct Seen {
 
 impl Catalog {
     /// The answer does not wait for the record: whoever presents a forged token is to learn nothing from the time it takes.
-    pub(super) fn shadow(&self, verified: &Verified, what: Shadow, asked_by: &Origin) -> Verdict {
-        let (jti, kid) = (verified.claims.jti, verified.kid.clone());
+    pub(super) fn shadow(&self, signed: impl Into<Signed>, what: Shadow, asked_by: &Origin) -> Verdict {
+        let Signed { jti, kid, signing_input_digest } = signed.into();
+        let name = jti.unwrap_or_else(|| name_of(&signing_input_digest));
         tracing::error!(
-            %jti,
+            jti = jti.map(tracing::field::display),
             %kid,
             what = what.as_str(),
             "a validly signed token was presented that this catalog did not issue: the key may be stolen"
         );
         let now = self.ambient.clock.now();
-        if self.shadows.is_news(jti, now) {
-            let claims_digest = hex::encode(verified.signing_input_digest);
+        if self.shadows.is_news(name, now) {
+            let claims_digest = hex::encode(signing_input_digest);
             let act = Act::SeeShadow(ShadowTokenSeen { jti, kid, claims_digest, what });
             let (authority, origin) = (Authority::of_nobody(), asked_by.clone());
             let command = Command { act, authority, origin, now, idempotency: None };
             let (appender, shadows) = (self.appender.clone(), self.shadows.clone());
             tokio::spawn(async move {
                 if let Err(error) = appender.append(command).await {
-                    tracing::error!(error = %Causes(&error), %jti, "a shadow token could not be recorded");
-                    shadows.forget(jti);
+                    let jti = jti.map(tracing::field::display);
+                    tracing::error!(error = %Causes(&error), jti, "a shadow token could not be recorded");
+                    shadows.forget(name);
                 }
             });
         }
         Verdict::Shadow
     }
+}
+
+/// What a shadow token without an identifier is remembered by, here alone: the log knows them by their identifiers, so
+/// another process records it again.
+fn name_of(signing_input_digest: &[u8; 32]) -> Uuid {
+    let mut name = [0; 16];
+    name.copy_from_slice(&signing_input_digest[..16]);
+    Uuid::from_bytes(name)
 }
 
 impl Shadows {

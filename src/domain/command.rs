@@ -117,7 +117,7 @@ impl Command {
             Act::Deny(Denial::Issuance(refused)) => Ok(vec![Event::IssuanceRefused(refused.clone())]),
             Act::Deny(Denial::Revocation(refused)) => Ok(vec![Event::RevocationRefused(refused.clone())]),
             // Once is enough: whoever presents it again tells nothing new.
-            Act::SeeShadow(shadow) if state.knows_shadow(shadow.jti) => Ok(Vec::new()),
+            Act::SeeShadow(shadow) if shadow.jti.is_some_and(|jti| state.knows_shadow(jti)) => Ok(Vec::new()),
             Act::SeeShadow(shadow) => Ok(vec![Event::ShadowTokenSeen(shadow.clone())]),
         }
     }
@@ -163,7 +163,7 @@ impl Command {
     #[must_use]
     pub fn shadow_needed(&self) -> Option<Uuid> {
         match &self.act {
-            Act::SeeShadow(shadow) => Some(shadow.jti),
+            Act::SeeShadow(shadow) => shadow.jti,
             _ => None,
         }
     }

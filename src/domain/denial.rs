@@ -67,8 +67,9 @@ pub struct RevocationRefused {
 /// `shadow_token.seen.v1`: a good signature over something that was never issued.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShadowTokenSeen {
-    /// The identifier that it claims.
-    pub jti: Uuid,
+    /// The identifier that it claims, if it has one in the spelling of ours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<Uuid>,
     /// The key that signed it, which may be stolen.
     pub kid: Kid,
     /// SHA-256 over its `header.payload`, in hex.
@@ -81,7 +82,7 @@ pub struct ShadowTokenSeen {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Shadow {
-    /// No token of its identifier was ever issued.
+    /// No token of its identifier was ever issued, or it has none.
     NeverIssued,
     /// One was, with other claims.
     OtherClaims,

@@ -66,7 +66,7 @@ impl Event {
             Self::TokenIssued(issued) => Some(issued.jti),
             Self::TokenRevoked(revoked) => Some(revoked.jti),
             Self::RevocationRefused(refused) => Some(refused.jti),
-            Self::ShadowTokenSeen(shadow) => Some(shadow.jti),
+            Self::ShadowTokenSeen(shadow) => shadow.jti,
             Self::Configured(_)
             | Self::PolicyApplied(_)
             | Self::KeyAdded(_)

@@ -120,7 +120,7 @@ impl State {
             Event::Configured(_) | Event::PolicyApplied(_) | Event::KeyAdded(_) | Event::KeyActivated(_) => {
                 self.settings.apply(recorded);
             }
-            Event::ShadowTokenSeen(shadow) => self.insert_shadow(shadow.jti),
+            Event::ShadowTokenSeen(shadow) => self.shadows.extend(shadow.jti),
             Event::IssuanceRefused(_) | Event::RevocationRefused(_) => {}
         }
     }

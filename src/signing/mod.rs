@@ -40,4 +40,4 @@ pub use keyring::{KeyFacts, Keyring};
 pub use secret::{SharedSecret, WeakSecret};
 pub use signed_token::SignedToken;
 pub use thumbprint::thumbprint;
-pub use verify::{IAT_AHEAD_SECONDS_MAX, Invalid, Verified, Verifier};
+pub use verify::{IAT_AHEAD_SECONDS_MAX, Invalid, Signed, Verified, Verifier};

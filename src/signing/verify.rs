@@ -14,7 +14,7 @@ use super::{
     public_key,
 };
 use crate::domain::{
-    claims::{CLIENT_ID, Claims, Header, TOKEN_BYTES_MAX, TYP, signing_input_digest},
+    claims::{CLIENT_ID, Claims, Header, TOKEN_BYTES_MAX, TYP, parse_jti, signing_input_digest},
     key::{Algorithm, KeyRecord},
     text::{Issuer, Kid},
 };
@@ -63,6 +63,24 @@ impl Verified {
     #[must_use]
     pub fn is_for(&self, audience: &str) -> bool {
         self.claims.aud.iter().any(|member| member.as_str() == audience)
+    }
+}
+
+/// What bears the signature of a key of the log, whatever it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// Its `jti`, if it has one in our spelling.
+    pub jti: Option<Uuid>,
+    /// The key that signed it.
+    pub kid: Kid,
+    /// SHA-256 of `header.payload`.
+    pub signing_input_digest: [u8; 32],
+}
+
+impl From<&Verified> for Signed {
+    fn from(verified: &Verified) -> Self {
+        let Verified { claims, kid, signing_input_digest } = verified;
+        Self { jti: Some(claims.jti), kid: kid.clone(), signing_input_digest: *signing_input_digest }
     }
 }
 
@@ -143,6 +161,32 @@ pub enum Invalid {
     },
 }
 
+impl Invalid {
+    /// Whether it may be signed with a key of the log all the same. One whose time is over does no harm any more, and
+    /// one that names no key of ours is somebody else's.
+    #[must_use]
+    pub fn may_be_signed(&self) -> bool {
+        match self {
+            Self::Header
+            | Self::Algorithm { .. }
+            | Self::Claims
+            | Self::Typ
+            | Self::Issuer
+            | Self::Audience
+            | Self::ClientId
+            | Self::IssuedInFuture { .. } => true,
+            Self::TooLong { .. }
+            | Self::NotAscii
+            | Self::Parts
+            | Self::Foreign
+            | Self::SecretMissing { .. }
+            | Self::SignatureEncoding
+            | Self::Signature
+            | Self::Expired { .. } => false,
+        }
+    }
+}
+
 impl Verifier {
     pub(super) fn new(records: &[KeyRecord], secrets: &impl SecretOfKid) -> Result<Self, KeyringError> {
         let mut keys = HashMap::with_capacity(records.len());
@@ -176,19 +220,32 @@ impl Verifier {
         Ok(Verified { claims, kid: header.kid, signing_input_digest: signing_input_digest(parts.signing_input) })
     }
 
+    /// Whether something that is not accepted bears the signature of a key of the log all the same. Nobody but the catalog
+    /// should be able to sign, and the catalog writes nothing that it does not accept. The key's own algorithm decides,
+    /// whatever the header says. Up to 70 µs.
+    #[must_use]
+    pub fn signed(&self, token: &str) -> Option<Signed> {
+        let parts = Parts::of(token).ok()?;
+        let (kid, key) = self.named_in(parts.header)?;
+        key.verify(parts.signing_input.as_bytes(), parts.signature, kid).ok()?;
+        let claims = read(parts.payload);
+        let jti = claims.as_ref().and_then(|claims| parse_jti(claims.get("jti")?.as_str()?));
+        Some(Signed { jti, kid: kid.clone(), signing_input_digest: signing_input_digest(parts.signing_input) })
+    }
+
     fn header(&self, part: &str) -> Result<(Header, &VerifyingKey), Invalid> {
         let Some(header) = decode::<Header>(part) else {
-            return Err(if self.is_named_in(part) { Invalid::Header } else { Invalid::Foreign });
+            return Err(self.named_in(part).map_or(Invalid::Foreign, |_| Invalid::Header));
         };
         let key = self.keys.get(&header.kid).ok_or(Invalid::Foreign)?;
         Ok((header, key))
     }
 
-    /// Whether a header that is not of our making names a key of ours all the same.
-    fn is_named_in(&self, part: &str) -> bool {
-        let json = URL_SAFE_NO_PAD.decode(part).ok().and_then(|json| serde_json::from_slice::<Value>(&json).ok());
-        let kid = json.as_ref().and_then(|header| header.get("kid")?.as_str());
-        kid.is_some_and(|kid| self.keys.keys().any(|ours| ours.as_str() == kid))
+    /// The key of ours that a header names, be it of our making or not.
+    fn named_in(&self, part: &str) -> Option<(&Kid, &VerifyingKey)> {
+        let header = read(part)?;
+        let kid = header.get("kid")?.as_str()?;
+        self.keys.iter().find(|(ours, _)| ours.as_str() == kid)
     }
 }
 
@@ -261,6 +318,11 @@ fn decode<T: DeserializeOwned + Serialize>(part: &str) -> Option<T> {
     let same = serde_json::to_vec(&value).ok()? == json
         || serde_json::to_value(&value).ok()? == serde_json::from_slice::<Value>(&json).ok()?;
     same.then_some(value)
+}
+
+/// A part that need not be of our making.
+fn read(part: &str) -> Option<Value> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
 fn check_claims(header: &Header, claims: &Claims, issuer: &Issuer) -> Result<(), Invalid> {

@@ -148,9 +148,11 @@ fn evidence() -> impl Strategy<Value = Event> {
                 reason,
             }))
         ),
-        (id(), word(), select(&[Shadow::NeverIssued, Shadow::OtherClaims][..])).prop_map(|(jti, kid, what)| {
-            Event::ShadowTokenSeen(ShadowTokenSeen { jti, kid, claims_digest: String::new(), what })
-        }),
+        (option::of(id()), word(), select(&[Shadow::NeverIssued, Shadow::OtherClaims][..])).prop_map(
+            |(jti, kid, what)| {
+                Event::ShadowTokenSeen(ShadowTokenSeen { jti, kid, claims_digest: String::new(), what })
+            }
+        ),
     ]
 }
 

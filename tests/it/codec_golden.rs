@@ -275,7 +275,7 @@ fn samples() -> Vec<Occurrence> {
         Occurrence {
             origin: nobody(),
             ..over_http(Event::ShadowTokenSeen(ShadowTokenSeen {
-                jti: Uuid::from_u128(1),
+                jti: Some(Uuid::from_u128(1)),
                 kid: "k1".parse().unwrap(),
                 claims_digest: "ab".repeat(32),
                 what: Shadow::NeverIssued,
