@@ -28,6 +28,7 @@ mod diagnostics;
 mod disk_full;
 mod doors;
 mod faults;
+mod hostile;
 mod http_bad_input;
 mod http_checks;
 mod http_rest;

@@ -96,15 +96,21 @@ impl Reply {
 impl World {
     /// A new catalog at noon on the first of March 2026, its key made at run time.
     pub async fn new() -> Self {
+        Self::signing_with(SigningKey::FromLog(Algorithm::EdDsa)).await
+    }
+
+    /// The same, with a key of another kind.
+    pub async fn signing_with(key: SigningKey) -> Self {
         let directory = Arc::new(open_directory());
         let clock = Arc::new(TestClock(Mutex::new("2026-03-01T12:00:00Z".parse().unwrap())));
         let database = TestDatabase::migrated().await;
-        Self::open(database, clock, Arc::new(CountedEntropy::default()), directory).await
+        Self::open(database, clock, Arc::new(CountedEntropy::default()), directory, key).await
     }
 
     /// Another process on the same log and the same keys.
     pub async fn another_process(&self) -> Self {
-        Self::open(self.database.clone(), self.clock.clone(), self.entropy.clone(), self.directory.clone()).await
+        let key = SigningKey::FromLog(Algorithm::EdDsa);
+        Self::open(self.database.clone(), self.clock.clone(), self.entropy.clone(), self.directory.clone(), key).await
     }
 
     async fn open(
@@ -112,12 +118,13 @@ impl World {
         clock: Arc<TestClock>,
         entropy: Arc<dyn Entropy>,
         directory: Arc<tempfile::TempDir>,
+        signing_key: SigningKey,
     ) -> Self {
         let catalog = Catalog::open(Opening {
             database: database.open(),
             migrate: false,
             keys: keys(&directory),
-            signing_key: SigningKey::FromLog(Algorithm::EdDsa),
+            signing_key,
             issuer: None,
             issuer_default: "https://catalog.example.com".parse().unwrap(),
             audience: None,
