@@ -1,4 +1,4 @@
-//! That listings find each token by what it says: the rows of [`reach`](super::reach) against the fold of the log.
+//! That listings find each token by what it says: the rows of [`super::reach`] against the fold of the log.
 
 use std::collections::{BTreeSet, HashMap};
 

@@ -138,7 +138,7 @@ described! {
         .member("reason", of::<RevocationReason>(), "Why.")
         .optional("note", of::<Note>(), "Why, in a person's words.");
     ShadowTokenSeen, "ShadowTokenSeen" => object("`shadow_token.seen.v1`: a good signature over what was never issued so.")
-        .member("jti", of::<CanonicalUuid>(), "The identifier that it claims.")
+        .optional("jti", of::<CanonicalUuid>(), "The identifier that it claims, if it claims a usable one.")
         .member("kid", of::<Kid>(), "The key that signed it, which may be stolen.")
         .member("claims_digest", digest(), "SHA-256 over its `header.payload`, in hexadecimal.")
         .member("what", super::one_of(["never_issued", "other_claims"]).into(), "What is wrong with it.");

@@ -220,7 +220,8 @@ pub fn digest(token: &str) -> String {
 /// Every credential that is not good is answered alike.
 pub fn assert_refused(reply: &Reply, what: &str) {
     let problem = json!({
-        "type": "/problems/credential_invalid", "title": "The credential is not good", "status": 401,
+        "type": "https://catalog.example.com/problems/credential_invalid", "title": "The credential is not good",
+        "status": 401,
         "code": "credential_invalid",
         "detail": "the presented token is not an active token of this catalog with the audience 'catalog'"
     });
