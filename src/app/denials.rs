@@ -76,13 +76,20 @@ impl Denials {
         self.take(now, |_| true)
     }
 
+    /// The first of a kind could not be recorded: the next one is the first again.
+    pub(super) fn forget(&self, denial: &Denial, origin: &Origin) {
+        self.lock().remove(&Kind::of(denial, origin));
+    }
+
     /// What could not be recorded is counted again.
     pub(super) fn put_back(&self, denial: Denial, origin: Origin) {
         let kind = Kind::of(&denial, &origin);
         let (times, from) = denial.count();
         if let Some(window) = self.lock().get_mut(&kind) {
-            let more = window.counted.as_ref().map_or(0, |counted| counted.times);
-            window.counted = Some(Counted { times: times.saturating_add(more), from, last: (denial, origin) });
+            let newer = window.counted.take();
+            let more = newer.as_ref().map_or(0, |counted| counted.times);
+            let last = newer.map_or((denial, origin), |counted| counted.last);
+            window.counted = Some(Counted { times: times.saturating_add(more), from, last });
         }
     }
 

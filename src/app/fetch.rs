@@ -8,7 +8,7 @@ use reqwest::{Client, StatusCode, Url, redirect};
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FetchError {
     /// It is no address that anything is read from.
-    #[error("an address must be https, or http on loopback")]
+    #[error("an address must be https, or http on loopback, and carry no password: the policy is in the log for ever")]
     Address,
     /// It could not be reached, or did not answer in time.
     #[error("the address did not answer")]
@@ -29,8 +29,9 @@ pub(super) fn checked(url: &str) -> Result<Url, FetchError> {
     let url: Url = url.parse().map_err(|_| FetchError::Address)?;
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    let has_password = !url.username().is_empty() || url.password().is_some();
     let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback);
-    if is_safe { Ok(url) } else { Err(FetchError::Address) }
+    if is_safe && !has_password { Ok(url) } else { Err(FetchError::Address) }
 }
 
 /// The body of a 200 answer.

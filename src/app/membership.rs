@@ -9,14 +9,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Catalog, fetch};
 use crate::domain::{
+    IssueToken,
     causes::Causes,
-    membership::{Directory, Membership},
+    claims::Teams,
+    membership::{self as domain, Directory, Membership},
     policy::{MembershipRules, MembershipSource},
-    text::Subject,
 };
 
 /// The most bytes of a directory: some 100,000 subjects.
 const BYTES_MAX: usize = 16 * 1024 * 1024;
+/// After how many seconds a source that never answered well is asked again.
+const RETRY_SECONDS: i64 = 5;
 /// How long a source may take to answer.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(3);
 
@@ -37,6 +40,10 @@ struct Answer {
 enum SourceError {
     #[error("the file cannot be read")]
     File(#[source] std::io::Error),
+    #[error("it is no regular file")]
+    NoFile,
+    #[error("the file could not be read in time")]
+    Slow,
     #[error("the file has {0} bytes, the maximum is {BYTES_MAX}")]
     TooLarge(u64),
     #[error(transparent)]
@@ -46,10 +53,13 @@ enum SourceError {
 }
 
 impl Members {
-    /// The answer, if it is from this source and young enough.
+    /// The answer, if it is from this source and young enough. A source that never answered well is asked again soon.
     fn fresh(&self, rules: &MembershipRules, now: DateTime<Utc>) -> Option<Answer> {
-        let age_max = TimeDelta::seconds(i64::from(rules.refresh_seconds));
-        self.last(&rules.source).filter(|answer| now < answer.asked_at + age_max)
+        self.last(&rules.source).filter(|answer| {
+            let refresh = i64::from(rules.refresh_seconds);
+            let age_max = if answer.directory.is_some() { refresh } else { refresh.min(RETRY_SECONDS) };
+            now < answer.asked_at + TimeDelta::seconds(age_max)
+        })
     }
 
     fn last(&self, source: &MembershipSource) -> Option<Answer> {
@@ -62,13 +72,16 @@ impl Members {
 }
 
 impl Catalog {
-    /// What the policy's source says of a subject.
-    pub(super) async fn membership(&self, sub: &Subject) -> Membership {
+    /// What the policy's source says of whom a token is for, where it names any team.
+    pub(super) async fn membership(&self, command: &IssueToken) -> Option<domain::Answer> {
         let live = self.live();
-        let rules = live.settings.policy.as_ref().and_then(|policy| policy.rules.membership.as_ref());
-        let Some(rules) = rules else { return Membership::Unknown };
+        let rules = live.settings.policy.as_ref()?.rules.membership.as_ref()?;
+        if !matches!(&command.teams, Some(Teams::These(teams)) if !teams.is_empty()) {
+            return None;
+        }
         let directory = self.directory(rules).await;
-        directory.map_or(Membership::Unknown, |directory| directory.membership(sub))
+        let membership = directory.map_or(Membership::Unavailable, |directory| directory.membership(&command.bearer()));
+        Some(domain::Answer { source: rules.source.clone(), membership })
     }
 
     async fn directory(&self, rules: &MembershipRules) -> Option<Arc<Directory>> {
@@ -97,10 +110,17 @@ async fn ask(source: &MembershipSource) -> Result<Directory, SourceError> {
     serde_json::from_slice(&bytes).map_err(SourceError::Form)
 }
 
+/// A pipe, or a file system that is gone, would never end.
 async fn read(path: &str) -> Result<Vec<u8>, SourceError> {
-    let length = tokio::fs::metadata(path).await.map_err(SourceError::File)?.len();
-    if length > BYTES_MAX as u64 {
-        return Err(SourceError::TooLarge(length));
-    }
-    tokio::fs::read(path).await.map_err(SourceError::File)
+    let reading = async {
+        let metadata = tokio::fs::metadata(path).await.map_err(SourceError::File)?;
+        if !metadata.is_file() {
+            return Err(SourceError::NoFile);
+        }
+        if metadata.len() > BYTES_MAX as u64 {
+            return Err(SourceError::TooLarge(metadata.len()));
+        }
+        tokio::fs::read(path).await.map_err(SourceError::File)
+    };
+    tokio::time::timeout(ANSWER_TIME_MAX, reading).await.unwrap_or(Err(SourceError::Slow))
 }

@@ -40,7 +40,6 @@ use crate::{
         causes::Causes,
         denial::Denial,
         idempotency::Idempotency,
-        membership::Membership,
         text::Issuer,
     },
     signing::{Keyring, SignedToken, SigningError},
@@ -76,7 +75,6 @@ pub struct Catalog {
 struct Asked<'a> {
     command: &'a IssueToken,
     requester: &'a Requester,
-    membership: Membership,
     idempotency: Option<Idempotency>,
 }
 
@@ -123,9 +121,8 @@ impl Catalog {
     /// # Errors
     /// [`CommandError`].
     pub async fn issue(&self, command: IssueToken, requester: Requester) -> Result<IssuedToken, CommandError> {
-        let membership = self.membership(&command.sub).await;
         let idempotency = requester.named("issue", &command)?;
-        let asked = Asked { command: &command, requester: &requester, membership, idempotency };
+        let asked = Asked { command: &command, requester: &requester, idempotency };
         let appended = match self.append_issuance(&asked).await {
             Err(AppendError::Refused(refusal)) => {
                 let denial = Denial::of_issuance(&command, &refusal, self.ambient.clock.now());
@@ -145,10 +142,10 @@ impl Catalog {
         Ok(IssuedToken { token, signed })
     }
 
-    /// A process that has not heard yet of another signing key is refused once, looks, and asks again.
+    /// A process that has not heard yet of another signing key or membership source is refused once, looks, and asks again.
     async fn append_issuance(&self, asked: &Asked<'_>) -> Result<Appended, AppendError> {
         match self.try_issuance(asked).await {
-            Err(AppendError::Refused(Refusal::KeyNotHere { .. }))
+            Err(AppendError::Refused(Refusal::KeyNotHere { .. } | Refusal::MembershipUnknown { .. }))
                 if self.follow_settings().await.is_ok_and(|news| news) =>
             {
                 self.try_issuance(asked).await
@@ -158,7 +155,7 @@ impl Catalog {
     }
 
     async fn try_issuance(&self, asked: &Asked<'_>) -> Result<Appended, AppendError> {
-        let Asked { command, requester, membership, idempotency } = asked;
+        let Asked { command, requester, idempotency } = asked;
         let Requester { authority, origin, .. } = Requester::clone(requester);
         let signer = self.live().signer(origin.path).cloned().ok_or(Refusal::NotConfigured)?;
         if self.keyring.facts(&signer).is_none() {
@@ -166,10 +163,10 @@ impl Catalog {
             store::metrics::refused(&refusal, origin.path);
             return Err(refusal.into());
         }
+        let membership = self.membership(command).await;
         let now = self.ambient.clock.now();
         let jti = uuid_v7(now, &*self.ambient.entropy);
-        let command = Box::new(IssueToken::clone(command));
-        let act = Act::Issue { command, jti, signer, membership: membership.clone() };
+        let act = Act::Issue { command: Box::new(IssueToken::clone(command)), jti, signer, membership };
         self.appender.append(Command { act, authority, origin, now, idempotency: idempotency.clone() }).await
     }
 
@@ -205,7 +202,10 @@ impl Catalog {
         let now = self.ambient.clock.now();
         let noted = refusal.is_denial().then(|| self.denials.note(denial, origin, now)).flatten();
         let recorded = match noted {
-            Some((denial, origin)) => self.append_note(Act::Deny(denial), origin).await,
+            Some((denial, origin)) => {
+                let recorded = self.append_note(Act::Deny(denial.clone()), origin.clone()).await;
+                recorded.inspect_err(|_| self.denials.forget(&denial, &origin))
+            }
             None => Ok(()),
         };
         recorded.map_or_else(CommandError::from, |()| refusal.into())

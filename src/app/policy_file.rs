@@ -4,7 +4,7 @@ mod render;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{collections::BTreeMap, ops::Range, path::Path};
 
 use serde::{Deserialize, Deserializer, de::Error};
 use toml::Spanned;
@@ -217,6 +217,7 @@ fn narrowing(table: &str, door: Door, of: &PathRules) -> Result<Narrowing, Contr
         let what = format!("{table}.child_outlives_parent is a rule of the door, not of a team");
         return Err(Contradiction { at: child.span(), what });
     }
+    let whole = door.first_list();
     let read = read(table, door)?;
     let (default, max) = (read.values.ttl_seconds_default, read.values.ttl_seconds_max);
     let bound = max.unwrap_or(of.ttl_seconds_max);
@@ -224,11 +225,46 @@ fn narrowing(table: &str, door: Door, of: &PathRules) -> Result<Narrowing, Contr
         let what = format!("{table}.ttl_max of {bound} s exceeds the {} s of its door", of.ttl_seconds_max);
         return Err(read.contradiction(what));
     }
+    if let Some(what) = wider(table, &read.values, of) {
+        return Err(Contradiction { at: whole, what });
+    }
     match default {
         Some(default) if default > bound => {
             Err(read.contradiction(format!("{table}.ttl_default of {default} s exceeds the maximum of {bound} s")))
         }
         _ => Ok(read.values),
+    }
+}
+
+/// What of a team's rules is wider than its door.
+fn wider(table: &str, team: &Narrowing, door: &PathRules) -> Option<String> {
+    if let Some(Audiences::These(these)) = &team.audiences
+        && let Some(audience) = these.iter().find(|audience| !door.audiences.contain(audience))
+    {
+        return Some(format!("{table}.audiences has '{audience}', which its door does not allow"));
+    }
+    if let Some(Grantable(these)) = &team.permissions
+        && let Some(permission) = these.iter().find(|permission| !door.permissions.cover(permission))
+    {
+        return Some(format!("{table}.permissions has '{permission}', which its door does not grant"));
+    }
+    match (team.active_max, door.active_max) {
+        (Some(of_team), Some(of_door)) if of_team > of_door => {
+            Some(format!("{table}.active_max of {of_team} exceeds the {of_door} of its door"))
+        }
+        _ => None,
+    }
+}
+
+impl Door {
+    /// Where its first list or limit stands.
+    fn first_list(&self) -> Range<usize> {
+        let spans = [
+            self.audiences.as_ref().map(Spanned::span),
+            self.permissions.as_ref().map(Spanned::span),
+            self.active_max.as_ref().map(Spanned::span),
+        ];
+        spans.into_iter().flatten().min_by_key(|span| span.start).unwrap_or_default()
     }
 }
 
@@ -285,7 +321,12 @@ fn membership(members: Spanned<Members>) -> Result<MembershipRules, Contradictio
     let at = members.span();
     let Members { file, url, refresh, unknown } = members.into_inner();
     let source = match (file, url) {
-        (Some(file), None) => MembershipSource::File(file),
+        (Some(file), None) if Path::new(&file).is_absolute() => MembershipSource::File(file),
+        (Some(file), None) => {
+            let what =
+                format!("membership.file '{file}' is not an absolute path, and would be another one for each process");
+            return Err(Contradiction { at, what });
+        }
         (None, Some(url)) => {
             let at = url.span();
             let url = url.into_inner();

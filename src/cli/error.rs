@@ -257,6 +257,7 @@ impl CliError {
 fn refusal_code(refusal: &Refusal) -> u8 {
     match refusal {
         Refusal::NotConfigured
+        | Refusal::CatalogByDefault
         | Refusal::KeyNotHere { .. }
         | Refusal::SettingDiffers { .. }
         | Refusal::TokenTooLarge { .. } => COULD_NOT_RUN,
@@ -265,6 +266,9 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::SubjectNotYours { .. }
         | Refusal::AdminNotYours
         | Refusal::EmailNotYours
+        | Refusal::FullNameNotYours
+        | Refusal::NamespacesNotYours { .. }
+        | Refusal::CredentialOfShellKey
         | Refusal::RestrictionsNotKept
         | Refusal::TeamsNotYours { .. }
         | Refusal::TeamsRequired { .. }
@@ -320,12 +324,18 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::PermissionsNotGrantable { .. }
         | Refusal::AudiencesNotAllowed { .. }
         | Refusal::CatalogNotGrantable => Some("'catalog policy show' says what is allowed"),
+        Refusal::CatalogByDefault => {
+            Some("name another --audience; tokens for the catalog are asked for with --aud catalog")
+        }
         Refusal::NotConfigured => Some("the first 'catalog serve' or 'catalog issue --dev' configures it"),
         Refusal::CredentialInactive
         | Refusal::PermissionMissing { .. }
         | Refusal::SubjectNotYours { .. }
         | Refusal::AdminNotYours
         | Refusal::EmailNotYours
+        | Refusal::FullNameNotYours
+        | Refusal::NamespacesNotYours { .. }
+        | Refusal::CredentialOfShellKey
         | Refusal::RestrictionsNotKept
         | Refusal::TeamsNotYours { .. }
         | Refusal::TeamsRequired { .. }

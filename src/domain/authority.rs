@@ -5,7 +5,7 @@ use super::{
     claims::{Claims, Scopes, Teams},
     policy::Audiences,
     restrictions::{self, IpRestriction, TimeRestrictions, UsageLimits},
-    text::{Permission, ServerId, Subject, TeamId},
+    text::{Email, FullName, Namespace, Permission, ServerId, Subject, TeamId},
 };
 
 /// What a caller may do and grant. Built from a verified token, or for a shell by [`Authority::of_shell`].
@@ -27,6 +27,12 @@ pub struct Authority {
     pub restrictions: Restrictions,
     /// When its own token expires, in seconds since 1970; a shell has none.
     pub exp: Option<i64>,
+    /// The namespaces that it may grant; empty = any for an administrator, none for anybody else.
+    pub namespaces: Vec<Namespace>,
+    /// The address and the name that its own token has.
+    pub email: Option<Email>,
+    /// See `email`.
+    pub full_name: Option<FullName>,
 }
 
 /// Which tokens a caller may know of.
@@ -118,6 +124,9 @@ impl Authority {
             audiences: if is_admin { Audiences::Any } else { Audiences::These(claims.aud.clone()) },
             restrictions: Restrictions::of(&claims.scopes),
             exp: Some(claims.exp),
+            namespaces: claims.namespaces.clone(),
+            email: Some(claims.user.email.clone()),
+            full_name: Some(claims.user.full_name.clone()),
         }
     }
 
@@ -133,6 +142,9 @@ impl Authority {
             audiences: Audiences::Any,
             restrictions: Restrictions::default(),
             exp: None,
+            namespaces: Vec::new(),
+            email: None,
+            full_name: None,
         }
     }
 
@@ -151,10 +163,20 @@ impl Authority {
     /// [`Refusal::PermissionMissing`].
     pub fn require(&self, permission: RoutePermission) -> Result<(), Refusal> {
         let is_held = match &self.permissions {
-            Permissions::All => true,
+            Permissions::All => permission != RoutePermission::AuditRead || self.oversees(),
             Permissions::These(held) => held.iter().any(|h| h.covers_name(permission.as_str())),
         };
         if is_held { Ok(()) } else { Err(Refusal::PermissionMissing { permission: permission.as_str() }) }
+    }
+
+    /// Whether the whole log is the caller's to read: an administrator's of every team, and theirs whose token names the
+    /// permission.
+    #[must_use]
+    pub fn oversees(&self) -> bool {
+        match &self.permissions {
+            Permissions::All => self.teams == Teams::Every,
+            Permissions::These(held) => held.iter().any(|h| h.covers_name(RoutePermission::AuditRead.as_str())),
+        }
     }
 
     /// Which tokens the caller may know of, once it may read any: an administrator of every team all of them, anybody

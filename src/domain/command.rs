@@ -11,7 +11,7 @@ use super::{
     event::KeyAdded,
     idempotency::{Answered, Idempotency},
     issue::{Circumstances, issue},
-    membership::Membership,
+    membership::Answer,
     revoke::revoke,
     text::{Kid, Name, Subject},
 };
@@ -51,8 +51,8 @@ pub enum Act {
         jti: Uuid,
         /// The key that the asking process will sign with.
         signer: Kid,
-        /// Which teams its subject is in.
-        membership: Membership,
+        /// Which teams its subject is in, if anybody was asked.
+        membership: Option<Answer>,
     },
     /// The end of a token.
     Revoke(RevokeToken),
@@ -102,6 +102,7 @@ impl Command {
     fn events(&self, state: &State) -> Result<Vec<Event>, Refusal> {
         match &self.act {
             Act::Issue { command, jti, signer, membership } => {
+                let membership = membership.as_ref();
                 let circumstances =
                     Circumstances { path: self.origin.path, jti: *jti, signer, membership, now: self.now };
                 let issued = issue(state, command, &self.authority, circumstances)?;

@@ -2,6 +2,7 @@
 
 use super::{
     Event, Refusal, Settings,
+    claims::CATALOG_AUDIENCE,
     event::{Configured, KeyActivated, KeyAdded},
     policy::{Policy, Rules},
     text::{Audience, Environment, Issuer},
@@ -48,11 +49,7 @@ pub fn configure(settings: &Settings, command: &Configure) -> Result<Vec<Event>,
             let logged = settings.env.as_ref().map_or("none", Environment::as_str);
             agree("the environment", command.env.as_ref().map(Environment::as_str), logged)?;
         }
-        _ => events.push(Event::Configured(Configured {
-            issuer: command.issuer.clone().unwrap_or_else(|| command.issuer_default.clone()),
-            audience: command.audience.clone().unwrap_or_else(|| command.audience_default.clone()),
-            env: command.env.clone(),
-        })),
+        _ => events.push(Event::Configured(configured(command)?)),
     }
     if settings.policy.is_none() {
         events.push(Event::PolicyApplied(Box::new(Policy::initial())));
@@ -67,6 +64,18 @@ pub fn configure(settings: &Settings, command: &Configure) -> Result<Vec<Event>,
         (None, KeyChoice::Kept) => return Err(Refusal::NotConfigured),
     }
     Ok(events)
+}
+
+fn configured(command: &Configure) -> Result<Configured, Refusal> {
+    let audience = command.audience.as_ref().unwrap_or(&command.audience_default);
+    if audience.as_str() == CATALOG_AUDIENCE {
+        return Err(Refusal::CatalogByDefault);
+    }
+    Ok(Configured {
+        issuer: command.issuer.clone().unwrap_or_else(|| command.issuer_default.clone()),
+        audience: audience.clone(),
+        env: command.env.clone(),
+    })
 }
 
 /// Applies a policy.

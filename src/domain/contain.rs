@@ -4,10 +4,10 @@ use super::{
     Authority, IssueToken, Refusal,
     authority::{Permissions, RoutePermission},
     claims::Teams,
-    membership::Membership,
+    membership::{Answer, Membership},
     policy::{Audiences, MembershipRules, Switch},
     settings::Shape,
-    text::{Audience, Email, Permission, TeamId},
+    text::{Audience, FullName, Namespace, Permission, TeamId},
 };
 
 /// Holds a request to what its caller may grant, and settles the teams.
@@ -17,7 +17,7 @@ use super::{
 pub(super) fn contain(
     command: &IssueToken,
     authority: &Authority,
-    membership: &Membership,
+    membership: Option<&Answer>,
     shape: Shape<'_>,
 ) -> Result<Teams, Refusal> {
     authority.require(RoutePermission::TokensCreate)?;
@@ -27,11 +27,12 @@ pub(super) fn contain(
     if !authority.restrictions.are_kept_by(&command.scopes) {
         return Err(Refusal::RestrictionsNotKept);
     }
+    contain_namespaces(&command.namespaces, authority)?;
     contain_audiences(&command.aud, &authority.audiences, shape.audience)?;
-    contain_permissions(&command.scopes.permissions, &authority.permissions)?;
+    contain_permissions(&command.scopes.permissions, authority)?;
     let teams = contain_teams(command, authority)?;
-    if authority.subject.as_ref() != Some(&command.sub) {
-        delegate(&teams, authority, membership, shape.policy.rules.membership.as_ref())?;
+    if authority.subject.as_ref() != Some(&command.sub) || command.names_another_address() {
+        delegate(&teams, membership, shape.policy.rules.membership.as_ref())?;
     }
     Ok(teams)
 }
@@ -46,10 +47,26 @@ fn contain_subject(command: &IssueToken, authority: &Authority) -> Result<(), Re
     if command.is_admin {
         return Err(Refusal::AdminNotYours);
     }
-    if command.email.as_ref().is_some_and(|email| *email != Email::of_subject(&command.sub)) {
+    if command.names_another_address() && command.email != authority.email {
         return Err(Refusal::EmailNotYours);
     }
-    Ok(())
+    let is_own =
+        |name: &FullName| Some(name) == authority.full_name.as_ref() || *name == FullName::of_subject(&command.sub);
+    match &command.full_name {
+        Some(name) if !is_own(name) => Err(Refusal::FullNameNotYours),
+        _ => Ok(()),
+    }
+}
+
+/// A list bounds; without one an administrator may name any, and anybody else none.
+fn contain_namespaces(asked: &[Namespace], authority: &Authority) -> Result<(), Refusal> {
+    let own = &authority.namespaces;
+    let is_within = match (own.is_empty(), asked.is_empty()) {
+        (true, is_plain) => is_plain || authority.is_admin,
+        (false, true) => false,
+        (false, false) => asked.iter().all(|namespace| own.contains(namespace)),
+    };
+    if is_within { Ok(()) } else { Err(Refusal::NamespacesNotYours { own: own.clone() }) }
 }
 
 fn contain_audiences(asked: &[Audience], held: &Audiences, configured: &Audience) -> Result<(), Refusal> {
@@ -63,7 +80,8 @@ fn contain_audiences(asked: &[Audience], held: &Audiences, configured: &Audience
     Err(Refusal::AudiencesNotYours { asked: beyond, own: others.chain([configured]).cloned().collect() })
 }
 
-fn contain_permissions(asked: &[Permission], held: &Permissions) -> Result<(), Refusal> {
+fn contain_permissions(asked: &[Permission], authority: &Authority) -> Result<(), Refusal> {
+    let held = &authority.permissions;
     let own = || match held {
         Permissions::All => Vec::new(),
         Permissions::These(own) => own.clone(),
@@ -71,7 +89,12 @@ fn contain_permissions(asked: &[Permission], held: &Permissions) -> Result<(), R
     if asked.is_empty() && !held.are_all() {
         return Err(Refusal::PermissionsRequired { own: own() });
     }
-    let beyond: Vec<Permission> = asked.iter().filter(|permission| !held.cover(permission)).cloned().collect();
+    // The whole log is more than what an administrator of some teams sees.
+    let is_beyond = |permission: &&Permission| {
+        !held.cover(permission)
+            || (permission.covers_name(RoutePermission::AuditRead.as_str()) && !authority.oversees())
+    };
+    let beyond: Vec<Permission> = asked.iter().filter(is_beyond).cloned().collect();
     if beyond.is_empty() { Ok(()) } else { Err(Refusal::PermissionsNotYours { asked: beyond, own: own() }) }
 }
 
@@ -100,21 +123,19 @@ fn default_teams(command: &IssueToken) -> Teams {
 }
 
 /// A token for somebody else reaches only teams that this somebody is in, as far as anybody was asked.
-fn delegate(
-    teams: &Teams,
-    authority: &Authority,
-    membership: &Membership,
-    rules: Option<&MembershipRules>,
-) -> Result<(), Refusal> {
+fn delegate(teams: &Teams, answer: Option<&Answer>, rules: Option<&MembershipRules>) -> Result<(), Refusal> {
     let (Some(rules), Teams::These(asked)) = (rules, teams) else { return Ok(()) };
-    match membership {
+    match answer.filter(|answer| answer.source == rules.source).map(|answer| &answer.membership) {
         _ if asked.is_empty() => Ok(()),
-        Membership::Of(own) => match missing(asked, own) {
+        Some(Membership::Of(own)) => match missing(asked, own) {
             beyond if beyond.is_empty() => Ok(()),
             beyond => Err(Refusal::SubjectNotInTeams { asked: beyond }),
         },
-        Membership::Unknown if authority.is_admin && rules.unknown == Switch::Allow => Ok(()),
-        Membership::Unknown => Err(Refusal::MembershipUnknown { asked: asked.clone() }),
+        // Only administrators come this far for somebody else. That nobody could say is no word of the source's.
+        Some(Membership::Unknown) if rules.unknown == Switch::Allow => Ok(()),
+        Some(Membership::Unknown | Membership::Unavailable) | None => {
+            Err(Refusal::MembershipUnknown { asked: asked.clone() })
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
 pub struct IssuanceRefused {
     /// The rule that said no, as [`Refusal::code`] names it.
     pub rule: String,
-    /// How often in a row it said so to this actor.
+    /// How often it said so to this actor since then.
     pub count: u32,
     /// When it did for the first of these times.
     pub since: DateTime<Utc>,
@@ -51,7 +51,7 @@ pub struct IssuanceRefused {
 pub struct RevocationRefused {
     /// The rule that said no, as [`Refusal::code`] names it.
     pub rule: String,
-    /// How often in a row it said so to this actor.
+    /// How often it said so to this actor since then.
     pub count: u32,
     /// When it did for the first of these times.
     pub since: DateTime<Utc>,

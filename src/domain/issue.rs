@@ -9,7 +9,7 @@ use super::{
     claims::{AuthProvider, CLIENT_ID, Scopes, TOKEN_BYTES_MAX, TYP, Teams, TokenUse, User, signing_input},
     contain::contain,
     event::Elevation,
-    membership::Membership,
+    membership::Answer,
     object::object,
     permit::Permit,
     restrictions::{IpRestriction, TimeRestrictions, UsageLimits},
@@ -97,6 +97,19 @@ impl IssueToken {
         Ok(self)
     }
 
+    /// Whether it asks for another address than its subject's own.
+    #[must_use]
+    pub fn names_another_address(&self) -> bool {
+        self.email.as_ref().is_some_and(|email| *email != Email::of_subject(&self.sub))
+    }
+
+    /// Whom gateways will take the bearer for, whose teams have to be asked about: the address before the subject.
+    #[must_use]
+    pub fn bearer(&self) -> Subject {
+        let address = self.email.as_ref().filter(|_| self.names_another_address());
+        address.and_then(|email| Subject::parse(email.as_str()).ok()).unwrap_or_else(|| self.sub.clone())
+    }
+
     /// The claims that make the token more than its bearer's own public-only one.
     #[must_use]
     pub fn elevations(&self) -> Vec<Elevation> {
@@ -109,7 +122,7 @@ impl IssueToken {
             (self.is_admin, Elevation::Admin),
             (names_teams, Elevation::Teams),
             (!self.scopes.permissions.is_empty(), Elevation::Permissions),
-            (self.email.as_ref().is_some_and(|email| *email != Email::of_subject(&self.sub)), Elevation::Email),
+            (self.names_another_address(), Elevation::Email),
         ]
         .into_iter()
         .filter_map(|(is_elevated, elevation)| is_elevated.then_some(elevation))
@@ -215,8 +228,8 @@ pub struct Circumstances<'a> {
     pub jti: Uuid,
     /// The key that the asking process will sign with.
     pub signer: &'a Kid,
-    /// Which teams its subject is in.
-    pub membership: &'a Membership,
+    /// Which teams its subject is in, if anybody was asked.
+    pub membership: Option<&'a Answer>,
     /// The instant of the decision.
     pub now: DateTime<Utc>,
 }
@@ -237,12 +250,16 @@ pub fn issue(
         return Err(Refusal::KeyNotHere { kid: shape.kid.clone() });
     }
     state.require_credential(authority.credential, now)?;
+    if state.is_of_shell_key(authority.credential) {
+        return Err(Refusal::CredentialOfShellKey);
+    }
     let teams = contain(command, authority, membership, shape)?;
     let ttl = Permit { command, authority, teams: &teams, path, now }.check(shape, state)?;
     if let Some(name) = &command.name
         && let Some(jti) = state.holder_of_name(&command.sub, name, now)
     {
-        return Err(Refusal::NameInUse { name: name.clone(), jti });
+        let is_seen = state.token(jti).is_some_and(|token| authority.sight().includes(token));
+        return Err(Refusal::NameInUse { name: name.clone(), jti: is_seen.then_some(jti) });
     }
     let header = Header { typ: TYP.to_owned(), alg: shape.alg, kid: shape.kid.clone() };
     let claims = claims(command, shape, teams, Validity { jti, now, ttl });

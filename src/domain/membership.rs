@@ -4,15 +4,29 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
-use super::text::{Subject, TeamId};
+use super::{
+    policy::MembershipSource,
+    text::{Subject, TeamId},
+};
 
-/// What is known of one subject's teams.
+/// What a source says of one subject's teams.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Membership {
-    /// Nobody was asked, nobody could say, or the subject is not known there.
+    /// It could not say anything of anybody.
+    Unavailable,
+    /// The subject is not known there.
     Unknown,
     /// It is in these, and in no others.
     Of(Vec<TeamId>),
+}
+
+/// What was asked of whom before an issuance was decided. A policy that names another source by then was not asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The source that was asked.
+    pub source: MembershipSource,
+    /// What it said.
+    pub membership: Membership,
 }
 
 /// Who is in which team: a JSON object of subjects, each with the list of its teams.

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{
     event::Elevation,
-    text::{Audience, IdempotencyKey, Kid, Name, Permission, Subject, TeamId},
+    text::{Audience, IdempotencyKey, Kid, Name, Namespace, Permission, Subject, TeamId},
 };
 
 /// Why a command was refused.
@@ -31,6 +31,18 @@ pub enum Refusal {
     /// Somebody other than an administrator asked for a token under another's address.
     #[error("only an administrator may give a token another e-mail address than its subject's")]
     EmailNotYours,
+    /// Somebody other than an administrator asked for a token under another's name.
+    #[error("only an administrator may give a token another full name than its own")]
+    FullNameNotYours,
+    /// Namespaces were asked for that the caller's own token does not name.
+    #[error("may not issue for these namespaces; its own are {}", listed(own))]
+    NamespacesNotYours {
+        /// The caller's own.
+        own: Vec<Namespace>,
+    },
+    /// The caller's own token was signed by a key for tokens from a shell, which gateways need not accept.
+    #[error("a token that was signed by a key for the shell issues no others")]
+    CredentialOfShellKey,
     /// The caller's own token is bound to a server, addresses, times or limits, and the token asked for is not.
     #[error(
         "the presented token is restricted; ask for its server_id, ip_restrictions, time_restrictions and usage_limits, or \
@@ -151,12 +163,12 @@ pub enum Refusal {
         max: u32,
     },
     /// Another active token of the subject has the name.
-    #[error("the name '{name}' is in use by the active token {jti} of the same subject")]
+    #[error("the name '{name}' is in use by {} of the same subject", active(*jti))]
     NameInUse {
         /// The name.
         name: Name,
-        /// Who has it.
-        jti: Uuid,
+        /// Who has it, where the caller may know.
+        jti: Option<Uuid>,
     },
     /// The token would be longer than any checker looks at.
     #[error("the token would have {bytes} bytes, the maximum is {max}; name fewer teams, permissions or restrictions")]
@@ -193,6 +205,11 @@ pub enum Refusal {
     /// The log does not say yet who the catalog is and with what it signs.
     #[error("the catalog is not configured yet")]
     NotConfigured,
+    /// Tokens for the catalog's own API would be issued to whoever names no audience.
+    #[error(
+        "the audience of tokens for which none is asked cannot be catalog: tokens that manage tokens are asked for by name"
+    )]
+    CatalogByDefault,
     /// A setting given to this process differs from what the log says.
     #[error("{setting} is '{given}' here but '{logged}' in the log")]
     SettingDiffers {
@@ -215,6 +232,9 @@ impl Refusal {
             Self::SubjectNotYours { .. } => "subject_not_yours",
             Self::AdminNotYours => "admin_not_yours",
             Self::EmailNotYours => "email_not_yours",
+            Self::FullNameNotYours => "full_name_not_yours",
+            Self::NamespacesNotYours { .. } => "namespaces_not_yours",
+            Self::CredentialOfShellKey => "credential_of_shell_key",
             Self::RestrictionsNotKept => "restrictions_not_kept",
             Self::TeamsNotYours { .. } => "teams_not_yours",
             Self::TeamsRequired { .. } => "teams_required",
@@ -240,6 +260,7 @@ impl Refusal {
             Self::TokenUnknown { .. } => "token_unknown",
             Self::KeyNotHere { .. } => "key_not_here",
             Self::NotConfigured => "not_configured",
+            Self::CatalogByDefault => "catalog_by_default",
             Self::SettingDiffers { .. } => "setting_differs",
         }
     }
@@ -254,6 +275,9 @@ impl Refusal {
             | Self::SubjectNotYours { .. }
             | Self::AdminNotYours
             | Self::EmailNotYours
+            | Self::FullNameNotYours
+            | Self::NamespacesNotYours { .. }
+            | Self::CredentialOfShellKey
             | Self::RestrictionsNotKept
             | Self::TeamsNotYours { .. }
             | Self::TeamsRequired { .. }
@@ -280,9 +304,14 @@ impl Refusal {
             | Self::RepeatOver { .. }
             | Self::KeyNotHere { .. }
             | Self::NotConfigured
+            | Self::CatalogByDefault
             | Self::SettingDiffers { .. } => false,
         }
     }
+}
+
+fn active(jti: Option<Uuid>) -> String {
+    jti.map_or_else(|| "another active token".to_owned(), |jti| format!("the active token {jti}"))
 }
 
 fn every_or(teams: &[TeamId]) -> String {

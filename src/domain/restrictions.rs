@@ -109,7 +109,9 @@ impl TimeRestrictions {
 
     /// Days are days of the window's zone, so they too are compared within one zone only.
     fn has_days_within(&self, outer: &Self) -> bool {
-        match (&self.days, &outer.days) {
+        // Gateways take an empty list for none.
+        let listed = |days: &Option<Vec<Day>>| days.clone().filter(|days| !days.is_empty());
+        match (listed(&self.days), listed(&outer.days)) {
             (_, None) => true,
             (None, Some(_)) => false,
             (Some(inner), Some(wider)) => self.zone() == outer.zone() && inner.iter().all(|day| wider.contains(day)),
@@ -274,6 +276,7 @@ mod tests {
             (r#"{"weekdays_only":false}"#, r#"{"weekdays_only":true}"#),
             ("{}", r#"{"business_hours_only":true}"#),
             ("{}", r#"{"days":["Monday"]}"#),
+            (r#"{"days":[]}"#, r#"{"days":["Monday"]}"#),
             (r#"{"days":["Monday","Sunday"]}"#, r#"{"days":["Monday"]}"#),
         ] {
             assert!(!within(inner, outer), "{inner} within {outer}");

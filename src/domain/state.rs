@@ -104,6 +104,13 @@ impl State {
         }
     }
 
+    /// Whether a credential was signed by a key that is for tokens from a shell alone.
+    #[must_use]
+    pub fn is_of_shell_key(&self, credential: Option<Uuid>) -> bool {
+        let token = credential.and_then(|jti| self.token(jti));
+        token.and_then(|token| self.settings.key(&token.kid)).is_some_and(|key| key.dev)
+    }
+
     /// Folds one event in, exactly as a replay of the log would.
     pub fn apply(&mut self, recorded: &Recorded) {
         match &recorded.occurrence.event {

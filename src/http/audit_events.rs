@@ -106,6 +106,7 @@ pub(super) async fn handle(
         until: Some(head.position),
         jti: range.jti.map(|CanonicalUuid(jti)| jti),
         path: range.path,
+        of_its_life: false,
     };
     if wants_stream(&headers) {
         return stream(catalog.database(), selection).await;

@@ -13,6 +13,7 @@ use super::{
     POSITION,
     body::{JSON_BODY, JsonBody, RequestName},
     caller::{Caller, PERMITTED, WRITE},
+    detached::detached,
     openapi::problems,
     problem::{Code, Problem},
 };
@@ -34,6 +35,9 @@ problems!(
             Code::SubjectNotYours,
             Code::AdminNotYours,
             Code::EmailNotYours,
+            Code::FullNameNotYours,
+            Code::NamespacesNotYours,
+            Code::CredentialOfShellKey,
             Code::RestrictionsNotKept,
             Code::AudiencesNotYours,
             Code::SubjectNotInTeams,
@@ -108,7 +112,11 @@ pub(super) async fn handle(
     RequestName(key): RequestName,
     JsonBody(command): JsonBody<IssueToken>,
 ) -> Result<Response, Problem> {
-    let issued = catalog.issue(command, caller.requester(key)).await?;
+    let work = {
+        let catalog = catalog.clone();
+        async move { catalog.issue(command, caller.requester(key)).await }
+    };
+    let issued = detached(work).await??;
     let location = format!("/tokens/{}", issued.token.jti);
     let body = view::issued(&issued, catalog.ambient().clock.now());
     let headers = [(header::LOCATION, location), (POSITION, issued.token.issued.to_string())];

@@ -6,6 +6,7 @@ mod caller;
 mod check_revocations;
 pub mod connections;
 mod cursor;
+mod detached;
 mod etag;
 mod fresh;
 mod health;

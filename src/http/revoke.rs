@@ -10,6 +10,7 @@ use axum::{
 
 use super::{
     caller::{self, Caller, WRITE},
+    detached::detached,
     oauth::{FORM_BODY, OAuthError, TokenForm, token, unauthorized},
     openapi::problems,
     problem::Problem,
@@ -53,16 +54,18 @@ pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, request: Request
 async fn revoke(catalog: &Arc<Catalog>, request: Request) -> Result<(), Response> {
     let (mut parts, body) = request.into_parts();
     let caller = if parts.headers.contains_key(header::AUTHORIZATION) {
-        let caller = Caller::from_request_parts(&mut parts, catalog).await.map_err(unauthorized)?;
-        caller.require(RoutePermission::TokensRevoke).map_err(unauthorized)?;
-        Some(caller)
+        Some(Caller::from_request_parts(&mut parts, catalog).await.map_err(unauthorized)?)
     } else {
         None
     };
+    // Whoever may not revoke is told so whatever the token is; that it tried is recorded where the decision is made.
+    let refusal = caller.as_ref().and_then(|caller| caller.require(RoutePermission::TokensRevoke).err());
     let presented = token(Request::from_parts(parts.clone(), body)).await?;
     let origin = caller.as_ref().map_or_else(|| caller::anonymous(&parts, catalog), |caller| caller.origin.clone());
     let verdict = catalog.check(&presented, &origin).await.map_err(|error| Problem::from(error).into_response())?;
-    let Verdict::Active { verified, .. } = verdict else { return Ok(()) };
+    let Verdict::Active { verified, .. } = verdict else {
+        return refusal.map_or(Ok(()), |refusal| Err(unauthorized(refusal)));
+    };
     let caller = match caller {
         Some(caller) => caller,
         None => {
@@ -70,11 +73,18 @@ async fn revoke(catalog: &Arc<Catalog>, request: Request) -> Result<(), Response
         }
     };
     let command = RevokeToken { jti: verified.claims.jti, reason: RevocationReason::Unspecified, note: None };
-    match catalog.revoke(command, caller.requester(None)).await {
+    let work = {
+        let catalog = catalog.clone();
+        async move { catalog.revoke(command, caller.requester(None)).await }
+    };
+    match detached(work).await.map_err(IntoResponse::into_response)? {
         Ok(_) => Ok(()),
         // Another's token is left alone, and a token that ended meanwhile has ended.
         Err(CommandError::Append(AppendError::Refused(Refusal::TokenUnknown { .. } | Refusal::CredentialInactive))) => {
             Ok(())
+        }
+        Err(error @ CommandError::Append(AppendError::Refused(Refusal::PermissionMissing { .. }))) => {
+            Err(unauthorized(error.into()))
         }
         Err(error) => Err(Problem::from(error).into_response()),
     }

@@ -14,6 +14,7 @@ use super::{
     POSITION,
     body::{JSON_BODY, Jti, OptionalJsonBody, RequestName},
     caller::{Caller, PERMITTED, WRITE},
+    detached::detached,
     openapi::problems,
     problem::{Code, Problem},
 };
@@ -67,6 +68,6 @@ pub(super) async fn handle(
     OptionalJsonBody(why): OptionalJsonBody<Why>,
 ) -> Result<Response, Problem> {
     let command = RevokeToken { jti, reason: why.reason, note: why.note };
-    let revoked = catalog.revoke(command, caller.requester(key)).await?;
+    let revoked = detached(async move { catalog.revoke(command, caller.requester(key)).await }).await??;
     Ok((StatusCode::NO_CONTENT, [(POSITION, revoked.position.to_string())]).into_response())
 }

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     app::{Catalog, view::EventView},
+    domain::authority::RoutePermission,
     store::log::{self, Selection},
 };
 
@@ -39,7 +40,7 @@ problems!(Problems = [PERMITTED, FRESH, &[Code::TokenUnknown]]);
 
 /// Show a token's history
 ///
-/// Every event that speaks of it.
+/// Its life: issued, revoked. Whoever may read the log (`audit.read`) sees refused attempts on it and forgeries of it, too.
 #[utoipa::path(
     get,
     path = "/tokens/{jti}/events",
@@ -56,7 +57,9 @@ pub(super) async fn handle(
     jti: Jti,
 ) -> Result<Response, Problem> {
     let token = visible(&catalog, &caller, jti).await?;
-    let selection = Selection { jti: Some(token.jti), ..Selection::default() };
+    // What others tried with it is for auditors: they are named in it.
+    let of_its_life = caller.require(RoutePermission::AuditRead).is_err();
+    let selection = Selection { jti: Some(token.jti), of_its_life, ..Selection::default() };
     let events = log::page(catalog.database().reads(), &selection, EVENTS_MAX).await?;
     Ok(Json(History { events: views(&events)? }).into_response())
 }

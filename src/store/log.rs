@@ -30,6 +30,8 @@ pub struct Selection {
     pub jti: Option<Uuid>,
     /// That came through this door.
     pub path: Option<Path>,
+    /// That are part of a token's life, and not of what others tried with it.
+    pub of_its_life: bool,
 }
 
 /// A row of `events` as it is stored.
@@ -102,6 +104,9 @@ pub(super) fn select(selection: &Selection) -> QueryBuilder<Postgres> {
     }
     if let Some(path) = selection.path {
         query.push(" and path = ").push_bind(path.as_str());
+    }
+    if selection.of_its_life {
+        query.push(" and split_part(kind, '.', 1) = 'token'");
     }
     query.push(" order by position");
     query

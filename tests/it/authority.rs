@@ -12,7 +12,7 @@ use catalog::{
         event::{Event, Occurrence},
         issue::{Circumstances, issue},
         key::{Algorithm, KeyRecord},
-        membership::{Directory, Membership},
+        membership::{Answer, Directory},
         policy::{Policy, Rules},
         text::Kid,
     },
@@ -75,7 +75,7 @@ pub fn decide(
     command: &IssueToken,
     authority: &Authority,
     path: Path,
-    membership: &Membership,
+    membership: Option<&Answer>,
 ) -> Result<TokenIssued, Refusal> {
     let position = Position(i64::try_from(state.touched().count()).unwrap() + 10);
     let signer = "k1".parse().unwrap();
@@ -93,16 +93,16 @@ fn by_domain(row: &Row) -> Outcome {
     let (authority, path) = match &row.caller {
         Caller::Shell => (Authority::of_shell(), Path::CliDev),
         Caller::Bearer(caller) => {
-            let unknown = Membership::Unknown;
-            let issued = decide(&mut state, &command(caller), &Authority::of_shell(), Path::CliDev, &unknown).unwrap();
+            let issued = decide(&mut state, &command(caller), &Authority::of_shell(), Path::CliDev, None).unwrap();
             (Authority::of_token(&issued.claims().unwrap()), Path::Api)
         }
     };
-    state.settings = settings(rules(row, "teams.json").0);
+    state.settings = settings(rules(row, "/teams.json").0);
     let asked = command(&row.request);
     let directory: Directory = serde_json::from_value(row.members.clone()).unwrap();
-    let membership = directory.membership(&asked.sub);
-    decide(&mut state, &asked, &authority, path, &membership).err().map(|refusal| {
+    let rules = state.settings.policy.as_ref().and_then(|policy| policy.rules.membership.clone());
+    let answer = rules.map(|rules| Answer { source: rules.source, membership: directory.membership(&asked.bearer()) });
+    decide(&mut state, &asked, &authority, path, answer.as_ref()).err().map(|refusal| {
         let words = refusal.to_string();
         (refusal.code().to_owned(), words)
     })
@@ -182,7 +182,8 @@ fn flags(request: &Value) -> Vec<String> {
             ("scopes", _) => flags.extend(["--scopes".to_owned(), value.to_string()]),
             ("teams", Value::Null) => flags.extend(["--teams".to_owned(), "null".to_owned()]),
             ("teams", Value::Array(teams)) if teams.is_empty() => flags.extend(["--teams".to_owned(), "[]".to_owned()]),
-            ("teams" | "aud", _) => flags.extend([format!("--{member}"), list()]),
+            ("full_name", Value::String(text)) => flags.extend(["--full-name".to_owned(), text.clone()]),
+            ("teams" | "aud" | "namespaces", _) => flags.extend([format!("--{member}"), list()]),
             (_, Value::String(text)) => flags.extend([format!("--{member}"), text.clone()]),
             _ => panic!("no flag for {member}: {value}"),
         }

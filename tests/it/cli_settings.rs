@@ -253,3 +253,12 @@ async fn a_flag_wins_over_our_variable_and_ours_over_the_gateways() {
     );
     assert_eq!(audience(&["--audience", "ours"]), "ours");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_manage_tokens_are_never_issued_to_whoever_names_no_audience() {
+    let site = Site::new().await.with("CATALOG_AUDIENCE", "catalog");
+
+    let refused = site.cli(&["issue", "--dev", "--sub", "a"]).bad(2);
+
+    assert!(refused.contains("cannot be catalog") && refused.contains("hint: "), "{refused}");
+}

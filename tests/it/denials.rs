@@ -3,7 +3,9 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::{World, world::plain};
+use sqlx::{ConnectOptions, Executor};
+
+use crate::support::{World, process::until, world::plain};
 
 async fn of_kind(world: &World, admin: &str, kind: &str) -> Vec<Value> {
     world.events(admin).await.into_iter().filter(|event| event["kind"] == kind).collect()
@@ -111,4 +113,53 @@ async fn strangers_slips_and_conflicts_leave_no_event() {
     assert_eq!(world.post("/tokens", &admin, json!({"sub": "a", "name": "ci"})).await.status, 409);
 
     assert_eq!(world.events(&admin).await.len(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_hangs_up_is_recorded_all_the_same() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let alice = long_lived(&world, "alice@example.com", &["tokens.create"]).await;
+    // So that the decision waits until the caller has gone.
+    let mut holder = world.database.superuser().connect().await.unwrap();
+    holder.execute("begin; select from log_head for update").await.unwrap();
+
+    let asked = world.post("/tokens", &alice, json!({"sub": "bob@example.com"}));
+    let hung_up = tokio::time::timeout(std::time::Duration::from_millis(100), asked).await;
+    holder.execute("rollback").await.unwrap();
+
+    assert!(hung_up.is_err());
+    until("the refusal is recorded", async || {
+        (of_kind(&world, &admin, "issuance.refused.v1").await.len() == 1).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_by_rfc_7009_without_the_permission_is_recorded_and_told_the_same_of_any_token() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let alice = long_lived(&world, "alice@example.com", &["tokens.read"]).await;
+    let bobs = world.issue_dev(plain("bob@example.com")).await;
+    let revoke = async |presented: &str| {
+        let request = axum::http::Request::post("/revoke")
+            .header("authorization", format!("Bearer {alice}"))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(format!("token={presented}").into())
+            .unwrap();
+        let reply = world.raw(request).await;
+        (reply.status.as_u16(), reply.text)
+    };
+
+    let (known, unknown) = (revoke(bobs.signed.expose()).await, revoke("nonsense").await);
+
+    assert_eq!(known, unknown);
+    assert_eq!(known.0, 401);
+    let denials = of_kind(&world, &admin, "revocation.refused.v1").await;
+    assert_eq!(denials.len(), 1);
+    assert_eq!(
+        (&denials[0]["jti"], &denials[0]["data"]["rule"]),
+        (&json!(bobs.token.jti), &json!("permission_missing"))
+    );
+    assert_eq!(world.introspect(bobs.signed.expose(), &admin).await.json()["active"], true);
 }

@@ -8,7 +8,6 @@ use catalog::domain::{
     command::Decision,
     issue::{Circumstances, issue},
     key::{Algorithm, KeyRecord},
-    membership::Membership,
     policy::Policy,
     revoke::RevocationReason,
     text::{Kid, Name, Subject},
@@ -153,7 +152,7 @@ fn tell(happenings: &[Happening]) -> (Vec<Recorded>, Vec<Told>) {
                     path: Path::CliDev,
                     jti: jti(told.len()),
                     signer: &signer,
-                    membership: &Membership::Unknown,
+                    membership: None,
                     now: at(*second),
                 };
                 let state = State::new(settings());
@@ -308,11 +307,11 @@ proptest! {
                 Step::Issue(ask) => {
                     let number = told.len();
                     let signer = "k1".parse().unwrap();
-                    let (command, membership) = (Box::new(ask.command()), Membership::Unknown);
-                    let act = Act::Issue { command, jti: jti(number), signer, membership };
+                    let command = Box::new(ask.command());
+                    let act = Act::Issue { command, jti: jti(number), signer, membership: None };
                     let holder = ask.name.and_then(|name| told.iter().position(|t| t.holds(ask.sub, name, clock)));
                     let refusal = holder.map(|holder| {
-                        Refusal::NameInUse { name: name(ask.name.unwrap()), jti: jti(holder) }
+                        Refusal::NameInUse { name: name(ask.name.unwrap()), jti: Some(jti(holder)) }
                     });
                     if refusal.is_none() {
                         let exp = clock + i64::from(ask.ttl);

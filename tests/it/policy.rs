@@ -101,6 +101,14 @@ async fn a_key_for_the_shell_signs_there_alone_is_never_published_and_its_tokens
     let published = server.client.get("/.well-known/jwks.json", "").await.json();
     let published: Vec<&Value> = published["keys"].as_array().unwrap().iter().map(|key| &key["kid"]).collect();
     assert_eq!(published, [&by_api["token"]["kid"]]);
+    // What a gateway need not accept is not turned into what it must.
+    let shell_admin = site.cli(&["issue", "--dev", "--sub", "root@localhost", "--admin", "--aud", "catalog"]).good();
+    let laundered = until("the server knows the key of the credential", async || {
+        let reply = server.client.post("/tokens", &shell_admin, json!({"sub": "mallory"})).await;
+        (reply.status != 401).then_some(reply)
+    })
+    .await;
+    assert_eq!((laundered.status.as_u16(), laundered.json()["code"].clone()), (403, json!("credential_of_shell_key")));
     // A running server hears of the key by itself.
     let token = by_shell["access_token"].as_str().unwrap();
     until("the server knows the key", async || server.client.is_active(token, &admin).await.then_some(())).await;
@@ -187,5 +195,8 @@ async fn a_membership_address_is_asked_once_for_many_and_a_bad_answer_is_unknown
         assert_eq!(outcome(format!("http://{address}/{bad}"), 1).await, ["membership_unknown"], "{bad}");
     }
     assert_eq!(outcome("http://127.0.0.1:1/".to_owned(), 1).await, ["membership_unknown"]);
+    // That nobody could say is no word of the source's, whatever it may say of the unknown.
+    let allowing = format!("http://{address}/gone\"\nunknown = \"allow");
+    assert_eq!(outcome(allowing, 1).await, ["membership_unknown"]);
     server.abort();
 }

@@ -143,3 +143,60 @@ async fn an_administrator_whose_token_names_permissions_has_no_others() {
         assert_eq!((refused.status.as_u16(), refused.json()["code"].clone()), (403, json!("permission_missing")));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_in_use_names_its_holder_to_whoever_may_know_of_it() {
+    let world = World::new().await;
+    let (admin, mut blue) = (world.admin().await, plain("bob@example.com"));
+    (blue.teams, blue.name) = (Some(teams(&["blue"])), Some("deploy".parse().unwrap()));
+    let holder = world.issue_dev(blue).await.token.jti.to_string();
+    let of_red = world
+        .caller("root@localhost", |command| {
+            command.is_admin = true;
+            command.teams = Some(teams(&["red"]));
+        })
+        .await;
+    let asked = json!({"sub": "bob@example.com", "name": "deploy", "teams": ["red"]});
+
+    let (told, hidden) =
+        (world.post("/tokens", &admin, asked.clone()).await, world.post("/tokens", &of_red, asked).await);
+
+    assert_eq!((told.status.as_u16(), hidden.status.as_u16()), (409, 409));
+    assert!(told.text.contains(&holder) && !hidden.text.contains(&holder), "{} {}", told.text, hidden.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_owner_of_a_token_sees_its_life_and_not_what_others_tried_with_it() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let own = issued(&world, "alice@example.com", &[]).await;
+    let caller =
+        async |sub: &str, permission: &str| world.caller(sub, |command| with_permissions(command, &[permission])).await;
+    let (owner, other) =
+        (caller("alice@example.com", "tokens.read").await, caller("bob@example.com", "tokens.revoke").await);
+    world.delete(&format!("/tokens/{own}"), &other, json!({"note": "hers"})).await;
+    let kinds = async |caller: &str| {
+        let history = world.get(&format!("/tokens/{own}/events"), caller).await.json();
+        let events = history["events"].as_array().unwrap().clone();
+        events.iter().map(|event| event["kind"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+
+    assert_eq!(kinds(&owner).await, ["token.issued.v1"]);
+    assert_eq!(kinds(&admin).await, ["token.issued.v1", "revocation.refused.v1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_log_is_for_administrators_of_every_team_and_for_whom_it_was_granted() {
+    let world = World::new().await;
+    let of_red = world
+        .caller("root@localhost", |command| {
+            command.is_admin = true;
+            command.teams = Some(teams(&["red"]));
+        })
+        .await;
+    let auditor = world.caller("auditor", |command| with_permissions(command, &["audit.read"])).await;
+
+    assert_eq!(world.get("/audit/events", &of_red).await.status, 403);
+    assert_eq!(world.get("/audit/events", &auditor).await.status, 200);
+    assert_eq!(world.get("/audit/events", &world.admin().await).await.status, 200);
+}

@@ -10,7 +10,6 @@ use crate::domain::{
     Act, Actor, Authority, Command, IssueToken, Malformed, Origin, Path, RevokeToken,
     ambient::uuid_v7,
     claims::CATALOG_AUDIENCE,
-    membership::Membership,
     revoke::RevocationReason,
     text::{Audience, Kid, RequestId, Subject},
 };
@@ -103,7 +102,7 @@ impl History {
     }
 
     fn issue(&self, request: IssueToken, jti: Uuid) -> Act {
-        let (signer, membership) = (self.signer.clone(), Membership::Unknown);
+        let (signer, membership) = (self.signer.clone(), None);
         Act::Issue { command: Box::new(request), jti, signer, membership }
     }
 

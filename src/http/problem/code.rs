@@ -132,6 +132,26 @@ codes! {
         "Leave `email` out, or let an administrator issue it.",
         "only an administrator may give a token another e-mail address than its subject's",
     }
+    FullNameNotYours "full_name_not_yours" FORBIDDEN {
+        "The name is another's",
+        "A token was asked for under another full name than the caller's own. Gateways show it, so only an administrator may \
+         choose it.",
+        "Leave `full_name` out, or let an administrator issue it.",
+        "only an administrator may give a token another full name than its own",
+    }
+    NamespacesNotYours "namespaces_not_yours" FORBIDDEN {
+        "A namespace is not the caller's",
+        "Namespaces were asked for that the presented token does not name, or none where it names some.",
+        "Name `namespaces` from among those of the presented token.",
+        "may not issue for these namespaces; its own are dev",
+    }
+    CredentialOfShellKey "credential_of_shell_key" FORBIDDEN {
+        "The credential is for development",
+        "The presented token was signed by a key for tokens from a shell, which is never published. It issues no tokens, for \
+         they would be signed by the catalog's own key.",
+        "Ask with a token that the API issued.",
+        "a token that was signed by a key for the shell issues no others",
+    }
     RestrictionsNotKept "restrictions_not_kept" FORBIDDEN {
         "The caller's own restrictions would be lost",
         "The presented token is bound to a server, to addresses, to times or to a number of uses, and the token that \
@@ -256,7 +276,8 @@ codes! {
     }
     NameInUse "name_in_use" CONFLICT {
         "The name is in use",
-        "Another active token of the same subject has the name that was asked for. Nothing was issued.",
+        "Another active token of the same subject has the name that was asked for. Nothing was issued. Which one it is, is \
+         told to whoever may know of it.",
         "Take another `name`, or revoke that token first: the name of a revoked or expired token is free again.",
         "the name 'ci' is in use by the active token 01990000-0000-7000-8000-000000000000 of the same subject",
     }

@@ -16,6 +16,9 @@ impl From<&Refusal> for Code {
             Refusal::SubjectNotYours { .. } => Self::SubjectNotYours,
             Refusal::AdminNotYours => Self::AdminNotYours,
             Refusal::EmailNotYours => Self::EmailNotYours,
+            Refusal::FullNameNotYours => Self::FullNameNotYours,
+            Refusal::NamespacesNotYours { .. } => Self::NamespacesNotYours,
+            Refusal::CredentialOfShellKey => Self::CredentialOfShellKey,
             Refusal::RestrictionsNotKept => Self::RestrictionsNotKept,
             Refusal::TeamsNotYours { .. } => Self::TeamsNotYours,
             Refusal::TeamsRequired { .. } => Self::TeamsRequired,
@@ -32,7 +35,10 @@ impl From<&Refusal> for Code {
             Refusal::CatalogNotGrantable => Self::CatalogNotGrantable,
             Refusal::TooManyActive { .. } => Self::TooManyActive,
             // Only a shell is told these, and a shell reads no problems.
-            Refusal::OutOfBandDenied | Refusal::ElevatedDenied { .. } | Refusal::NotADevKey { .. } => Self::Internal,
+            Refusal::OutOfBandDenied
+            | Refusal::ElevatedDenied { .. }
+            | Refusal::NotADevKey { .. }
+            | Refusal::CatalogByDefault => Self::Internal,
             Refusal::NameInUse { .. } => Self::NameInUse,
             Refusal::TokenTooLarge { .. } => Self::TokenTooLarge,
             Refusal::IdempotencyKeyReused { .. } => Self::IdempotencyKeyReused,
@@ -126,6 +132,9 @@ mod tests {
             Refusal::SubjectNotYours { own: subject },
             Refusal::AdminNotYours,
             Refusal::EmailNotYours,
+            Refusal::FullNameNotYours,
+            Refusal::NamespacesNotYours { own: Vec::new() },
+            Refusal::CredentialOfShellKey,
             Refusal::RestrictionsNotKept,
             Refusal::TeamsNotYours { asked, own: own.clone() },
             Refusal::TeamsRequired { own },
@@ -141,7 +150,7 @@ mod tests {
             Refusal::AudiencesNotAllowed { asked: Vec::new(), allowed: Vec::new() },
             Refusal::CatalogNotGrantable,
             Refusal::TooManyActive { max: 1 },
-            Refusal::NameInUse { name, jti },
+            Refusal::NameInUse { name, jti: Some(jti) },
             Refusal::TokenTooLarge { bytes: 2, max: 1 },
             Refusal::IdempotencyKeyReused { key },
             Refusal::RepeatOver { jti },

@@ -8,7 +8,6 @@ use catalog::domain::{
     configure::ApplyPolicy,
     denial::{Shadow, ShadowTokenSeen},
     event::Occurrence,
-    membership::Membership,
     policy::{Audiences, Grantable, Narrowing, PathRules, Rules, ShellRules, Switch, TeamRules},
     revoke::RevocationReason,
 };
@@ -95,7 +94,7 @@ fn root() -> Authority {
     let mut state = State::new(settings(Rules::initial()));
     let request: Value = json!({"sub": "root@localhost", "is_admin": true, "aud": ["catalog"]});
     let request: IssueToken = serde_json::from_value(request).unwrap();
-    let issued = decide(&mut state, &request, &Authority::of_shell(), Path::CliDev, &Membership::Unknown).unwrap();
+    let issued = decide(&mut state, &request, &Authority::of_shell(), Path::CliDev, None).unwrap();
     // Its token is not in the states that the doors decide on.
     Authority { credential: None, ..Authority::of_token(&issued.claims().unwrap()) }
 }
@@ -137,7 +136,7 @@ fn act(step: Step, ids: &[Uuid], number: usize) -> Option<Act> {
             command: Box::new(command),
             jti: Uuid::from_u128(u128::try_from(number).unwrap() + 1),
             signer: "k1".parse().unwrap(),
-            membership: Membership::Unknown,
+            membership: None,
         },
         Step::Revoke(which) => {
             Act::Revoke(RevokeToken { jti: chosen(which)?, reason: RevocationReason::Unspecified, note: None })
@@ -159,11 +158,10 @@ proptest! {
     #[test]
     fn for_any_policy_and_request_the_api_and_the_shell_agree(rules in even_rules(), first in request(), second in request()) {
         let [mut of_api, mut of_shell] = [(); 2].map(|()| State::new(settings(rules.clone())));
-        let nobody = Membership::Unknown;
 
         for request in [first, second] {
-            let by_api = decide(&mut of_api, &request, &root(), Path::Api, &nobody);
-            let by_shell = decide(&mut of_shell, &request, &Authority::of_shell(), Path::CliDev, &nobody);
+            let by_api = decide(&mut of_api, &request, &root(), Path::Api, None);
+            let by_shell = decide(&mut of_shell, &request, &Authority::of_shell(), Path::CliDev, None);
 
             let by_api = by_api.map(|issued| comparable(&issued.claims().unwrap()));
             let by_shell = by_shell.map(|issued| comparable(&issued.claims().unwrap()));
@@ -214,7 +212,7 @@ fn the_strategies_reach_grants_and_refusals_of_every_rule_of_the_policy() {
         let mut state = State::new(settings(rules));
         for _ in 0..2 {
             let request = request().new_tree(&mut runner).unwrap().current();
-            let outcome = decide(&mut state, &request, &root(), Path::Api, &Membership::Unknown);
+            let outcome = decide(&mut state, &request, &root(), Path::Api, None);
             codes.insert(outcome.map_or_else(|refusal| refusal.code(), |_| "granted"));
         }
     }

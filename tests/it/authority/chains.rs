@@ -4,7 +4,6 @@ use catalog::domain::{
     Authority, IssueToken, Path, State,
     authority::Permissions,
     claims::{Claims, Teams},
-    membership::Membership,
     policy::{Audiences, Rules},
     text::{Audience, Permission, TeamId},
 };
@@ -45,10 +44,12 @@ fn request() -> impl Strategy<Value = Value> {
         });
     let admin = prop::bool::weighted(0.3);
     let audiences = subsequence(&AUDIENCES[..], 0..=3);
-    (select(&["alice", "bob"][..]), admin, option::weighted(0.9, teams), scopes, audiences, 60..90_u32).prop_map(
-        |(sub, is_admin, teams, scopes, aud, expires_in)| {
-            let mut request =
-                json!({"sub": sub, "is_admin": is_admin, "scopes": scopes, "aud": aud, "expires_in": expires_in});
+    let namespaces = prop_oneof![2 => Just(Vec::new()), 1 => subsequence(vec!["dev", "prod"], 1..=2)];
+    let identity = (select(&["alice", "bob"][..]), option::weighted(0.2, select(&["Alice", "Root"][..])), namespaces);
+    (identity, admin, option::weighted(0.9, teams), scopes, audiences, 60..90_u32).prop_map(
+        |((sub, full_name, namespaces), is_admin, teams, scopes, aud, expires_in)| {
+            let mut request = json!({"sub": sub, "is_admin": is_admin, "scopes": scopes, "aud": aud,
+                "expires_in": expires_in, "namespaces": namespaces, "full_name": full_name});
             if let Some(teams) = teams.filter(|teams| is_admin || !teams.is_null()) {
                 request["teams"] = teams;
             }
@@ -91,6 +92,12 @@ fn widenings(parent: &Claims, child: &Claims) -> Vec<&'static str> {
         ("addresses", !addresses_within(child, parent)),
         ("server", parent.scopes.server_id.is_some() && child.scopes.server_id != parent.scopes.server_id),
         ("limits", limit(parent).is_some_and(|most| limit(child).is_none_or(|asked| asked > most))),
+        ("namespaces", !namespaces_within(child, parent)),
+        (
+            "full name",
+            !is_admin
+                && ![parent.sub.as_str(), parent.user.full_name.as_str()].contains(&child.user.full_name.as_str()),
+        ),
         ("hours", start(parent).is_some_and(|from| start(child).is_none_or(|asked| asked < from))),
     ];
     found.into_iter().filter_map(|(what, is_wider)| is_wider.then_some(what)).collect()
@@ -114,6 +121,14 @@ fn permissions_within(child: &Permissions, parent: &Permissions) -> bool {
     let used = ["tokens.create", "tokens.read", "tools.read", "tools.read.all", "tools.write", "servers.use", "other"];
     let holds = |held: &Permissions, name: &str| held.cover(&Permission::parse(name).unwrap());
     used.into_iter().all(|name| !holds(child, name) || holds(parent, name))
+}
+
+/// Without a list an administrator may name any, anybody else none; with one nobody may leave it.
+fn namespaces_within(child: &Claims, parent: &Claims) -> bool {
+    match (parent.namespaces.is_empty(), child.namespaces.is_empty()) {
+        (true, none) => none || parent.user.is_admin,
+        (false, none) => !none && child.namespaces.iter().all(|namespace| parent.namespaces.contains(namespace)),
+    }
 }
 
 fn may_name(parent: &Claims, audience: &Audience) -> bool {
@@ -151,7 +166,7 @@ proptest! {
     fn no_chain_of_issuances_widens_authority(first in caller(), chain in vec(prop_oneof![caller(), request()], 1..8)) {
         let mut state = State::new(settings(Rules::initial()));
         let shell = Authority::of_shell();
-        let first = decide(&mut state, &parsed(&first), &shell, Path::CliDev, &Membership::Unknown).unwrap();
+        let first = decide(&mut state, &parsed(&first), &shell, Path::CliDev, None).unwrap();
         let mut ancestors = vec![first.claims().unwrap()];
 
         for request in chain {
@@ -161,7 +176,7 @@ proptest! {
                 break;
             }
             let authority = Authority::of_token(parent);
-            let Ok(issued) = decide(&mut state, &parsed(&request), &authority, Path::Api, &Membership::Unknown) else {
+            let Ok(issued) = decide(&mut state, &parsed(&request), &authority, Path::Api, None) else {
                 continue;
             };
             let child = issued.claims().unwrap();
@@ -179,7 +194,7 @@ fn the_audiences_of_an_administrator_are_any() {
     let claims = |is_admin: bool| {
         let mut state = State::new(settings(Rules::initial()));
         let request = json!({"sub": "a", "is_admin": is_admin, "aud": ["catalog"]});
-        let issued = decide(&mut state, &parsed(&request), &Authority::of_shell(), Path::CliDev, &Membership::Unknown);
+        let issued = decide(&mut state, &parsed(&request), &Authority::of_shell(), Path::CliDev, None);
         Authority::of_token(&issued.unwrap().claims().unwrap()).audiences
     };
 

@@ -86,10 +86,21 @@ fn plain(more: Value) -> Value {
 }
 
 pub fn rows() -> Vec<Row> {
-    [subjects(), teams(), permissions(), audiences(), lifetimes(), restrictions(), membership(), doors(), limits()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        subjects(),
+        teams(),
+        permissions(),
+        audiences(),
+        lifetimes(),
+        restrictions(),
+        membership(),
+        identities(),
+        doors(),
+        limits(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn subjects() -> Vec<Row> {
@@ -332,6 +343,53 @@ fn membership() -> Vec<Row> {
             .with_members(members())
             .refused("subject_not_in_teams", "the subject is not a member of blue"),
         row("a shell for a member", Caller::Shell, plain(json!({"teams": ["red"]}))).with_members(members()),
+    ]
+}
+
+/// What the review of the rules by their gaps added: addresses, names and namespaces.
+fn identities() -> Vec<Row> {
+    let members = || json!({"bob@example.com": ["blue"], "robot": ["red"]});
+    let of_dev = || alice_with(json!({"namespaces": ["dev", "test"]}));
+    let has_name = || alice_with(json!({"full_name": "Alice"}));
+    vec![
+        row(
+            "a team of whom the address names",
+            root(),
+            json!({"sub": "robot", "email": "bob@example.com", "teams": ["blue"]}),
+        )
+        .with_members(members()),
+        row(
+            "a team of the subject, but not of whom the address names",
+            root(),
+            json!({"sub": "robot", "email": "bob@example.com", "teams": ["red"]}),
+        )
+        .with_members(members())
+        .refused("subject_not_in_teams", "the subject is not a member of red"),
+        row(
+            "its own subject under another's address",
+            narrowed(json!({"sub": "ops"})),
+            json!({"sub": "ops", "email": "bob@example.com", "teams": ["red"]}),
+        )
+        .with_members(members())
+        .refused("subject_not_in_teams", "the subject is not a member of red"),
+        row("its own full name", has_name(), own(json!({"full_name": "Alice"}))),
+        row("another full name", has_name(), own(json!({"full_name": "Root Admin"})))
+            .refused("full_name_not_yours", "only an administrator may give a token another full name than its own"),
+        row("some of its namespaces", of_dev(), own(json!({"namespaces": ["dev"]}))),
+        row("another namespace", of_dev(), own(json!({"namespaces": ["dev", "prod"]})))
+            .refused("namespaces_not_yours", "may not issue for these namespaces; its own are dev, test"),
+        row("no namespace where it has some", of_dev(), own(json!({})))
+            .refused("namespaces_not_yours", "may not issue for these namespaces; its own are dev, test"),
+        row("a namespace where it has none", alice(), own(json!({"namespaces": ["dev"]})))
+            .refused("namespaces_not_yours", "may not issue for these namespaces; its own are none"),
+        row("any namespace by an administrator", root(), plain(json!({"namespaces": ["prod"]}))),
+        row(
+            "the whole log by an administrator of one team",
+            narrowed(json!({"teams": ["red"]})),
+            plain(json!({"teams": ["red"], "scopes": {"permissions": ["audit.read"]}})),
+        )
+        .refused("permissions_not_yours", "does not hold audit.read; its permissions are none"),
+        row("the whole log by an administrator", root(), plain(json!({"scopes": {"permissions": ["audit.*"]}}))),
     ]
 }
 

@@ -3,9 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use catalog::{
-    domain::{
-        Act, Authority, Command, Path, Position, Refusal, RevokeToken, membership::Membership, revoke::RevocationReason,
-    },
+    domain::{Act, Authority, Command, Path, Position, Refusal, RevokeToken, revoke::RevocationReason},
     store::{AppendError, Appended, Appender, log},
 };
 use futures_util::FutureExt;
@@ -34,8 +32,7 @@ pub fn command(world: &World, act: Act) -> Command {
 
 pub fn issuance(world: &World, jti: Uuid) -> Command {
     let signer = world.catalog.live().settings.active.clone().unwrap();
-    let (issue, membership) = (Box::new(plain("alice@example.com")), Membership::Unknown);
-    command(world, Act::Issue { command: issue, jti, signer, membership })
+    command(world, Act::Issue { command: Box::new(plain("alice@example.com")), jti, signer, membership: None })
 }
 
 pub fn revocation(world: &World, jti: Uuid) -> Command {
