@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Act, Authority, Command, Origin, Path, Refusal,
+        Act, Authority, Command, Origin, Path, Position, Refusal,
         configure::{Configure, KeyChoice, configure},
         event::KeyAdded,
         key::Algorithm,
@@ -72,6 +72,9 @@ pub enum OpenError {
     /// The database did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is a log, and the events that say who the catalog is are not in it.
+    #[error("the log has events, and those that configured the catalog are gone")]
+    SettingsLost,
     /// The keys cannot be used.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
@@ -94,9 +97,14 @@ impl Catalog {
     pub async fn open(opening: Opening) -> Result<Self, OpenError> {
         let Opening { database, ambient, .. } = opening;
         schema::ensure(&database, opening.migrate).await?;
+        // Before the settings: whoever configures a new log at this moment makes it longer after them.
+        let length = log::head(database.reads()).await?.position;
         let mut position = log::settings_position(database.reads()).await?;
         let mut settings = log::settings(database.reads()).await?;
         let is_new = settings.active.is_none();
+        if is_new && length > Position(0) {
+            return Err(OpenError::SettingsLost);
+        }
         let (keyring, key) = tokio::task::block_in_place(|| keyring(&opening.keys, opening.signing_key, is_new))?;
         let command = Configure {
             issuer: opening.issuer,

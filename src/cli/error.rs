@@ -222,6 +222,9 @@ impl CliError {
             Self::Policy { .. } => {
                 "'catalog policy show' writes one out, every key with its value; nothing was applied"
             }
+            Self::Open(OpenError::SettingsLost) => {
+                "'catalog audit verify' says what is missing; restore the database from a backup"
+            }
             Self::KeyUnknown { .. } => "see 'catalog keys list'",
             Self::Listen { source, .. } => listen_hint(source)?,
             Self::Command(CommandError::Incomplete)

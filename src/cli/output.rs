@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::CliError;
-use crate::domain::causes::Causes;
+use crate::domain::{causes::Causes, text::deceives};
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -166,7 +166,7 @@ pub(super) fn usage(error: &clap::Error) -> u8 {
 }
 
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() && c != '\n' && c != '\t' { '\u{FFFD}' } else { c }).collect()
+    text.chars().map(|c| if deceives(c) && c != '\n' && c != '\t' { '\u{FFFD}' } else { c }).collect()
 }
 
 /// Hides what stands between the user's name and `@` in a URL: an argument that is refused is repeated in the error.

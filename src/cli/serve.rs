@@ -101,6 +101,11 @@ impl Server<'_> {
     async fn answer(&self, session: &Session, catalog: &Arc<Catalog>, listener: TcpListener) -> Result<(), CliError> {
         let address = listener.local_addr().map_err(CliError::Serve)?;
         self.interrupt.or(banner::show(self.shell, session, address)).await?;
+        if !catalog.can_sign() {
+            self.shell
+                .log_format()?
+                .warn("the signing key is not here: this server lists, revokes and checks, and issues nothing");
+        }
         let router = http::router(catalog.clone(), self.recorder.clone());
         let stop = CancellationToken::new();
         tokio::select! {

@@ -59,7 +59,8 @@ pub(super) async fn run<T>(
     work: impl AsyncFnOnce(&Session) -> Result<T, CliError>,
 ) -> Result<T, CliError> {
     let interrupt = Interrupt::install()?;
-    let session = Session::open(shell, need).await?;
+    // A recovery may take minutes. Whoever comes next adopts the private cluster that an interruption leaves behind.
+    let session = interrupt.or(Session::open(shell, need)).await?;
     // On the heap: what a command awaits is too large to be moved about.
     let outcome = Box::pin(interrupt.or(work(&session))).await;
     session.close().await;

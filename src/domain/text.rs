@@ -15,7 +15,8 @@ fn check_characters(text: &str) -> Result<(), Malformed> {
 }
 
 /// Control characters, line separators, bidirectional controls (UAX 9), invisible and tag characters.
-fn deceives(character: char) -> bool {
+#[must_use]
+pub fn deceives(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{061C}' | '\u{00AD}' | '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180E}'

@@ -16,6 +16,7 @@ use utoipa::{
 use uuid::Uuid;
 
 use super::{
+    BODY_BYTES_MAX,
     openapi::parameter,
     problem::{Code, Problem},
 };
@@ -74,6 +75,11 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
 
 /// The bytes of a body, up to the limit.
 pub(super) async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+    // Whoever says how much is to come need not send it first.
+    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|length: u64| length > BODY_BYTES_MAX as u64) {
+        return Err(Problem::body_too_large());
+    }
     let read = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state));
     read.await.map_err(|_| Problem::body_too_slow())?.map_err(|rejection| {
         if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
@@ -84,10 +90,17 @@ pub(super) async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result
     })
 }
 
+/// As it is: in an encoding, or in another alphabet, its bytes would mean something else than they seem to.
 fn is_json(request: &Request) -> bool {
+    if request.headers().contains_key(header::CONTENT_ENCODING) {
+        return false;
+    }
     let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = value.and_then(|text| text.split(';').next()).map(str::trim);
-    essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+    let charset =
+        value.and_then(|text| text.to_ascii_lowercase().split_once("charset=").map(|(_, name)| name.to_owned()));
+    let is_utf_8 = charset.is_none_or(|name| name.trim_matches([' ', '"']).starts_with("utf-8"));
+    is_utf_8 && essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -15,7 +15,7 @@ use catalog::{
 use sqlx::{ConnectOptions, Connection, Row};
 
 use crate::support::{
-    World,
+    Site, TestDatabase, World,
     world::{plain, shell},
 };
 
@@ -434,4 +434,17 @@ async fn a_consistent_truncation_or_rewrite_shows_only_against_a_head_that_was_k
     let head = rewritten.verify().await.head;
     assert_eq!((head.log_id, head.position), (kept_rewritten.log_id, kept_rewritten.position));
     assert_ne!(head.digest, kept_rewritten.digest);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_lost_its_beginning_is_not_gone_on_with() {
+    let database = TestDatabase::migrated().await;
+    let site = Site::on(&database.url());
+    site.admin();
+    database.tamper("alter table events disable trigger all; delete from events").await;
+
+    let refused = site.cli(&["issue", "--dev", "--sub", "a"]).bad(2);
+
+    assert!(refused.contains("those that configured the catalog are gone") && refused.contains("hint: "), "{refused}");
+    assert_eq!(site.cli(&["audit", "verify"]).code, 1);
 }

@@ -129,6 +129,17 @@ fn narrowing() -> impl Strategy<Value = Narrowing> {
         })
 }
 
+/// Leaves out what a door does not allow anyway.
+fn bound(team: &mut Narrowing, door: &PathRules) {
+    if let Some(Audiences::These(these)) = &mut team.audiences {
+        these.retain(|audience| door.audiences.contain(audience));
+    }
+    team.audiences.take_if(|audiences| *audiences == Audiences::These(Vec::new()));
+    if let Some(Grantable(these)) = &mut team.permissions {
+        these.retain(|permission| door.permissions.cover(permission));
+    }
+}
+
 fn rules() -> impl Strategy<Value = Rules> {
     let switch = || select(&[Switch::Allow, Switch::Deny][..]);
     let shell = (switch(), switch(), any::<bool>()).prop_map(|(out_of_band, elevated, has_key)| match out_of_band {
@@ -147,6 +158,10 @@ fn rules() -> impl Strategy<Value = Rules> {
     let team = (narrowing(), narrowing()).prop_map(|(api, cli_dev)| TeamRules { api, cli_dev });
     let teams = proptest::collection::btree_map("[a-z.]{1,4}".prop_map(|id| TeamId::parse(id).unwrap()), team, 0..3);
     (door(), door(), shell, teams, option::of(membership)).prop_map(|(api, cli_dev, shell, mut teams, membership)| {
+        for rules in teams.values_mut() {
+            bound(&mut rules.api, &api);
+            bound(&mut rules.cli_dev, &cli_dev);
+        }
         teams.retain(|_, rules| *rules != TeamRules::default());
         let cli_dev = PathRules { child_outlives_parent: false, ..cli_dev };
         Rules { api, cli_dev, shell, teams, membership }

@@ -182,6 +182,23 @@ fn a_server_that_died_is_started_again_by_whoever_looks_first_and_one_that_runs_
 }
 
 #[test]
+fn a_server_that_is_stopped_is_there_and_nobody_waits_for_it_to_come_up() {
+    let place = Place::new();
+    let (first, _) = place.open();
+    let pid = place.pid().unwrap();
+    kill_process(pid, Signal::STOP).unwrap();
+    let begun = std::time::Instant::now();
+
+    let (second, _) = place.open();
+
+    let waited = begun.elapsed();
+    kill_process(pid, Signal::CONT).unwrap();
+    second.release().unwrap();
+    first.release().unwrap();
+    assert!(waited < std::time::Duration::from_mins(1), "it waited {waited:?}");
+}
+
+#[test]
 fn what_was_committed_outlives_a_killed_server() {
     let place = Place::new();
     let (before, _) = place.open();
