@@ -7,14 +7,12 @@ mod table;
 use catalog::{
     app::{CommandError, Requester, policy_file},
     domain::{
-        Authority, IssueToken, Path, Position, Recorded, Refusal, Settings, State, TokenIssued,
+        Authority, IssueToken, Path, Position, Recorded, Refusal, State, TokenIssued,
         configure::ApplyPolicy,
         event::{Event, Occurrence},
         issue::{Circumstances, issue},
-        key::{Algorithm, KeyRecord},
         membership::{Answer, Directory},
-        policy::{Policy, Rules},
-        text::Kid,
+        policy::Rules,
     },
     store::{
         AppendError,
@@ -25,7 +23,7 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::support::{World, world::shell};
+use crate::support::{World, settings::settings, world::shell};
 use table::{Caller, Row, rows};
 
 /// What became of a request: nothing, or the code and the words of its refusal.
@@ -46,27 +44,6 @@ pub fn noon() -> DateTime<Utc> {
 fn rules(row: &Row, file: &str) -> (Rules, String) {
     let text = row.policy.replace("{file}", file);
     (policy_file::parse(&text).unwrap(), text)
-}
-
-/// Settings as a log would have them.
-pub fn settings(rules: Rules) -> Settings {
-    let kid: Kid = "k1".parse().unwrap();
-    let key = KeyRecord {
-        kid: kid.clone(),
-        alg: Algorithm::EdDsa,
-        jwk: None,
-        dev: false,
-        added: Position(3),
-        activated: Some(Position(4)),
-    };
-    Settings {
-        issuer: Some("https://catalog.example.com".parse().unwrap()),
-        audience: Some("gateway".parse().unwrap()),
-        env: None,
-        policy: Some(Policy { version: 2, rules, text: None }),
-        keys: vec![key],
-        active: Some(kid),
-    }
 }
 
 /// Decides one issuance at noon, and lets a state see what came of it.
@@ -155,8 +132,8 @@ pub async fn apply(world: &World, rules: Rules, text: String) {
     world.catalog.follow_settings().await.unwrap();
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_row_of_the_table_is_decided_so_at_the_door() {
+/// Every row is decided as expected by whom it is put to, and what was refused is in the log.
+async fn every_row(ask: impl AsyncFn(&World, &Row, &std::path::Path) -> Outcome) {
     let files = tempfile::tempdir().unwrap();
 
     for (number, row) in rows().into_iter().enumerate() {
@@ -164,11 +141,16 @@ async fn every_row_of_the_table_is_decided_so_at_the_door() {
         let world = World::new().await;
         let file = files.path().join(format!("{number}.json"));
 
-        assert_eq!(by_door(&world, &row, &file).await, expected(&row), "{}", row.rule);
+        assert_eq!(ask(&world, &row, &file).await, expected(&row), "{}", row.rule);
         if let Some((rule, _)) = row.refused {
             assert_eq!(denied(&world).await, [(rule.to_owned(), 1)], "{}", row.rule);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_row_of_the_table_is_decided_so_at_the_door() {
+    every_row(by_door).await;
 }
 
 /// The flags that ask for what a body asks for.
@@ -227,15 +209,5 @@ async fn by_program(world: &World, row: &Row, file: &std::path::Path) -> Outcome
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_row_of_the_table_is_decided_so_for_the_program() {
-    let files = tempfile::tempdir().unwrap();
-
-    for (number, row) in rows().into_iter().enumerate() {
-        let world = World::new().await;
-        let file = files.path().join(format!("{number}.json"));
-
-        assert_eq!(by_program(&world, &row, &file).await, expected(&row), "{}", row.rule);
-        if let Some((rule, _)) = row.refused {
-            assert_eq!(denied(&world).await, [(rule.to_owned(), 1)], "{}", row.rule);
-        }
-    }
+    every_row(by_program).await;
 }

@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use catalog::domain::{
-    Act, Authority, Command, Event, IssueToken, Occurrence, Path, Position, Recorded, Refusal, RevokeToken, Settings,
-    State, Status, Token, TokenRevoked,
+    Act, Authority, Command, Event, IssueToken, Occurrence, Path, Position, Recorded, Refusal, RevokeToken, State,
+    Status, Token, TokenRevoked,
     command::Decision,
     issue::{Circumstances, issue},
-    key::{Algorithm, KeyRecord},
-    policy::Policy,
+    policy::Rules,
     revoke::RevocationReason,
-    text::{Kid, Name, Subject},
+    text::{Name, Subject},
     token::Suspension,
 };
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,7 +21,10 @@ use proptest::{
 };
 use uuid::Uuid;
 
-use crate::support::world::{plain, shell};
+use crate::support::{
+    settings::settings,
+    world::{plain, shell},
+};
 
 /// Everything happens within these seconds, so that things meet; the clocks that are asked about go past them.
 const SECONDS: i64 = 60;
@@ -45,26 +47,6 @@ fn name(number: u8) -> Name {
 
 fn jti(number: usize) -> Uuid {
     Uuid::from_u128(u128::try_from(number).unwrap() + 1)
-}
-
-fn settings() -> Settings {
-    let kid: Kid = "k1".parse().unwrap();
-    let key = KeyRecord {
-        kid: kid.clone(),
-        alg: Algorithm::EdDsa,
-        jwk: None,
-        dev: false,
-        added: Position(3),
-        activated: Some(Position(4)),
-    };
-    Settings {
-        issuer: Some("https://catalog.example.com".parse().unwrap()),
-        audience: Some("gateway".parse().unwrap()),
-        env: None,
-        policy: Some(Policy::initial()),
-        keys: vec![key],
-        active: Some(kid),
-    }
 }
 
 /// What a token is asked for with.
@@ -155,7 +137,7 @@ fn tell(happenings: &[Happening]) -> (Vec<Recorded>, Vec<Told>) {
                     membership: None,
                     now: at(*second),
                 };
-                let state = State::new(settings());
+                let state = State::new(settings(Rules::initial()));
                 let issued = issue(&state, &ask.command(), &Authority::of_shell(), circumstances).unwrap();
                 let exp = second + i64::from(ask.ttl);
                 told.push(Told { sub: ask.sub, name: ask.name, exp, revocations: Vec::new() });
@@ -178,7 +160,7 @@ fn tell(happenings: &[Happening]) -> (Vec<Recorded>, Vec<Told>) {
 }
 
 fn fold(log: &[Recorded]) -> State {
-    let mut state = State::new(settings());
+    let mut state = State::new(settings(Rules::initial()));
     for recorded in log {
         state.apply(recorded);
     }
@@ -260,7 +242,7 @@ proptest! {
         let mut begin = 0;
         for end in ends {
             // As the appender does: a fresh state with the rows as they are, and back what the batch touched.
-            let mut state = State::new(settings());
+            let mut state = State::new(settings(Rules::initial()));
             rows.values().cloned().for_each(|token| state.insert(token));
             log[begin..end].iter().for_each(|recorded| state.apply(recorded));
             rows.extend(state.touched().map(|token| (token.jti, token.clone())));
@@ -295,7 +277,7 @@ fn command(act: Act, clock: i64) -> Command {
 proptest! {
     #[test]
     fn commands_are_decided_as_the_model_says_and_no_two_active_tokens_share_a_name(steps in steps()) {
-        let mut state = State::new(settings());
+        let mut state = State::new(settings(Rules::initial()));
         let (mut told, mut position, mut clock) = (Vec::<Told>::new(), 0, 0);
 
         for step in steps {
@@ -361,7 +343,7 @@ fn a_suspended_token_keeps_its_name_and_gives_way_to_every_other_end() {
     let (log, _) = tell(&[Happening::Issued(ask, 0)]);
     let mut token = fold(&log).into_tokens().next().unwrap();
     token.suspension = Some(Suspension { position: Position(2), at: at(1) });
-    let mut state = State::new(settings());
+    let mut state = State::new(settings(Rules::initial()));
     state.insert(token.clone());
 
     let during = (token.status(at(9)), state.holder_of_name(&subject(0), &name(0), at(9)));

@@ -7,9 +7,11 @@ use catalog::domain::{
     command::Decision,
     configure::ApplyPolicy,
     denial::{Shadow, ShadowTokenSeen},
-    event::Occurrence,
+    event::{KeyAdded, Occurrence},
+    key::Algorithm,
     policy::{Audiences, Grantable, Narrowing, PathRules, Rules, ShellRules, Switch, TeamRules},
     revoke::RevocationReason,
+    text::Kid,
 };
 use chrono::TimeDelta;
 use proptest::{
@@ -22,8 +24,8 @@ use serde_json::{Value, json};
 use std::collections::HashSet;
 use uuid::Uuid;
 
-use super::{decide, noon, settings};
-use crate::support::world::shell;
+use super::{decide, noon};
+use crate::support::{settings::settings, world::shell};
 
 fn audiences() -> impl Strategy<Value = Audiences> {
     prop_oneof![
@@ -112,30 +114,38 @@ enum Step {
     Revoke(Index),
     Shadow(Index),
     Policy(Rules),
+    Key(u8),
     Wait(i64),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let policy = (even_rules(), select(&[Switch::Allow, Switch::Deny][..])).prop_map(|(rules, out_of_band)| {
-        Step::Policy(Rules { shell: ShellRules { out_of_band, ..ShellRules::default() }, ..rules })
+    let switch = select(&[Switch::Allow, Switch::Deny][..]);
+    let policy = (even_rules(), switch, option::of(0..2_u8)).prop_map(|(rules, out_of_band, dev)| {
+        let shell = ShellRules { out_of_band, kid: dev.map(dev_key), ..ShellRules::default() };
+        Step::Policy(Rules { shell, ..rules })
     });
     let step = prop_oneof![
         4 => request().prop_map(Step::Issue),
         2 => any::<Index>().prop_map(Step::Revoke),
         1 => any::<Index>().prop_map(Step::Shadow),
         2 => policy,
+        1 => (0..2_u8).prop_map(Step::Key),
         2 => (1..60_i64).prop_map(Step::Wait),
     ];
     vec(step, 1..40)
 }
 
-fn act(step: Step, ids: &[Uuid], number: usize) -> Option<Act> {
+fn dev_key(number: u8) -> Kid {
+    format!("dev-{number}").parse().unwrap()
+}
+
+fn act(step: Step, state: &State, ids: &[Uuid], number: usize) -> Option<Act> {
     let chosen = |which: Index| (!ids.is_empty()).then(|| ids[which.index(ids.len())]);
     Some(match step {
         Step::Issue(command) => Act::Issue {
             command: Box::new(command),
             jti: Uuid::from_u128(u128::try_from(number).unwrap() + 1),
-            signer: "k1".parse().unwrap(),
+            signer: state.settings.signer(Path::CliDev)?.clone(),
             membership: None,
         },
         Step::Revoke(which) => {
@@ -148,6 +158,9 @@ fn act(step: Step, ids: &[Uuid], number: usize) -> Option<Act> {
             what: Shadow::OtherClaims,
         }),
         Step::Policy(rules) => Act::ApplyPolicy(Box::new(ApplyPolicy { rules, text: String::new() })),
+        Step::Key(number) => {
+            Act::AddKey(Box::new(KeyAdded { kid: dev_key(number), alg: Algorithm::EdDsa, jwk: None, dev: true }))
+        }
         Step::Wait(_) => return None,
     })
 }
@@ -170,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_that_is_over_comes_back_whatever_is_issued_revoked_seen_or_allowed(steps in steps()) {
+    fn nothing_that_is_over_comes_back_whatever_is_issued_revoked_seen_added_or_allowed(steps in steps()) {
         let mut state = State::new(settings(Rules::initial()));
         let (mut ids, mut over, mut position, mut now) = (Vec::new(), HashSet::new(), 10, noon());
 
@@ -178,7 +191,7 @@ proptest! {
             if let Step::Wait(seconds) = step {
                 now += TimeDelta::seconds(seconds);
             }
-            if let Some(act) = act(step, &ids, number) {
+            if let Some(act) = act(step, &state, &ids, number) {
                 let origin = shell(Path::CliDev);
                 let command = Command { act, authority: Authority::of_shell(), origin, now, idempotency: None };
                 if let Ok(Decision::Events(events)) = command.decide(&state) {

@@ -15,7 +15,8 @@ use proptest::{
 };
 use serde_json::{Value, json};
 
-use super::{decide, settings};
+use super::decide;
+use crate::support::settings::settings;
 
 const TEAMS: [&str; 3] = ["red", "blue", "green"];
 const PERMISSIONS: [&str; 7] =

@@ -8,6 +8,7 @@ pub mod load;
 pub mod office;
 pub mod process;
 pub mod proxy;
+pub mod settings;
 pub mod terminal;
 pub mod tls;
 pub mod world;
