@@ -76,9 +76,13 @@ impl Denials {
         self.take(now, |_| true)
     }
 
-    /// The first of a kind could not be recorded: the next one is the first again.
+    /// The first of a kind could not be recorded: the next one is the first again, unless others were counted meanwhile.
     pub(super) fn forget(&self, denial: &Denial, origin: &Origin) {
-        self.lock().remove(&Kind::of(denial, origin));
+        let kind = Kind::of(denial, origin);
+        let mut windows = self.lock();
+        if windows.get(&kind).is_some_and(|window| window.counted.is_none()) {
+            windows.remove(&kind);
+        }
     }
 
     /// What could not be recorded is counted again.
@@ -208,6 +212,21 @@ mod tests {
         }
 
         assert_eq!(counts(&denials.due(at(120))), [(2, at(5))]);
+    }
+
+    #[test]
+    fn what_was_counted_stays_so_when_the_first_of_its_kind_could_not_be_recorded() {
+        let denials = Denials::default();
+        let first = || (denial(&Refusal::AdminNotYours, 0), origin("alice"));
+        let forget = |(denial, origin): (Denial, Origin)| denials.forget(&denial, &origin);
+
+        told(&denials, "alice", &Refusal::AdminNotYours, 0);
+        forget(first());
+        assert!(told(&denials, "alice", &Refusal::AdminNotYours, 1), "the first again");
+
+        assert!(!told(&denials, "alice", &Refusal::AdminNotYours, 5));
+        forget(first());
+        assert_eq!(counts(&denials.due(at(61))), [(1, at(5))]);
     }
 
     #[test]
