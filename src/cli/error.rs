@@ -1,4 +1,4 @@
-//! Why a command did not come to its end, what the reader can do, and the exit code (DESIGN 7).
+//! Why a command did not come to its end, what the reader can do, and the exit code.
 
 use std::{io, net::SocketAddr, path::PathBuf};
 

@@ -1,4 +1,4 @@
-//! Why a server gave no answer that can be used, what the reader can do, and the exit code (DESIGN 7).
+//! Why a server gave no answer that can be used, what the reader can do, and the exit code.
 
 use std::{io, path::PathBuf, time::Duration};
 
