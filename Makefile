@@ -1,4 +1,4 @@
-# make serve · make test · make check · make demo · make schemathesis: each does its own set-up.
+# make serve · make test · make check · make demo · make bench-issue …: each does its own set-up.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -6,7 +6,7 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 export RUST_BACKTRACE ?= 0
 
-.PHONY: help setup build serve demo test schemathesis check fmt clippy doc
+.PHONY: help setup build serve demo test schemathesis check fmt clippy doc bench-issue bench-list
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,12 @@ schemathesis: setup ## the API against its OpenAPI document, by a fuzzer in a vi
 	scripts/schemathesis-check "$(TARGET_DIR)/debug/catalog"
 
 check: fmt clippy doc test schemathesis ## what CI runs: format, lints, docs, tests, demo, fuzzer
+
+bench-issue: setup ## issuances a second beside pgbench on one cluster; ARGS="--rounds 1 --seconds 2" for a glance
+	$(CARGO) bench --locked --bench figures -- issue $(ARGS)
+
+bench-list: setup ## the first page of every listing among a million tokens; ARGS="--tokens 10000" for a glance
+	$(CARGO) bench --locked --bench figures -- list $(ARGS)
 
 fmt:
 	$(CARGO) fmt --all --check

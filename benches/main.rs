@@ -1,0 +1,37 @@
+//! The figures that the goals are about, each measured beside something else in one run. `make bench-…` runs them.
+
+#![expect(unreachable_pub, reason = "the modules of one binary share their helpers")]
+#![expect(clippy::disallowed_methods, reason = "a bench is a main of its own, with clock and environment")]
+
+mod issue;
+mod list;
+mod support;
+
+use clap::{Parser, Subcommand};
+use support::stand::Error;
+
+/// Measures the real program on a private, durable PostgreSQL.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    bench: Bench,
+    /// What cargo tells every bench
+    #[arg(long = "bench", hide = true, global = true)]
+    bench_flag: bool,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Issuances through `POST /tokens`, interleaved with pgbench
+    Issue(issue::Arguments),
+    /// The first page of a listing, by every single filter
+    List(list::Arguments),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    match Arguments::parse().bench {
+        Bench::Issue(arguments) => issue::run(&arguments).await,
+        Bench::List(arguments) => list::run(&arguments).await,
+    }
+}

@@ -1,0 +1,183 @@
+//! The real program on a private, durable PostgreSQL, and the superuser's way past it.
+
+use std::{
+    env,
+    io::{BufRead, BufReader, Read},
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread::JoinHandle,
+};
+
+use catalog::{
+    domain::ambient::Clock,
+    store::{
+        Database,
+        embedded::{self, Location},
+        postgres::Schema,
+    },
+};
+use chrono::{DateTime, Utc};
+use rustix::process::{Pid, Signal, kill_process};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
+use tempfile::TempDir;
+
+/// What a bench ends with when the machine does not do as it should.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// A directory with a cluster in it.
+pub struct Stand {
+    data: PathBuf,
+    _own: Option<TempDir>,
+}
+
+/// A server that listens, until it is dropped.
+pub struct Server {
+    child: Child,
+    talk: Option<JoinHandle<()>>,
+    /// Where it listens.
+    pub address: String,
+}
+
+impl Stand {
+    /// A directory of the bench's own, or one that is kept for the next time.
+    pub fn new(kept: Option<PathBuf>) -> Result<Self, Error> {
+        if let Some(data) = kept {
+            return Ok(Self { data, _own: None });
+        }
+        let own = tempfile::tempdir()?;
+        // The account that runs PostgreSQL has to come through.
+        std::fs::set_permissions(own.path(), std::fs::Permissions::from_mode(0o755))?;
+        Ok(Self { data: own.path().to_owned(), _own: Some(own) })
+    }
+
+    /// The program, with nothing of this environment's settings.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_catalog"));
+        command.args(arguments).env_clear().env("CATALOG_DATA", &self.data).env("CATALOG_LOG", "warn");
+        for kept in ["PATH", "HOME", "XDG_CACHE_HOME", "CATALOG_PG_BIN"] {
+            command.envs(env::var_os(kept).map(|value| (kept, value)));
+        }
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// What the program wrote, once it has done what it was asked for.
+    pub fn run(&self, arguments: &[&str]) -> Result<String, Error> {
+        let done = self.command(arguments).stderr(Stdio::inherit()).output()?;
+        if !done.status.success() {
+            return Err(format!("catalog {}: {}", arguments.join(" "), done.status).into());
+        }
+        Ok(String::from_utf8(done.stdout)?.trim_end().to_owned())
+    }
+
+    /// An administrator's token for the API.
+    pub fn admin(&self) -> Result<String, Error> {
+        let mut command = self.command(&["issue", "--dev", "--admin", "--aud", "catalog", "--sub", "root@localhost"]);
+        let done = command.args(["--ttl", "8h"]).output()?;
+        if !done.status.success() {
+            return Err(String::from_utf8_lossy(&done.stderr).into());
+        }
+        Ok(String::from_utf8(done.stdout)?.trim_end().to_owned())
+    }
+
+    /// A server on any free port.
+    pub fn serve(&self) -> Result<Server, Error> {
+        let mut child = self.command(&["serve", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn()?;
+        let mut lines = BufReader::new(child.stderr.take().ok_or("no standard error")?).lines();
+        let mut said = String::new();
+        while let Some(line) = lines.next().transpose()? {
+            if let Some((_, address)) = line.split_once("listening on http://") {
+                let address = address.split_whitespace().next().unwrap_or_default().to_owned();
+                let talk = std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+                return Ok(Server { child, talk: Some(talk), address });
+            }
+            said.push_str(&line);
+            said.push('\n');
+        }
+        Err(format!("the server did not come up:\n{said}").into())
+    }
+
+    /// The directory of the cluster, in which its socket is.
+    pub fn cluster(&self) -> PathBuf {
+        self.data.join("pg")
+    }
+
+    /// A connection as the superuser of the cluster.
+    pub async fn superuser(&self) -> Result<PgConnection, Error> {
+        Ok(PgConnection::connect_with(&self.options("postgres")).await?)
+    }
+
+    /// The catalog's own way to its database.
+    pub fn database(&self) -> Result<Database, Error> {
+        Ok(Database::new(self.options(embedded::OWNER_ROLE), "catalog".parse::<Schema>()?))
+    }
+
+    fn options(&self, role: &str) -> PgConnectOptions {
+        let options = PgConnectOptions::new_without_pgpass().socket(self.cluster()).port(5432);
+        options.username(role).database(embedded::DATABASE)
+    }
+
+    /// The directory of the server binaries, where `pgbench` is, too.
+    pub fn binaries(&self) -> Result<PathBuf, Error> {
+        let location = Location {
+            data: self.data.clone(),
+            pg_bin: env::var_os("CATALOG_PG_BIN").map(Into::into),
+            path: env::var_os("PATH").unwrap_or_default(),
+            cache: None,
+        };
+        Ok(embedded::find_binaries(&location, None)?.directory)
+    }
+}
+
+impl Server {
+    /// The processor time that the server has used, in seconds, user and system together.
+    pub fn cpu_seconds(&self) -> Result<f64, Error> {
+        cpu_seconds(self.child.id())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It ends in order, and its cluster with it.
+        let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
+        let _ = self.child.wait();
+        if let Some(talk) = self.talk.take() {
+            let _ = talk.join();
+        }
+    }
+}
+
+/// The processor time of one process, in seconds (`/proc/PID/stat`, in hundredths).
+fn cpu_seconds(pid: u32) -> Result<f64, Error> {
+    let mut text = String::new();
+    std::fs::File::open(format!("/proc/{pid}/stat"))?.read_to_string(&mut text)?;
+    let fields: Vec<&str> = text.rsplit_once(") ").ok_or("no fields")?.1.split(' ').collect();
+    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
+    Ok((ticks(11) + ticks(12)) / 100.0)
+}
+
+/// The processor time of every process of a cluster that lives, in seconds.
+pub fn cluster_cpu_seconds(cluster: &Path) -> Result<f64, Error> {
+    let postmaster: u32 =
+        std::fs::read_to_string(cluster.join("postmaster.pid"))?.lines().next().unwrap_or_default().parse()?;
+    let children = std::fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children"))?;
+    let pids = children.split_whitespace().filter_map(|pid| pid.parse().ok()).chain([postmaster]);
+    // One that has ended meanwhile is not counted.
+    Ok(pids.filter_map(|pid| cpu_seconds(pid).ok()).sum())
+}
+
+/// Runs statements that this bench has written.
+pub async fn execute(connection: &mut PgConnection, sql: String) -> Result<(), Error> {
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(sql))).await?;
+    Ok(())
+}
+
+/// The machine's clock.
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> DateTime<Utc> {
+        Utc::now()
+    }
+}
