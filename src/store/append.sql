@@ -50,7 +50,7 @@ with head as (
     select
         team,
         issued_pos
-      from unnest($15::text[], $16::bigint[]) as reached (team, issued_pos)
+      from unnest($14::text[], $15::bigint[]) as reached (team, issued_pos)
 ), reached_permissions as (
     insert into token_permissions (
         permission,
@@ -59,7 +59,7 @@ with head as (
     select
         permission,
         issued_pos
-      from unnest($17::text[], $18::bigint[]) as reached (permission, issued_pos)
+      from unnest($16::text[], $17::bigint[]) as reached (permission, issued_pos)
 ), spans as (
     insert into token_spans (
         span,
@@ -74,7 +74,7 @@ with head as (
         iat_max,
         exp_min,
         exp_max
-      from unnest($19::bigint[], $20::timestamptz[], $21::timestamptz[], $22::timestamptz[], $23::timestamptz[])
+      from unnest($18::bigint[], $19::timestamptz[], $20::timestamptz[], $21::timestamptz[], $22::timestamptz[])
         as times (span, iat_min, iat_max, exp_min, exp_max)
         on conflict (span) do update
        set iat_min = least(token_spans.iat_min, excluded.iat_min),
@@ -124,15 +124,15 @@ select
     reason,
     email,
     full_name,
-    aud,
+    aud::text[],
     kid,
     is_admin,
-    teams,
-    namespaces,
-    permissions,
+    teams::text[],
+    namespaces::text[],
+    permissions::text[],
     server_id,
     restrictions,
-    elevated,
+    elevated::text[],
     path,
     out_of_band,
     issued_by,
@@ -149,7 +149,73 @@ select
     revoked_by,
     suspended_pos,
     suspended_at
-  from jsonb_populate_recordset(null::tokens, $14)
+  from unnest(
+           $23::uuid[],
+           $24::text[],
+           $25::text[],
+           $26::text[],
+           $27::text[],
+           $28::text[],
+           $29::text[],
+           $30::text[],
+           $31::text[],
+           $32::boolean[],
+           $33::text[],
+           $34::text[],
+           $35::text[],
+           $36::text[],
+           $37::jsonb[],
+           $38::text[],
+           $39::text[],
+           $40::boolean[],
+           $41::text[],
+           $42::integer[],
+           $43::bigint[],
+           $44::timestamptz[],
+           $45::timestamptz[],
+           $46::bytea[],
+           $47::bigint[],
+           $48::timestamptz[],
+           $49::timestamptz[],
+           $50::text[],
+           $51::text[],
+           $52::text[],
+           $53::bigint[],
+           $54::timestamptz[]
+       ) as token (
+           jti,
+           sub,
+           name,
+           description,
+           reason,
+           email,
+           full_name,
+           aud,
+           kid,
+           is_admin,
+           teams,
+           namespaces,
+           permissions,
+           server_id,
+           restrictions,
+           elevated,
+           path,
+           out_of_band,
+           issued_by,
+           policy_version,
+           issued_pos,
+           iat,
+           exp,
+           claims_digest,
+           revoked_pos,
+           revoked_at,
+           effective_from,
+           revocation_reason,
+           revocation_note,
+           revoked_by,
+           suspended_pos,
+           suspended_at
+       )
     on conflict (jti) do update
    set revoked_pos = excluded.revoked_pos,
        revoked_at = excluded.revoked_at,

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use sqlx::{Executor, PgConnection, Row, types::Json};
+use sqlx::{Executor, PgConnection, Row};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use super::{
     metrics::{self, Outcome},
     names::Names,
     reach::Reach,
-    row::TokenRow,
+    row::{self, TokenRow},
 };
 use crate::domain::{
     Act, Command, Event, Occurrence, Position, Recorded, Refusal, Settings, State, Token,
@@ -336,9 +336,9 @@ impl Draft {
             .bind(rows.iter().map(|row| &row.personal[..]).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| &row.salt[..]).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| &row.commitment[..]).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| &row.digest[..]).collect::<Vec<_>>())
-            .bind(Json(&tokens));
-        let written = Reach::of(issued).bind(query).execute(&mut *connection).await?;
+            .bind(rows.iter().map(|row| &row.digest[..]).collect::<Vec<_>>());
+        let query = row::bind(Reach::of(issued).bind(query), &tokens);
+        let written = query.execute(&mut *connection).await?;
         if written.rows_affected() == tokens.len() as u64 {
             return idempotency::insert(connection, &self.named).await;
         }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, types::Json};
+use sqlx::{FromRow, Postgres, postgres::PgArguments, query::Query, types::Json};
 use uuid::Uuid;
 
 use super::StoreError;
@@ -14,8 +14,8 @@ use crate::domain::{
     token::{Revocation, Suspension},
 };
 
-/// The columns of `tokens`, in its order. Serialised, it is a member of the array that `jsonb_populate_recordset` reads.
-#[derive(Debug, Clone, PartialEq, FromRow, Serialize)]
+/// The columns of `tokens`, in its order.
+#[derive(Debug, Clone, PartialEq, FromRow)]
 pub(super) struct TokenRow {
     pub(super) jti: Uuid,
     sub: Option<String>,
@@ -40,7 +40,6 @@ pub(super) struct TokenRow {
     pub(super) issued_pos: i64,
     iat: DateTime<Utc>,
     exp: DateTime<Utc>,
-    #[serde(serialize_with = "bytea")]
     claims_digest: Option<Vec<u8>>,
     revoked_pos: Option<i64>,
     revoked_at: Option<DateTime<Utc>>,
@@ -59,11 +58,6 @@ struct Restrictions {
     ip_restrictions: Vec<IpRestriction>,
     time_restrictions: TimeRestrictions,
     usage_limits: UsageLimits,
-}
-
-#[expect(clippy::ref_option, reason = "the signature that serialize_with asks for")]
-fn bytea<S: serde::Serializer>(bytes: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
-    bytes.as_ref().map(|bytes| format!("\\x{}", hex::encode(bytes))).serialize(serializer)
 }
 
 fn texts<T: ToString>(items: &[T]) -> Vec<String> {
@@ -120,6 +114,54 @@ impl From<&Token> for TokenRow {
             suspended_at: suspension.map(|s| s.at),
         }
     }
+}
+
+/// Binds rows column by column, in the order in which the statement has them. `unnest` flattens an array of arrays, so a
+/// list travels as the text of one.
+pub(super) fn bind<'q>(query: Query<'q, Postgres, PgArguments>, rows: &[TokenRow]) -> Query<'q, Postgres, PgArguments> {
+    query
+        .bind(column(rows, |row| row.jti))
+        .bind(column(rows, |row| row.sub.as_deref()))
+        .bind(column(rows, |row| row.name.as_deref()))
+        .bind(column(rows, |row| row.description.as_deref()))
+        .bind(column(rows, |row| row.reason.as_deref()))
+        .bind(column(rows, |row| row.email.as_deref()))
+        .bind(column(rows, |row| row.full_name.as_deref()))
+        .bind(column(rows, |row| list(&row.aud)))
+        .bind(column(rows, |row| &*row.kid))
+        .bind(column(rows, |row| row.is_admin))
+        .bind(column(rows, |row| row.teams.as_deref().map(list)))
+        .bind(column(rows, |row| list(&row.namespaces)))
+        .bind(column(rows, |row| list(&row.permissions)))
+        .bind(column(rows, |row| row.server_id.as_deref()))
+        .bind(column(rows, |row| Json(&row.restrictions.0)))
+        .bind(column(rows, |row| list(&row.elevated)))
+        .bind(column(rows, |row| &*row.path))
+        .bind(column(rows, |row| row.out_of_band))
+        .bind(column(rows, |row| row.issued_by.as_deref()))
+        .bind(column(rows, |row| row.policy_version))
+        .bind(column(rows, |row| row.issued_pos))
+        .bind(column(rows, |row| row.iat))
+        .bind(column(rows, |row| row.exp))
+        .bind(column(rows, |row| row.claims_digest.as_deref()))
+        .bind(column(rows, |row| row.revoked_pos))
+        .bind(column(rows, |row| row.revoked_at))
+        .bind(column(rows, |row| row.effective_from))
+        .bind(column(rows, |row| row.revocation_reason.as_deref()))
+        .bind(column(rows, |row| row.revocation_note.as_deref()))
+        .bind(column(rows, |row| row.revoked_by.as_deref()))
+        .bind(column(rows, |row| row.suspended_pos))
+        .bind(column(rows, |row| row.suspended_at))
+}
+
+fn column<'a, T>(rows: &'a [TokenRow], of: impl Fn(&'a TokenRow) -> T) -> Vec<T> {
+    rows.iter().map(of).collect()
+}
+
+/// An array of texts as Postgres writes one.
+fn list(items: &[String]) -> String {
+    let quoted = items.iter().map(|item| format!("\"{}\"", item.replace('\\', "\\\\").replace('"', "\\\"")));
+    format!("{{{}}}", quoted.collect::<Vec<_>>().join(","))
 }
 
 impl TryFrom<TokenRow> for Token {
