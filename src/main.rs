@@ -10,6 +10,10 @@ use catalog::{
 };
 use chrono::{DateTime, Utc};
 
+/// Many small allocations on two threads are most of what a request does besides waiting.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The exit code of a program that could not run.
 const COULD_NOT_RUN: u8 = 2;
 

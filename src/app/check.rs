@@ -1,5 +1,7 @@
 //! Whether a presented token is one that was issued, unchanged, and active: signature, claims *and* log.
 
+use std::sync::Arc;
+
 use super::{
     Catalog,
     metrics::{self, Checked},
@@ -7,7 +9,7 @@ use super::{
 use crate::{
     domain::{Authority, Origin, Status, Token, claims::CATALOG_AUDIENCE, denial::Shadow, text::Kid},
     signing::{Invalid, Signed, Verified},
-    store::{StoreError, tokens},
+    store::StoreError,
 };
 
 /// What a check found. Only the first is good; outside, nobody can tell the others apart.
@@ -16,7 +18,7 @@ pub enum Verdict {
     /// Issued here, unchanged, and active.
     Active {
         /// What the token says.
-        verified: Box<Verified>,
+        verified: Arc<Verified>,
         /// What the log says of it.
         token: Box<Token>,
     },
@@ -85,14 +87,14 @@ impl Catalog {
             },
         };
         name(what, &verified);
-        let Some(token) = tokens::get(self.database.reads(), verified.claims.jti).await? else {
-            return Ok(self.shadow(&verified, Shadow::NeverIssued, asked_by));
+        let Some(token) = self.lookups.get(verified.claims.jti).await? else {
+            return Ok(self.shadow(&*verified, Shadow::NeverIssued, asked_by));
         };
         if token.claims_digest.is_some_and(|digest| digest != verified.signing_input_digest) {
-            return Ok(self.shadow(&verified, Shadow::OtherClaims, asked_by));
+            return Ok(self.shadow(&*verified, Shadow::OtherClaims, asked_by));
         }
         if token.confirms(&verified.signing_input_digest, now) {
-            return Ok(Verdict::Active { verified: Box::new(verified), token: Box::new(token) });
+            return Ok(Verdict::Active { verified, token: Box::new(token) });
         }
         Ok(Verdict::Inactive(token.status(now)))
     }
@@ -100,7 +102,7 @@ impl Catalog {
     /// A thief need not know how our tokens look: what is signed with our key and was not issued is evidence in any form.
     async fn unlike_ours(&self, signed: Signed, invalid: Invalid, asked_by: &Origin) -> Result<Verdict, CheckError> {
         let token = match signed.jti {
-            Some(jti) => tokens::get(self.database.reads(), jti).await?,
+            Some(jti) => self.lookups.get(jti).await?,
             None => None,
         };
         match token.map(|token| token.claims_digest) {

@@ -43,7 +43,7 @@ use crate::{
         text::Issuer,
     },
     signing::{Keyring, SignedToken, SigningError},
-    store::{self, AppendError, Appended, Appender, Database},
+    store::{self, AppendError, Appended, Appender, Database, Lookups},
 };
 
 /// Time and chance as this process has them.
@@ -59,6 +59,7 @@ pub struct Ambient {
 pub struct Catalog {
     database: Database,
     appender: Appender,
+    lookups: Lookups,
     task: JoinHandle<()>,
     keyring: Keyring,
     latest: Latest,

@@ -17,7 +17,7 @@ use crate::{
         text::{Audience, Environment, Issuer, Kid},
     },
     signing::{Keyring, KeyringError, SharedSecret},
-    store::{AppendError, Appender, Database, StoreError, log, schema},
+    store::{AppendError, Appender, Database, Lookups, StoreError, log, schema},
 };
 
 /// What a process was told about the catalog that it opens.
@@ -133,6 +133,7 @@ impl Catalog {
             ambient,
             log_id: head.log_id,
             opened_at: head.position,
+            lookups: Lookups::start(&database),
             database,
             appender,
             task,

@@ -363,6 +363,7 @@ fn store_hint(error: &StoreError) -> Option<&'static str> {
         StoreError::Unable { trouble, .. } => Some(trouble_hint(*trouble)),
         StoreError::UnreadableEvent { .. } => Some("a newer program may read it; 'catalog audit verify' says more"),
         StoreError::UnreadableRow { .. } => Some("'catalog audit verify' says more"),
+        StoreError::Shared(error) => store_hint(error),
         StoreError::Refused(_) => None,
     }
 }

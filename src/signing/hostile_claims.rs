@@ -193,6 +193,37 @@ fn a_token_lives_until_the_second_before_exp() {
 }
 
 #[test]
+fn a_token_that_was_good_before_is_judged_by_the_clock_and_the_issuer_again() {
+    let bench = Bench::get();
+    let token = bench.token(&payload().to_string());
+    let verifier = bench.verifier();
+    let verify = |seconds| verifier.verify(&token, &issuer(), at(seconds)).map(|_| ());
+    assert_eq!(verify(NOW), Ok(()));
+
+    let elsewhere = Issuer::parse("mcpgateway").expect("an issuer");
+    assert_eq!(verifier.verify(&token, &elsewhere, at(NOW)), Err(Invalid::Issuer));
+    assert!(matches!(verify(NOW + 3_600), Err(Invalid::Expired { .. })));
+    assert!(matches!(verify(NOW - 6), Err(Invalid::IssuedInFuture { .. })));
+    assert_eq!(verify(NOW + 3_599), Ok(()));
+}
+
+#[test]
+fn of_a_token_that_was_good_before_no_other_text_is_good() {
+    let bench = Bench::get();
+    let token = bench.token(&payload().to_string());
+    let verifier = bench.verifier();
+    let verify = |text: &str| verifier.verify(text, &issuer(), at(NOW)).map(|_| ());
+    assert_eq!(verify(&token), Ok(()));
+
+    for index in 0..token.len() {
+        let mut other = token.clone().into_bytes();
+        other[index] = if other[index] == b'A' { b'B' } else { b'A' };
+        assert!(verify(&String::from_utf8_lossy(&other)).is_err(), "{index}");
+    }
+    assert_eq!(verify(&token), Ok(()));
+}
+
+#[test]
 fn an_iat_lies_at_most_five_seconds_ahead() {
     let iat = |ahead: i64| verdict(&with("/iat", json!(NOW + ahead)));
 

@@ -13,6 +13,7 @@ mod jwks;
 mod keyring;
 mod pem;
 mod public_key;
+mod remember;
 mod secret;
 mod signed_token;
 mod signer;

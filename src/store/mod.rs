@@ -12,6 +12,7 @@ pub mod idempotency;
 mod listing;
 mod load;
 pub mod log;
+pub mod lookups;
 pub mod metrics;
 mod names;
 pub mod postgres;
@@ -27,6 +28,7 @@ mod verify_reach;
 pub use address::{Address, AddressError};
 pub use appender::{AppendError, Appended, Appender, Pending};
 pub use head::Head;
+pub use lookups::Lookups;
 pub use postgres::Database;
 pub use trouble::Trouble;
 
@@ -66,6 +68,9 @@ pub enum StoreError {
         /// Why.
         what: String,
     },
+    /// A statement that several askers shared had no answer for any of them.
+    #[error(transparent)]
+    Shared(std::sync::Arc<StoreError>),
 }
 
 impl StoreError {
@@ -74,6 +79,7 @@ impl StoreError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Unavailable(_) | Self::TimedOut(_) | Self::Unable { .. } => true,
+            Self::Shared(error) => error.is_passing(),
             Self::Refused(_) | Self::UnreadableEvent { .. } | Self::UnreadableRow { .. } => false,
         }
     }

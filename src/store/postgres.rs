@@ -21,7 +21,9 @@ pub const LOCK_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// How long a stopped or cut-off appender may hold the head: less than the others wait.
 pub const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_millis(1_500);
 
-const READERS_MAX: u32 = 16;
+const READERS_MAX: u32 = 14;
+/// Two, so that one that does not answer holds up the other no longer than itself.
+const CHECKERS_MAX: u32 = 2;
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The name of a schema, which is also the name of a catalog: a plain lower-case identifier.
@@ -62,7 +64,7 @@ impl std::str::FromStr for Schema {
     }
 }
 
-/// The connections of a pool, at an instant.
+/// The connections of the pools, at an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connections {
     /// That somebody uses.
@@ -73,12 +75,13 @@ pub struct Connections {
     pub max: u32,
 }
 
-/// One catalog in one database: how to reach it, and the pool that reads go through.
+/// One catalog in one database: how to reach it, and the pools that reads go through.
 #[derive(Debug, Clone)]
 pub struct Database {
     options: PgConnectOptions,
     schema: Schema,
     reads: PgPool,
+    checks: PgPool,
 }
 
 impl Database {
@@ -86,20 +89,9 @@ impl Database {
     #[must_use]
     pub fn new(options: PgConnectOptions, schema: Schema) -> Self {
         let options = options.application_name("catalog").disable_statement_logging();
-        let setup = session_sql(&schema);
-        let reads = PgPoolOptions::new()
-            .max_connections(READERS_MAX)
-            .acquire_timeout(CONNECT_TIMEOUT)
-            .after_connect(move |connection, _| {
-                let setup = setup.clone();
-                Box::pin(async move { connection.execute(sqlx::raw_sql(AssertSqlSafe(setup))).await.map(drop) })
-            })
-            // sqlx pings a connection whose query was given up, without a limit: on a dead line that would keep its place.
-            .after_release(|connection, _| {
-                Box::pin(async move { Ok(matches!(timeout(RELEASE_TIMEOUT, connection.ping()).await, Ok(Ok(())))) })
-            })
-            .connect_lazy_with(options.clone());
-        Self { options, schema, reads }
+        let reads = pool(READERS_MAX, session_sql(&schema)).connect_lazy_with(options.clone());
+        let checks = pool(CHECKERS_MAX, keyed_session_sql(&schema)).connect_lazy_with(options.clone());
+        Self { options, schema, reads, checks }
     }
 
     /// The schema.
@@ -114,11 +106,17 @@ impl Database {
         &self.reads
     }
 
-    /// The connections of that pool, now.
+    /// The pool that checks go through, which no long read can use up.
+    pub(super) fn checks(&self) -> &PgPool {
+        &self.checks
+    }
+
+    /// The connections of both pools, now.
     #[must_use]
     pub fn connections(&self) -> Connections {
-        let idle = u32::try_from(self.reads.num_idle()).unwrap_or(u32::MAX);
-        Connections { in_use: self.reads.size().saturating_sub(idle), idle, max: READERS_MAX }
+        let idle = u32::try_from(self.reads.num_idle() + self.checks.num_idle()).unwrap_or(u32::MAX);
+        let open = self.reads.size() + self.checks.size();
+        Connections { in_use: open.saturating_sub(idle), idle, max: READERS_MAX + CHECKERS_MAX }
     }
 
     /// A connection of its own as the writer role.
@@ -128,7 +126,7 @@ impl Database {
     pub async fn connect_as_writer(&self) -> Result<PgConnection, sqlx::Error> {
         let connecting = async {
             let mut connection = PgConnection::connect_with(&self.options).await?;
-            connection.execute(sqlx::raw_sql(AssertSqlSafe(session_sql(&self.schema)))).await?;
+            connection.execute(sqlx::raw_sql(AssertSqlSafe(keyed_session_sql(&self.schema)))).await?;
             Ok(connection)
         };
         timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
@@ -143,10 +141,25 @@ impl Database {
         timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
-    /// Closes the pool.
+    /// Closes the pools.
     pub async fn close(&self) {
         self.reads.close().await;
+        self.checks.close().await;
     }
+}
+
+fn pool(connections_max: u32, setup: String) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(connections_max)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .after_connect(move |connection, _| {
+            let setup = setup.clone();
+            Box::pin(async move { connection.execute(sqlx::raw_sql(AssertSqlSafe(setup))).await.map(drop) })
+        })
+        // sqlx pings a connection whose query was given up, without a limit: on a dead line that would keep its place.
+        .after_release(|connection, _| {
+            Box::pin(async move { Ok(matches!(timeout(RELEASE_TIMEOUT, connection.ping()).await, Ok(Ok(())))) })
+        })
 }
 
 /// Bounds a read: past the limit the answer is that the database could not say.
@@ -166,8 +179,9 @@ pub(super) const MAY_SET_ROLE: &str =
 ///
 /// A statement timeout could cut a commit in half, so there is none; `synchronous_commit` may be stronger than `on`
 /// where the administrator wants it, never weaker. Every statement looks rows up by a key, or walks an index in its order
-/// and stops early: what the planner has for queries that read much (bitmaps, parallel workers, compiled expressions) can
-/// only mislead it where it has no statistics yet.
+/// and stops early: what the planner has for queries that read much (whole tables, bitmaps, hashes, parallel workers,
+/// compiled expressions) can only mislead it where it has no statistics yet. A new catalog's statements are planned while
+/// its tables are empty, and a plan that reads all of an empty table would be kept while it grows.
 fn session_sql(schema: &Schema) -> String {
     let (name, writer) = (schema.as_str(), schema.writer());
     let may_set = MAY_SET_ROLE;
@@ -179,7 +193,10 @@ fn session_sql(schema: &Schema) -> String {
          set idle_in_transaction_session_timeout to {idle};
          set tcp_user_timeout to {lock};
          set default_transaction_isolation to 'read committed';
+         set enable_seqscan to off;
          set enable_bitmapscan to off;
+         set enable_hashjoin to off;
+         set enable_mergejoin to off;
          set max_parallel_workers_per_gather to 0;
          set jit to off;
          select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';
@@ -187,4 +204,9 @@ fn session_sql(schema: &Schema) -> String {
           where rolname = '{writer}'
             and pg_has_role(session_user, oid, {may_set});"
     )
+}
+
+/// The same for a session whose every statement looks rows up by a key: there is one good plan for all values.
+fn keyed_session_sql(schema: &Schema) -> String {
+    format!("{}\n         set plan_cache_mode to force_generic_plan;", session_sql(schema))
 }

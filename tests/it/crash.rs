@@ -102,8 +102,12 @@ async fn a_first_start_that_is_killed_at_any_step_needs_nothing_but_another_star
     let site = Site::embedded();
 
     for step in [Step::BeingMade, Step::Made, Step::Running, Step::KeyMade] {
-        let server = Server::spawn(site.command(&["serve", "--listen", "127.0.0.1:0"]));
-        until_true("the first start comes so far", || step.is_reached(site.data())).await;
+        let mut server = Server::spawn(site.command(&["serve", "--listen", "127.0.0.1:0"]));
+        until_true("the first start comes so far", || {
+            server.assert_alive();
+            step.is_reached(site.data())
+        })
+        .await;
         server.kill().await;
     }
 

@@ -99,16 +99,12 @@ impl From<CheckError> for Problem {
 
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
-        match &error {
-            StoreError::Unavailable(_) | StoreError::TimedOut(_) | StoreError::Unable { .. } => {
-                tracing::warn!(error = %Causes(&error), "a read could not be answered");
-                Self::unavailable()
-            }
-            StoreError::Refused(_) | StoreError::UnreadableEvent { .. } | StoreError::UnreadableRow { .. } => {
-                tracing::error!(error = %Causes(&error), "a read failed");
-                Self::internal()
-            }
+        if error.is_passing() {
+            tracing::warn!(error = %Causes(&error), "a read could not be answered");
+            return Self::unavailable();
         }
+        tracing::error!(error = %Causes(&error), "a read failed");
+        Self::internal()
     }
 }
 

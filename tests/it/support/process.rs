@@ -228,8 +228,7 @@ impl Server {
     pub async fn start(command: Command) -> Self {
         let mut server = Self::spawn(command);
         let url = until("the server listens", async || {
-            let ended = server.child.try_wait().unwrap();
-            assert!(ended.is_none(), "the server ended: {}", server.said());
+            server.assert_alive();
             listening(&server.said())
         })
         .await;
@@ -244,6 +243,12 @@ impl Server {
         let stderr = drain(child.stderr.take().unwrap(), said.clone());
         let stdout = drain(child.stdout.take().unwrap(), said.clone());
         Self { child, said, readers: vec![stderr, stdout], client: Client::new("") }
+    }
+
+    /// Whoever waits for what the server does need not wait for one that has ended.
+    pub fn assert_alive(&mut self) {
+        let ended = self.child.try_wait().unwrap();
+        assert!(ended.is_none(), "the server ended: {}", self.said());
     }
 
     pub fn pid(&self) -> Pid {

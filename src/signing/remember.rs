@@ -1,0 +1,41 @@
+//! Tokens that were found good: the signature of one that comes again is not checked again.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use lru::LruCache;
+use sha2::{Digest, Sha256};
+
+use super::verify::Verified;
+
+/// How many are remembered, the latest ones, at about 2 KB each.
+const TOKENS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4_095);
+
+/// What stands for a token's text: the text itself is kept nowhere.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Fingerprint([u8; 32]);
+
+/// The tokens that the keys of one verifier were found to have signed. It goes with the verifier, so with its keys.
+pub(super) struct Remembered(Mutex<LruCache<Fingerprint, Arc<Verified>>>);
+
+impl Fingerprint {
+    pub(super) fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+}
+
+impl Remembered {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(LruCache::new(TOKENS_MAX)))
+    }
+
+    pub(super) fn get(&self, fingerprint: Fingerprint) -> Option<Arc<Verified>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&fingerprint).cloned()
+    }
+
+    pub(super) fn put(&self, fingerprint: Fingerprint, verified: Arc<Verified>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).put(fingerprint, verified);
+    }
+}

@@ -1,0 +1,67 @@
+//! Checks that arrive together share statements, and nothing else: each has the answer that it would have had alone.
+
+use futures_util::future::join_all;
+use serde_json::Value;
+use sqlx::{ConnectOptions, Connection, Executor};
+
+use crate::support::{World, world::plain};
+
+/// Many more than there are connections for checks.
+const CHECKS: usize = 60;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_that_arrive_together_are_each_answered_about_their_own_token() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let mut tokens = Vec::new();
+    for index in 0..CHECKS {
+        let issued = world.issue_dev(plain(&format!("user-{index}"))).await;
+        if index % 3 == 0 {
+            world.delete(&format!("/tokens/{}", issued.token.jti), &admin, Value::Null).await;
+        }
+        tokens.push(issued);
+    }
+
+    let replies = join_all(tokens.iter().map(|issued| world.introspect(issued.signed.expose(), &admin))).await;
+
+    for (index, reply) in replies.iter().enumerate() {
+        let body = reply.json();
+        assert_eq!(body["active"], index % 3 != 0, "{index}: {body}");
+        if index % 3 != 0 {
+            assert_eq!(body["sub"], format!("user-{index}"));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_cannot_be_read_keeps_its_answer_from_nobody_else() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let broken = world.issue_dev(plain("mallory@example.com")).await;
+    let whole = world.issue_dev(plain("alice@example.com")).await;
+    world.database.tamper(&format!("update tokens set kid = '' where jti = '{}'", broken.token.jti)).await;
+    let presented = |index| if index % 2 == 0 { broken.signed.expose() } else { whole.signed.expose() };
+
+    let replies = join_all((0..CHECKS).map(|index| world.introspect(presented(index), &admin))).await;
+
+    for (index, reply) in replies.iter().enumerate() {
+        let expected = if index % 2 == 0 { 500 } else { 200 };
+        assert_eq!(reply.status.as_u16(), expected, "{index}: {}", reply.text);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_tokens_cannot_be_read_no_check_has_a_verdict_and_afterwards_every_one_has() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let issued = world.issue_dev(plain("alice@example.com")).await;
+    let mut locking = world.database.superuser().connect().await.unwrap();
+    locking.execute("begin; lock table tokens in access exclusive mode").await.unwrap();
+
+    let replies = join_all((0..CHECKS).map(|_| world.introspect(issued.signed.expose(), &admin))).await;
+
+    assert!(replies.iter().all(|reply| reply.status == 503), "could not tell is not no");
+    locking.close().await.unwrap();
+    let reply = world.introspect(issued.signed.expose(), &admin).await;
+    assert_eq!((reply.status.as_u16(), &reply.json()["active"]), (200, &Value::Bool(true)), "{}", reply.text);
+}
