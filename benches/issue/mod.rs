@@ -12,9 +12,7 @@ use crate::support::{
     load::{self, Ask},
     stand::{Error, Server, Stand, cluster_cpu_seconds, execute},
 };
-use bytes::Bytes;
 use clap::Args;
-use hyper::{Method, StatusCode};
 use peer::Peer;
 
 /// Issuances through `POST /tokens`, interleaved with pgbench.
@@ -70,14 +68,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
 /// What every caller asks for.
 fn ask(stand: &Stand, server: &Server) -> Result<Ask, Error> {
     let body = r#"{"sub":"ci@example.com","teams":["red"],"expires_in":3600,"scopes":{"permissions":["tools.read"]}}"#;
-    Ok(Ask {
-        address: server.address.clone(),
-        token: stand.admin()?,
-        method: Method::POST,
-        target: "/tokens".to_owned(),
-        body: Bytes::from_static(body.as_bytes()),
-        expected: StatusCode::CREATED,
-    })
+    Ok(Ask::post(&server.address, &stand.admin()?, "/tokens", body))
 }
 
 /// One turn each: pgbench with two rows, the server, pgbench with one row. Before each, what the one before has left to

@@ -10,10 +10,8 @@ use crate::support::{
     load::{Ask, Caller},
     stand::{Error, Stand, SystemClock, execute},
 };
-use bytes::Bytes;
 use catalog::{domain::ambient::Clock, store::tokens};
 use clap::Args;
-use hyper::{Method, StatusCode};
 use plan::Plan;
 use shapes::Shape;
 
@@ -88,19 +86,12 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
 
 /// The latencies of so many requests one after the other, and how long the answer is.
 async fn ask(address: &str, token: &str, shape: &Shape, requests: usize) -> Result<(Vec<Duration>, usize), Error> {
-    let mut caller = Caller::connect(Ask {
-        address: address.to_owned(),
-        token: token.to_owned(),
-        method: Method::GET,
-        target: format!("/tokens?limit={PAGE}{}", shape.query),
-        body: Bytes::new(),
-        expected: StatusCode::OK,
-    })
-    .await?;
-    let (_, body) = caller.once().await?;
+    let target = format!("/tokens?limit={PAGE}{}", shape.query);
+    let mut caller = Caller::connect(Ask::get(address, token, &target)).await?;
+    let (_, length) = caller.once().await?;
     let mut latencies = Vec::with_capacity(requests);
     for _ in 0..requests {
         latencies.push(caller.once().await?.0);
     }
-    Ok((latencies, body.len()))
+    Ok((latencies, length))
 }

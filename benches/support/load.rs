@@ -1,61 +1,87 @@
-//! Connections that each ask, wait for the answer and ask again.
+//! Connections that each ask, wait for the answer and ask again. The machine that is measured is this one, so a request is
+//! written as bytes made once, and of its answer no more is read than its status and its length.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper::{Method, Request, StatusCode, client::conn::http1};
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use super::stand::Error;
 
 /// One request, asked again and again.
 #[derive(Debug, Clone)]
 pub struct Ask {
-    pub address: String,
-    pub token: String,
-    pub method: Method,
-    pub target: String,
-    pub body: Bytes,
-    pub expected: StatusCode,
+    address: String,
+    request: Vec<u8>,
+    expected: &'static str,
 }
 
 /// A connection that is kept open.
 pub struct Caller {
     ask: Ask,
-    sender: http1::SendRequest<Full<Bytes>>,
+    stream: TcpStream,
+    answer: Vec<u8>,
+}
+
+impl Ask {
+    /// A request with a JSON body.
+    pub fn post(address: &str, token: &str, target: &str, body: &str) -> Self {
+        let length = body.len();
+        let head = format!("POST {target} HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n");
+        Self::new(address, token, &head, body, "201")
+    }
+
+    /// A request without a body.
+    pub fn get(address: &str, token: &str, target: &str) -> Self {
+        Self::new(address, token, &format!("GET {target} HTTP/1.1\r\n"), "", "200")
+    }
+
+    fn new(address: &str, token: &str, head: &str, body: &str, expected: &'static str) -> Self {
+        let request = format!("{head}host: {address}\r\nauthorization: Bearer {token}\r\n\r\n{body}");
+        Self { address: address.to_owned(), request: request.into_bytes(), expected }
+    }
 }
 
 impl Caller {
     pub async fn connect(ask: Ask) -> Result<Self, Error> {
         let stream = TcpStream::connect(&ask.address).await?;
         stream.set_nodelay(true)?;
-        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        Ok(Self { ask, sender })
+        Ok(Self { ask, stream, answer: Vec::with_capacity(64 * 1024) })
     }
 
-    /// Asks once; tells how long the whole answer took to come.
-    pub async fn once(&mut self) -> Result<(Duration, Bytes), Error> {
-        let Ask { address, token, method, target, body, expected } = &self.ask;
-        let request = Request::builder()
-            .method(method)
-            .uri(target)
-            .header("host", address)
-            .header("authorization", format!("Bearer {token}"))
-            .header("content-type", "application/json")
-            .body(Full::new(body.clone()))?;
+    /// Asks once; tells how long the whole answer took to come, and how many bytes its body has.
+    pub async fn once(&mut self) -> Result<(Duration, usize), Error> {
         let begun = Instant::now();
-        self.sender.ready().await?;
-        let answer = self.sender.send_request(request).await?;
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
-        if status != *expected {
-            return Err(format!("{status}: {}", String::from_utf8_lossy(&body)).into());
+        self.stream.write_all(&self.ask.request).await?;
+        self.answer.clear();
+        loop {
+            if self.stream.read_buf(&mut self.answer).await? == 0 {
+                return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+            }
+            let Some((status, head, body)) = shape(&self.answer)? else { continue };
+            if self.answer.len() < head + body {
+                continue;
+            }
+            if status != self.ask.expected {
+                return Err(String::from_utf8_lossy(&self.answer).into());
+            }
+            return Ok((begun.elapsed(), body));
         }
-        Ok((begun.elapsed(), body))
     }
+}
+
+/// The status of an answer and how long its head and its body are, once its head is there.
+fn shape(answer: &[u8]) -> Result<Option<(&str, usize, usize)>, Error> {
+    let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") else { return Ok(None) };
+    let head = std::str::from_utf8(&answer[..end])?;
+    let status = head.split(' ').nth(1).unwrap_or_default();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    Ok(Some((status, end + 4, length.ok_or("an answer without a length")?.parse()?)))
 }
 
 /// What so many connections had in so much time.
@@ -70,23 +96,8 @@ pub async fn run(ask: &Ask, connections: usize, time: Duration) -> Result<Run, E
     for _ in 0..connections {
         callers.push(Caller::connect(ask.clone()).await?);
     }
-    let begun = Instant::now();
-    let end = begun + time;
-    let tasks: Vec<_> = callers
-        .into_iter()
-        .map(|mut caller| {
-            tokio::spawn(async move {
-                let mut latencies = Vec::new();
-                while Instant::now() < end {
-                    let (latency, _) = caller.once().await?;
-                    if Instant::now() < end {
-                        latencies.push(latency);
-                    }
-                }
-                Ok::<_, Error>(latencies)
-            })
-        })
-        .collect();
+    let end = Instant::now() + time;
+    let tasks: Vec<_> = callers.into_iter().map(|caller| tokio::spawn(until(end, caller))).collect();
     let mut latencies = Vec::new();
     for task in tasks {
         latencies.extend(task.await??);
@@ -94,4 +105,15 @@ pub async fn run(ask: &Ask, connections: usize, time: Duration) -> Result<Run, E
     #[expect(clippy::cast_precision_loss, reason = "a rate")]
     let per_second = latencies.len() as f64 / time.as_secs_f64();
     Ok(Run { per_second, latencies })
+}
+
+async fn until(end: Instant, mut caller: Caller) -> Result<Vec<Duration>, Error> {
+    let mut latencies = Vec::new();
+    while Instant::now() < end {
+        let (latency, _) = caller.once().await?;
+        if Instant::now() < end {
+            latencies.push(latency);
+        }
+    }
+    Ok(latencies)
 }

@@ -1,10 +1,10 @@
 //! Checks that arrive together share statements, and nothing else: each has the answer that it would have had alone.
 
 use futures_util::future::join_all;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, Executor};
 
-use crate::support::{World, world::plain};
+use crate::support::{World, process::until, world::plain};
 
 /// Many more than there are connections for checks.
 const CHECKS: usize = 60;
@@ -64,4 +64,35 @@ async fn while_the_tokens_cannot_be_read_no_check_has_a_verdict_and_afterwards_e
     locking.close().await.unwrap();
     let reply = world.introspect(issued.signed.expose(), &admin).await;
     assert_eq!((reply.status.as_u16(), &reply.json()["active"]), (200, &Value::Bool(true)), "{}", reply.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_was_planned_while_the_catalog_was_empty_does_not_read_all_of_a_full_one() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    for index in 0..CHECKS {
+        let body =
+            json!({ "sub": "ci@example.com", "name": format!("ci-{index}"), "scopes": { "permissions": ["a.b"] } });
+        let issued = world.post("/tokens", &admin, body).await.json();
+        world.introspect(issued["access_token"].as_str().unwrap(), &admin).await;
+    }
+
+    // Its sessions say at their end what they have read.
+    let database = world.database.clone();
+    drop(world);
+
+    let mut connection = database.superuser().connect().await.unwrap();
+    until("every session has ended", async || {
+        let others =
+            "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+        let others: i64 = sqlx::query_scalar(others).fetch_one(&mut connection).await.unwrap();
+        (others == 0).then_some(())
+    })
+    .await;
+    let read = "select relname::text, seq_tup_read from pg_stat_user_tables where relname in ('tokens', 'events')";
+    let read: Vec<(String, i64)> = sqlx::query_as(read).fetch_all(&mut connection).await.unwrap();
+    assert_eq!(read.len(), 2);
+    for (table, rows) in read {
+        assert!(rows < 20, "{rows} rows of {table} were read in no index's order");
+    }
 }
