@@ -30,6 +30,13 @@ const ANNOUNCE_AFTER: Duration = Duration::from_secs(2);
 const SETTINGS: [&str; 4] =
     ["listen_addresses=", "unix_socket_directories=.", "unix_socket_permissions=0700", "cluster_name=catalog"];
 
+/// Whose server it is that accepts connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Readiness {
+    Ours,
+    OfAnother,
+}
+
 /// The server of one data directory.
 #[derive(Debug)]
 pub(super) struct Server {
@@ -65,16 +72,21 @@ impl Server {
         }
     }
 
-    /// Starts the server and waits until it accepts connections. One that takes too long is left to its recovery.
+    /// Starts the server and waits until it accepts connections. One that takes too long is left to its recovery. One that a
+    /// start has left on its way up, when it was killed, may be there before: it is as good.
     pub(super) fn start(&self, binaries: &Binaries, announce: &mut dyn FnMut(&str)) -> Result<(), EmbeddedError> {
-        self.clear_recycled_pid()?;
+        if probe::running(&self.pg).is_none() {
+            self.clear_recycled_pid()?;
+        }
         let (log, output) = ServerLog::open(&self.pg, self.account())?;
         let program = binaries.path("postgres");
         let mut postgres = self.command(&program);
         let spawned = output.try_clone().and_then(|copy| postgres.stdout(copy).stderr(output).spawn());
         let mut child = spawned.map_err(EmbeddedError::io("run", &program))?;
 
-        self.wait_until_ready(&mut child, &log, announce)?;
+        if self.wait_until_ready(&mut child, &log, announce)? == Readiness::OfAnother {
+            return Ok(());
+        }
         tracing::info!(pid = child.id(), major = binaries.major, "PostgreSQL started");
         reap(child).map_err(EmbeddedError::io("watch", &program))
     }
@@ -97,7 +109,7 @@ impl Server {
         Ok(())
     }
 
-    fn command(&self, program: &Path) -> Command {
+    pub(super) fn command(&self, program: &Path) -> Command {
         let mut postgres = command(program, self.account());
         postgres.arg("-D").arg(&self.pg);
         postgres.args(["-p", &PORT.to_string()]);
@@ -125,18 +137,22 @@ impl Server {
         child: &mut Child,
         log: &ServerLog,
         announce: &mut dyn FnMut(&str),
-    ) -> Result<(), EmbeddedError> {
+    ) -> Result<Readiness, EmbeddedError> {
         let mut patience = Patience::new(&self.pg);
         while !probe::is_ready_as(&self.pg, child.id()) {
             let ended = child.try_wait().map_err(EmbeddedError::io("watch", &self.pg))?;
-            if let Some(status) = ended {
-                return Err(EmbeddedError::NotStarted { status: status.to_string(), log: log.tail() });
+            match ended {
+                Some(_) if self.settled(announce)? == State::Ready => return Ok(Readiness::OfAnother),
+                Some(status) => {
+                    return Err(EmbeddedError::NotStarted { status: status.to_string(), log: log.tail() });
+                }
+                None => {}
             }
             if !patience.wait(announce) {
                 return Err(self.not_ready(log));
             }
         }
-        Ok(())
+        Ok(Readiness::Ours)
     }
 
     fn not_ready(&self, log: &ServerLog) -> EmbeddedError {

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -124,6 +124,30 @@ fn the_first_start_makes_a_durable_cluster_with_its_owner_and_no_tcp() {
     assert_eq!(socket.permissions().mode() & 0o777, 0o700);
     let directory = fs::metadata(place.pg()).unwrap();
     assert_eq!(directory.permissions().mode() & 0o777, 0o700);
+    cluster.release().unwrap();
+}
+
+#[test]
+fn a_server_that_a_killed_start_has_left_on_its_way_up_is_as_good_as_ours() {
+    let place = Place::new();
+    place.open().0.release().unwrap();
+    let binaries = find_binaries(&place.location(), None).unwrap();
+    let server = Server::new(place.pg(), Account::for_cluster(&place.pg()).unwrap());
+    for is_seen in [false, true] {
+        let mut left = server.command(&binaries.path("postgres"));
+        let mut left = left.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while is_seen && place.pid().is_none() {
+            assert_eq!(left.try_wait().unwrap(), None);
+        }
+
+        server.start(&binaries, &mut |_| ()).unwrap();
+
+        assert_eq!(probe::state(&place.pg()), State::Ready);
+        server.stop().unwrap();
+        left.wait().unwrap();
+    }
+    let (cluster, _) = place.open();
+    assert_eq!(ask(&cluster.connect_options(), &["select current_user::text"]), OWNER_ROLE);
     cluster.release().unwrap();
 }
 
