@@ -24,7 +24,11 @@ pub struct Shape {
 
 impl Shape {
     fn new(name: &str, value: &str, filter: Filter) -> Self {
-        let encoded = value.replace('*', "%2A").replace('+', "%2B");
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+        let encoded: String = value
+            .bytes()
+            .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+            .collect();
         Self { label: format!("`{name}={value}`"), query: format!("&{name}={encoded}"), filter }
     }
 }

@@ -148,23 +148,30 @@ impl Drop for Server {
     }
 }
 
-/// The processor time of one process, in seconds (`/proc/PID/stat`, in hundredths).
+/// The processor time of one process, in seconds.
 fn cpu_seconds(pid: u32) -> Result<f64, Error> {
-    let mut text = String::new();
-    std::fs::File::open(format!("/proc/{pid}/stat"))?.read_to_string(&mut text)?;
-    let fields: Vec<&str> = text.rsplit_once(") ").ok_or("no fields")?.1.split(' ').collect();
-    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<f64>().ok()).unwrap_or_default();
-    Ok((ticks(11) + ticks(12)) / 100.0)
+    ticks(pid, &[11, 12])
 }
 
-/// The processor time of every process of a cluster that lives, in seconds.
+/// The sum of some of the times in `/proc/PID/stat`, which are in hundredths: of the process itself 11 and 12 fields behind
+/// its name, of its children that have ended 13 and 14.
+fn ticks(pid: u32, fields: &[usize]) -> Result<f64, Error> {
+    let mut text = String::new();
+    std::fs::File::open(format!("/proc/{pid}/stat"))?.read_to_string(&mut text)?;
+    let all: Vec<&str> = text.rsplit_once(") ").ok_or("no fields")?.1.split(' ').collect();
+    let ticks = fields.iter().filter_map(|index| all.get(*index)?.parse::<f64>().ok());
+    Ok(ticks.sum::<f64>() / 100.0)
+}
+
+/// The processor time of every process of a cluster, those that have ended included, in seconds.
 pub fn cluster_cpu_seconds(cluster: &Path) -> Result<f64, Error> {
     let postmaster: u32 =
         std::fs::read_to_string(cluster.join("postmaster.pid"))?.lines().next().unwrap_or_default().parse()?;
     let children = std::fs::read_to_string(format!("/proc/{postmaster}/task/{postmaster}/children"))?;
-    let pids = children.split_whitespace().filter_map(|pid| pid.parse().ok()).chain([postmaster]);
-    // One that has ended meanwhile is not counted.
-    Ok(pids.filter_map(|pid| cpu_seconds(pid).ok()).sum())
+    let living = children.split_whitespace().filter_map(|pid| pid.parse().ok());
+    // One that ends just now is counted by the postmaster the next time.
+    let living: f64 = living.filter_map(|pid| cpu_seconds(pid).ok()).sum();
+    Ok(living + ticks(postmaster, &[11, 12, 13, 14])?)
 }
 
 /// Runs statements that this bench has written.
