@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    mem::{Discriminant, discriminant},
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -25,7 +26,7 @@ pub(super) struct Denials(Mutex<HashMap<Kind, Window>>);
 struct Kind {
     actor: Who,
     rule: String,
-    is_issuance: bool,
+    what: Discriminant<Denial>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -124,7 +125,7 @@ impl Kind {
             Actor::OsUser(OsUser { name, uid, host, .. }) => Who::User(name.clone(), *uid, host.clone()),
             Actor::Anonymous => Who::Anonymous,
         };
-        Self { actor, rule: denial.rule().to_owned(), is_issuance: matches!(denial, Denial::Issuance(_)) }
+        Self { actor, rule: denial.rule().to_owned(), what: discriminant(denial) }
     }
 }
 

@@ -13,6 +13,7 @@ pub mod schema;
 mod seed;
 mod settings;
 mod shadows;
+mod suspend;
 mod sweep;
 mod upkeep;
 pub mod view;
@@ -27,6 +28,7 @@ pub use live::{FollowError, Live};
 pub use open::{OpenError, Opening, SigningKey};
 pub use requester::Requester;
 pub use seed::{Plan, SeedError, Seeded};
+pub use suspend::ChangedTokens;
 
 use denials::Denials;
 use live::Latest;

@@ -8,7 +8,7 @@ use crate::{
         Event, Recorded, TokenIssued, TokenRevoked,
         claims::Teams,
         denial::IssuanceRefused,
-        event::{Configured, Elevation},
+        event::{Configured, Elevation, SuspensionChanged},
         policy::Policy,
         token::instant,
     },
@@ -43,7 +43,10 @@ fn subject(event: &Event) -> Option<String> {
     match event {
         Event::TokenIssued(issued) => issued.claims().map(|claims| claims.sub.to_string()),
         Event::IssuanceRefused(refused) => refused.sub.as_ref().map(ToString::to_string),
+        Event::SuspensionRefused(refused) => refused.sub.as_ref().map(ToString::to_string),
         Event::TokenRevoked(_)
+        | Event::TokenSuspended(_)
+        | Event::TokenResumed(_)
         | Event::Configured(_)
         | Event::PolicyApplied(_)
         | Event::KeyAdded(_)
@@ -57,6 +60,9 @@ fn summary(event: &Event) -> String {
     match event {
         Event::TokenIssued(issued) => of_issuance(issued),
         Event::TokenRevoked(revoked) => of_revocation(revoked),
+        Event::TokenSuspended(SuspensionChanged { note, .. }) | Event::TokenResumed(SuspensionChanged { note, .. }) => {
+            note.as_ref().map(|note| format!("note '{note}'")).unwrap_or_default()
+        }
         Event::Configured(configured) => of_configuration(configured),
         Event::PolicyApplied(policy) => of_policy(policy),
         Event::KeyAdded(key) => {
@@ -65,6 +71,7 @@ fn summary(event: &Event) -> String {
         Event::KeyActivated(key) => key.kid.to_string(),
         Event::IssuanceRefused(refused) => of_refused_issuance(refused),
         Event::RevocationRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
+        Event::SuspensionRefused(refused) => format!("{}: {}{}", refused.change, refused.rule, times(refused.count)),
         Event::ShadowTokenSeen(shadow) => format!("{}; signed by {}", shadow.what.as_str(), shadow.kid),
     }
 }

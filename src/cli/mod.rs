@@ -11,6 +11,7 @@ mod decode;
 mod dev_seed;
 mod error;
 mod event_line;
+mod hint;
 mod input;
 mod interrupt;
 mod issue;
@@ -109,6 +110,8 @@ enum Command {
     List(Box<client::list::ListArgs>),
     Show(client::show::ShowArgs),
     Revoke(client::revoke::RevokeArgs),
+    Suspend(client::suspend::SuspendArgs),
+    Resume(client::suspend::ResumeArgs),
     Check(client::check::CheckArgs),
     Whoami(client::whoami::WhoamiArgs),
     #[command(subcommand)]
@@ -210,6 +213,8 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::List(args) => client::list::run(shell, *args).await,
         Command::Show(args) => client::show::run(shell, args).await,
         Command::Revoke(args) => client::revoke::run(shell, args).await,
+        Command::Suspend(args) => client::suspend::suspend(shell, args).await,
+        Command::Resume(args) => client::suspend::resume(shell, args).await,
         Command::Check(args) => client::check::run(shell, args).await,
         Command::Whoami(args) => client::whoami::run(shell, args).await,
         Command::Audit(AuditCommand::Events(args)) => audit_events::run(shell, args).await,

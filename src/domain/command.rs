@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    Authority, Event, IssueToken, Origin, Recorded, Refusal, RevokeToken, State, Status,
+    Authority, ChangeSuspension, Event, IssueToken, Origin, Recorded, Refusal, RevokeToken, State, Status,
     authority::RoutePermission,
     configure::{ApplyPolicy, Configure, add_key, apply_policy, configure},
     denial::{Denial, ShadowTokenSeen},
@@ -13,6 +13,7 @@ use super::{
     issue::{Circumstances, issue},
     membership::Answer,
     revoke::revoke,
+    suspend::{Change, Which, change_suspension},
     text::{Kid, Name, Subject},
 };
 
@@ -56,6 +57,8 @@ pub enum Act {
     },
     /// The end of a token.
     Revoke(RevokeToken),
+    /// That tokens be held back, or let go.
+    ChangeSuspension(ChangeSuspension),
     /// That the log agree with how this process was started.
     Configure(Box<Configure>),
     /// Other rules.
@@ -112,11 +115,11 @@ impl Command {
                 let revoked = revoke(state, command, &self.authority, self.now)?;
                 Ok(revoked.map(Event::TokenRevoked).into_iter().collect())
             }
+            Act::ChangeSuspension(command) => change_suspension(state, command, &self.authority, self.now),
             Act::Configure(command) => configure(&state.settings, command),
             Act::ApplyPolicy(command) => Ok(apply_policy(&state.settings, command)?.into_iter().collect()),
             Act::AddKey(key) => Ok(add_key(&state.settings, key).into_iter().collect()),
-            Act::Deny(Denial::Issuance(refused)) => Ok(vec![Event::IssuanceRefused(refused.clone())]),
-            Act::Deny(Denial::Revocation(refused)) => Ok(vec![Event::RevocationRefused(refused.clone())]),
+            Act::Deny(denial) => Ok(vec![denial.event()]),
             // Once is enough: whoever presents it again tells nothing new.
             Act::SeeShadow(shadow) if shadow.jti.is_some_and(|jti| state.knows_shadow(jti)) => Ok(Vec::new()),
             Act::SeeShadow(shadow) => Ok(vec![Event::ShadowTokenSeen(shadow.clone())]),
@@ -129,6 +132,7 @@ impl Command {
         match &self.act {
             Act::Issue { jti, .. } => Some(*jti),
             Act::Revoke(command) => Some(command.jti),
+            Act::ChangeSuspension(command) => command.jti(),
             Act::Configure(_) | Act::ApplyPolicy(_) | Act::AddKey(_) | Act::Deny(_) | Act::SeeShadow(_) => None,
         }
     }
@@ -137,6 +141,7 @@ impl Command {
     pub fn tokens_needed(&self) -> impl Iterator<Item = Uuid> {
         let target = match &self.act {
             Act::Revoke(command) => Some(command.jti),
+            Act::ChangeSuspension(command) => command.jti(),
             _ => None,
         };
         target.into_iter().chain(self.authority.credential)
@@ -156,6 +161,15 @@ impl Command {
     pub fn subject_needed(&self) -> Option<&Subject> {
         match &self.act {
             Act::Issue { command, .. } => Some(&command.sub),
+            _ => None,
+        }
+    }
+
+    /// The subject whose tokens the decision may change, and which way.
+    #[must_use]
+    pub fn subject_changed(&self) -> Option<(&Subject, Change)> {
+        match &self.act {
+            Act::ChangeSuspension(ChangeSuspension { change, which: Which::Subject(sub), .. }) => Some((sub, *change)),
             _ => None,
         }
     }

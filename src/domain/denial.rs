@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    IssueToken, Refusal, RevokeToken,
+    ChangeSuspension, Event, IssueToken, Refusal, RevokeToken,
     claims::Teams,
     event::Elevation,
     revoke::RevocationReason,
+    suspend::{Change, Which},
     text::{Audience, Kid, Name, Note, Permission, Subject},
 };
 
@@ -64,6 +65,28 @@ pub struct RevocationRefused {
     pub note: Option<Note>,
 }
 
+/// `suspension.refused.v1`: tokens that were to be suspended or resumed, and were not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspensionRefused {
+    /// The rule that said no, as [`Refusal::code`] names it.
+    pub rule: String,
+    /// How often it said so to this actor since then.
+    pub count: u32,
+    /// When it did for the first of these times.
+    pub since: DateTime<Utc>,
+    /// Which way.
+    pub change: Change,
+    /// The token, if it was one; it may never have been issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<Uuid>,
+    /// Personal: the subject, if it was all of a subject's tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sub: Option<Subject>,
+    /// Personal: why, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
+}
+
 /// `shadow_token.seen.v1`: a good signature over something that was never issued.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShadowTokenSeen {
@@ -106,6 +129,8 @@ pub enum Denial {
     Issuance(Box<IssuanceRefused>),
     /// A token was not revoked.
     Revocation(RevocationRefused),
+    /// Tokens were not suspended, or not resumed.
+    Suspension(SuspensionRefused),
 }
 
 impl Denial {
@@ -141,12 +166,41 @@ impl Denial {
         })
     }
 
+    /// A suspension or a resumption that was refused for the first time.
+    #[must_use]
+    pub fn of_suspension(command: &ChangeSuspension, refusal: &Refusal, now: DateTime<Utc>) -> Self {
+        let (jti, sub) = match &command.which {
+            Which::Token(jti) => (Some(*jti), None),
+            Which::Subject(sub) => (None, Some(sub.clone())),
+        };
+        Self::Suspension(SuspensionRefused {
+            rule: refusal.code().to_owned(),
+            count: 1,
+            since: now,
+            change: command.change,
+            jti,
+            sub,
+            note: command.note.clone(),
+        })
+    }
+
+    /// The event that it is recorded as.
+    #[must_use]
+    pub fn event(&self) -> Event {
+        match self.clone() {
+            Self::Issuance(refused) => Event::IssuanceRefused(refused),
+            Self::Revocation(refused) => Event::RevocationRefused(refused),
+            Self::Suspension(refused) => Event::SuspensionRefused(refused),
+        }
+    }
+
     /// The rule that said no.
     #[must_use]
     pub fn rule(&self) -> &str {
         match self {
             Self::Issuance(refused) => &refused.rule,
             Self::Revocation(refused) => &refused.rule,
+            Self::Suspension(refused) => &refused.rule,
         }
     }
 
@@ -156,6 +210,7 @@ impl Denial {
         match self {
             Self::Issuance(refused) => (refused.count, refused.since),
             Self::Revocation(refused) => (refused.count, refused.since),
+            Self::Suspension(refused) => (refused.count, refused.since),
         }
     }
 
@@ -165,6 +220,7 @@ impl Denial {
         let (count, since) = match &mut self {
             Self::Issuance(refused) => (&mut refused.count, &mut refused.since),
             Self::Revocation(refused) => (&mut refused.count, &mut refused.since),
+            Self::Suspension(refused) => (&mut refused.count, &mut refused.since),
         };
         (*count, *since) = (times, from);
         self

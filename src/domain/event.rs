@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{
     claims::{self, Claims, Teams},
-    denial::{IssuanceRefused, RevocationRefused, ShadowTokenSeen},
+    denial::{IssuanceRefused, RevocationRefused, ShadowTokenSeen, SuspensionRefused},
     key::{Algorithm, PublicJwk},
     origin::Origin,
     policy::Policy,
@@ -42,6 +42,10 @@ pub enum Event {
     TokenIssued(Box<TokenIssued>),
     /// A token was revoked.
     TokenRevoked(TokenRevoked),
+    /// A token was held back.
+    TokenSuspended(SuspensionChanged),
+    /// A token that was held back was let go.
+    TokenResumed(SuspensionChanged),
     /// The catalog was told who it is.
     Configured(Configured),
     /// A policy took effect.
@@ -54,6 +58,8 @@ pub enum Event {
     IssuanceRefused(Box<IssuanceRefused>),
     /// A revocation was asked for and refused.
     RevocationRefused(RevocationRefused),
+    /// A suspension or a resumption was asked for and refused.
+    SuspensionRefused(SuspensionRefused),
     /// A validly signed token was presented that is not as it was issued, or never was.
     ShadowTokenSeen(ShadowTokenSeen),
 }
@@ -65,7 +71,9 @@ impl Event {
         match self {
             Self::TokenIssued(issued) => Some(issued.jti),
             Self::TokenRevoked(revoked) => Some(revoked.jti),
+            Self::TokenSuspended(changed) | Self::TokenResumed(changed) => Some(changed.jti),
             Self::RevocationRefused(refused) => Some(refused.jti),
+            Self::SuspensionRefused(refused) => refused.jti,
             Self::ShadowTokenSeen(shadow) => shadow.jti,
             Self::Configured(_)
             | Self::PolicyApplied(_)
@@ -183,6 +191,16 @@ pub struct TokenRevoked {
     /// From when on it is inactive; `None` = at once, whatever anybody's clock says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_from: Option<DateTime<Utc>>,
+    /// Personal: why, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
+}
+
+/// `token.suspended.v1` and `token.resumed.v1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspensionChanged {
+    /// The token.
+    pub jti: Uuid,
     /// Personal: why, in a person's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,

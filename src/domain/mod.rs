@@ -44,6 +44,7 @@ pub mod restrictions;
 pub mod revoke;
 pub mod settings;
 pub mod state;
+pub mod suspend;
 pub mod text;
 pub mod token;
 
@@ -58,4 +59,5 @@ pub use refusal::Refusal;
 pub use revoke::RevokeToken;
 pub use settings::Settings;
 pub use state::State;
+pub use suspend::ChangeSuspension;
 pub use token::{Status, Token};

@@ -3,6 +3,7 @@
 use uuid::Uuid;
 
 use super::{
+    Status,
     event::Elevation,
     text::{Audience, IdempotencyKey, Kid, Name, Namespace, Permission, Subject, TeamId},
 };
@@ -196,6 +197,28 @@ pub enum Refusal {
         /// What was asked for.
         jti: Uuid,
     },
+    /// What was asked for cannot be done to a token in its status.
+    #[error("the token {jti} is {status} and cannot be {wish}")]
+    WrongStatus {
+        /// The token.
+        jti: Uuid,
+        /// What it is.
+        status: Status,
+        /// What it was to become.
+        wish: &'static str,
+    },
+    /// Somebody other than an administrator wanted to change all of another subject's tokens.
+    #[error("only an administrator reaches another subject's tokens; this token speaks for {own}")]
+    SubjectOutOfReach {
+        /// The caller's subject.
+        own: Subject,
+    },
+    /// One command would change more tokens than one transaction takes.
+    #[error("the subject has more than {max} tokens that this would change; name them by their identifiers")]
+    TooManyTokens {
+        /// The most that one command changes.
+        max: usize,
+    },
     /// The key that signs, by the log, is not in this process's keyring.
     #[error("the active key {kid} is not in the keyring of this process")]
     KeyNotHere {
@@ -258,6 +281,9 @@ impl Refusal {
             Self::IdempotencyKeyReused { .. } => "idempotency_key_reused",
             Self::RepeatOver { .. } => "repeat_over",
             Self::TokenUnknown { .. } => "token_unknown",
+            Self::WrongStatus { .. } => "wrong_status",
+            Self::SubjectOutOfReach { .. } => "subject_out_of_reach",
+            Self::TooManyTokens { .. } => "too_many_tokens",
             Self::KeyNotHere { .. } => "key_not_here",
             Self::NotConfigured => "not_configured",
             Self::CatalogByDefault => "catalog_by_default",
@@ -295,6 +321,7 @@ impl Refusal {
             | Self::CatalogNotGrantable
             | Self::TooManyActive { .. }
             | Self::TtlTooLong { .. }
+            | Self::SubjectOutOfReach { .. }
             | Self::TokenUnknown { .. } => true,
             Self::CredentialInactive
             | Self::NotADevKey { .. }
@@ -302,6 +329,8 @@ impl Refusal {
             | Self::TokenTooLarge { .. }
             | Self::IdempotencyKeyReused { .. }
             | Self::RepeatOver { .. }
+            | Self::WrongStatus { .. }
+            | Self::TooManyTokens { .. }
             | Self::KeyNotHere { .. }
             | Self::NotConfigured
             | Self::CatalogByDefault

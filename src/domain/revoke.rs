@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Authority, Refusal, State, TokenRevoked, authority::RoutePermission, text::Note};
+use super::{Authority, Refusal, State, Token, TokenRevoked, authority::RoutePermission, text::Note};
 
 /// Ends one token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -88,15 +88,7 @@ pub fn revoke(
     now: DateTime<Utc>,
 ) -> Result<Option<TokenRevoked>, Refusal> {
     state.require_credential(authority.credential, now)?;
-    // Whoever holds a token may end it (RFC 7009 section 2.1).
-    if authority.credential != Some(command.jti) {
-        authority.require(RoutePermission::TokensRevoke)?;
-    }
-    let unknown = Refusal::TokenUnknown { jti: command.jti };
-    let token = state.token(command.jti).ok_or_else(|| unknown.clone())?;
-    if !authority.reaches(token) {
-        return Err(unknown);
-    }
+    let token = target(state, command.jti, authority)?;
     if token.revocation.as_ref().is_some_and(|revocation| revocation.holds(now)) {
         return Ok(None);
     }
@@ -106,4 +98,13 @@ pub fn revoke(
         effective_from: None,
         note: command.note.clone(),
     }))
+}
+
+/// The token that a caller wants to end or to hold back, if it may.
+pub(super) fn target<'a>(state: &'a State, jti: Uuid, authority: &Authority) -> Result<&'a Token, Refusal> {
+    // Whoever holds a token may end it (RFC 7009 section 2.1).
+    if authority.credential != Some(jti) {
+        authority.require(RoutePermission::TokensRevoke)?;
+    }
+    state.token(jti).filter(|token| authority.reaches(token)).ok_or(Refusal::TokenUnknown { jti })
 }

@@ -62,8 +62,11 @@ impl Settings {
             Event::KeyActivated(key) => self.activate(&key.kid, recorded.position),
             Event::TokenIssued(_)
             | Event::TokenRevoked(_)
+            | Event::TokenSuspended(_)
+            | Event::TokenResumed(_)
             | Event::IssuanceRefused(_)
             | Event::RevocationRefused(_)
+            | Event::SuspensionRefused(_)
             | Event::ShadowTokenSeen(_) => {}
         }
     }

@@ -73,6 +73,11 @@ impl State {
         self.tokens.get(&jti)
     }
 
+    /// The tokens of `sub`, in no order.
+    pub fn tokens_of(&self, sub: &Subject) -> impl Iterator<Item = &Token> {
+        self.subjects.get(sub).into_iter().flatten().filter_map(|jti| self.token(*jti))
+    }
+
     /// The active token of `sub` that has the name, at `now`.
     #[must_use]
     pub fn holder_of_name(&self, sub: &Subject, name: &Name, now: DateTime<Utc>) -> Option<Uuid> {
@@ -124,11 +129,23 @@ impl State {
                     self.touched.insert(revoked.jti);
                 }
             }
+            Event::TokenSuspended(suspended) => {
+                if let Some(token) = self.tokens.get_mut(&suspended.jti) {
+                    token.suspend(recorded);
+                    self.touched.insert(suspended.jti);
+                }
+            }
+            Event::TokenResumed(resumed) => {
+                if let Some(token) = self.tokens.get_mut(&resumed.jti) {
+                    token.suspension = None;
+                    self.touched.insert(resumed.jti);
+                }
+            }
             Event::Configured(_) | Event::PolicyApplied(_) | Event::KeyAdded(_) | Event::KeyActivated(_) => {
                 self.settings.apply(recorded);
             }
             Event::ShadowTokenSeen(shadow) => self.shadows.extend(shadow.jti),
-            Event::IssuanceRefused(_) | Event::RevocationRefused(_) => {}
+            Event::IssuanceRefused(_) | Event::RevocationRefused(_) | Event::SuspensionRefused(_) => {}
         }
     }
 

@@ -205,6 +205,12 @@ impl Token {
         }
     }
 
+    /// The token held back, since the first of several suspensions.
+    pub fn suspend(&mut self, recorded: &Recorded) {
+        let (position, at) = (recorded.position, recorded.occurrence.occurred_at);
+        self.suspension.get_or_insert(Suspension { position, at });
+    }
+
     /// The status at `now`: revoked before expired before suspended before active.
     #[must_use]
     pub fn status(&self, now: DateTime<Utc>) -> Status {

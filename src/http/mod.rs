@@ -23,6 +23,8 @@ mod revocation;
 mod revoke;
 mod revoke_token;
 mod show_token;
+mod subject_suspension;
+mod suspension;
 mod token_events;
 mod whoami;
 
@@ -71,6 +73,10 @@ fn routes() -> OpenApiRouter<Arc<Catalog>> {
         .routes(routes!(issue_token::handle, list_tokens::handle))
         .routes(routes!(show_token::handle, revoke_token::handle))
         .routes(routes!(token_events::handle))
+        .routes(routes!(suspension::suspend))
+        .routes(routes!(suspension::resume))
+        .routes(routes!(subject_suspension::suspend))
+        .routes(routes!(subject_suspension::resume))
         .routes(routes!(check_revocations::handle))
         .routes(routes!(revocation::handle))
         .routes(routes!(revoke::handle))

@@ -59,7 +59,7 @@ pub(super) async fn bound(request: Request, next: Next) -> Response {
 fn may_write(request: &Request) -> bool {
     match *request.method() {
         Method::DELETE => true,
-        Method::POST => matches!(route(request), "/tokens" | "/revoke"),
+        Method::POST => !matches!(route(request), "/introspect" | "/revocations/check"),
         _ => false,
     }
 }

@@ -16,24 +16,30 @@ use crate::domain::{
 
 const TOKEN_ISSUED: &str = "token.issued.v1";
 const TOKEN_REVOKED: &str = "token.revoked.v1";
+const TOKEN_SUSPENDED: &str = "token.suspended.v1";
+const TOKEN_RESUMED: &str = "token.resumed.v1";
 const CONFIGURED: &str = "catalog.configured.v1";
 const POLICY_APPLIED: &str = "policy.applied.v1";
 const KEY_ADDED: &str = "key.added.v1";
 const KEY_ACTIVATED: &str = "key.activated.v1";
 const ISSUANCE_REFUSED: &str = "issuance.refused.v1";
 const REVOCATION_REFUSED: &str = "revocation.refused.v1";
+const SUSPENSION_REFUSED: &str = "suspension.refused.v1";
 const SHADOW_TOKEN_SEEN: &str = "shadow_token.seen.v1";
 
 /// The persisted names of all kinds.
-pub const KINDS: [&str; 9] = [
+pub const KINDS: [&str; 12] = [
     TOKEN_ISSUED,
     TOKEN_REVOKED,
+    TOKEN_SUSPENDED,
+    TOKEN_RESUMED,
     CONFIGURED,
     POLICY_APPLIED,
     KEY_ADDED,
     KEY_ACTIVATED,
     ISSUANCE_REFUSED,
     REVOCATION_REFUSED,
+    SUSPENSION_REFUSED,
     SHADOW_TOKEN_SEEN,
 ];
 
@@ -44,7 +50,8 @@ const PERSONAL_OF_ACTOR: &[&str] = &["sub", "name", "uid", "login", "sudo_user",
 fn personal_of_data(kind: &str) -> &'static [&'static str] {
     match kind {
         TOKEN_ISSUED => &["name", "description", "reason", "signing_input"],
-        TOKEN_REVOKED | REVOCATION_REFUSED => &["note"],
+        TOKEN_REVOKED | TOKEN_SUSPENDED | TOKEN_RESUMED | REVOCATION_REFUSED => &["note"],
+        SUSPENSION_REFUSED => &["sub", "note"],
         ISSUANCE_REFUSED => &["sub", "name", "reason"],
         _ => &[],
     }
@@ -56,12 +63,15 @@ pub fn kind(event: &Event) -> &'static str {
     match event {
         Event::TokenIssued(_) => TOKEN_ISSUED,
         Event::TokenRevoked(_) => TOKEN_REVOKED,
+        Event::TokenSuspended(_) => TOKEN_SUSPENDED,
+        Event::TokenResumed(_) => TOKEN_RESUMED,
         Event::Configured(_) => CONFIGURED,
         Event::PolicyApplied(_) => POLICY_APPLIED,
         Event::KeyAdded(_) => KEY_ADDED,
         Event::KeyActivated(_) => KEY_ACTIVATED,
         Event::IssuanceRefused(_) => ISSUANCE_REFUSED,
         Event::RevocationRefused(_) => REVOCATION_REFUSED,
+        Event::SuspensionRefused(_) => SUSPENSION_REFUSED,
         Event::ShadowTokenSeen(_) => SHADOW_TOKEN_SEEN,
     }
 }
@@ -140,12 +150,14 @@ pub fn data(event: &Event) -> Result<Value, CodecError> {
     Ok(match event {
         Event::TokenIssued(issued) => serde_json::to_value(issued)?,
         Event::TokenRevoked(revoked) => serde_json::to_value(revoked)?,
+        Event::TokenSuspended(changed) | Event::TokenResumed(changed) => serde_json::to_value(changed)?,
         Event::Configured(configured) => serde_json::to_value(configured)?,
         Event::PolicyApplied(policy) => serde_json::to_value(policy)?,
         Event::KeyAdded(key) => serde_json::to_value(key)?,
         Event::KeyActivated(key) => serde_json::to_value(key)?,
         Event::IssuanceRefused(refused) => serde_json::to_value(refused)?,
         Event::RevocationRefused(refused) => serde_json::to_value(refused)?,
+        Event::SuspensionRefused(refused) => serde_json::to_value(refused)?,
         Event::ShadowTokenSeen(shadow) => serde_json::to_value(shadow)?,
     })
 }
@@ -168,12 +180,15 @@ pub fn decode(body: &[u8], personal: Option<&[u8]>) -> Result<Occurrence, CodecE
     let event = match form.kind.as_str() {
         TOKEN_ISSUED => Event::TokenIssued(typed(form.data)?),
         TOKEN_REVOKED => Event::TokenRevoked(typed(form.data)?),
+        TOKEN_SUSPENDED => Event::TokenSuspended(typed(form.data)?),
+        TOKEN_RESUMED => Event::TokenResumed(typed(form.data)?),
         CONFIGURED => Event::Configured(typed(form.data)?),
         POLICY_APPLIED => Event::PolicyApplied(typed(form.data)?),
         KEY_ADDED => Event::KeyAdded(typed(form.data)?),
         KEY_ACTIVATED => Event::KeyActivated(typed(form.data)?),
         ISSUANCE_REFUSED => Event::IssuanceRefused(typed(form.data)?),
         REVOCATION_REFUSED => Event::RevocationRefused(typed(form.data)?),
+        SUSPENSION_REFUSED => Event::SuspensionRefused(typed(form.data)?),
         SHADOW_TOKEN_SEEN => Event::ShadowTokenSeen(typed(form.data)?),
         unknown => return Err(CodecError::UnknownKind(unknown.to_owned())),
     };

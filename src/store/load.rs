@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::{StoreError, idempotency, log, tokens};
 use crate::domain::{
-    Act, Command, Settings, State,
+    Act, Command, Settings, State, Status,
     idempotency::Scope,
     policy::Rules,
+    suspend::{CHANGED_MAX, Change},
     text::{Name, Subject},
 };
 
@@ -28,6 +29,7 @@ pub(super) async fn load(
         state.remember(scope, answered);
     }
     ids.extend(kept(connection, &state, commands).await?);
+    ids.extend(changed(connection, commands).await?);
     if !ids.is_empty() {
         let ids: Vec<Uuid> = ids.into_iter().collect();
         tokens::by_jti(&mut *connection, &ids).await?.into_iter().for_each(|token| state.insert(token));
@@ -59,4 +61,15 @@ async fn kept(connection: &mut PgConnection, state: &State, commands: &[&Command
     let subjects: Vec<&Subject> = subjects.into_iter().collect();
     let limit = i64::from(most).saturating_add(i64::try_from(commands.len()).unwrap_or(i64::MAX));
     tokens::kept(connection, &subjects, earliest, limit).await
+}
+
+/// The tokens of the subjects that are to be suspended or resumed: one more than a command may change is enough to tell
+/// that there are too many.
+async fn changed(connection: &mut PgConnection, commands: &[&Command]) -> Result<Vec<Uuid>, StoreError> {
+    let wanted: HashSet<(&Subject, Change)> = commands.iter().filter_map(|command| command.subject_changed()).collect();
+    let earliest = commands.iter().map(|command| command.now).min();
+    let (Some(earliest), false) = (earliest, wanted.is_empty()) else { return Ok(Vec::new()) };
+    let wanted: Vec<(&Subject, bool)> =
+        wanted.into_iter().map(|(sub, change)| (sub, change.from_status() == Status::Suspended)).collect();
+    tokens::to_change(connection, &wanted, earliest, CHANGED_MAX + 1).await
 }

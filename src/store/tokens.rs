@@ -15,6 +15,7 @@ use crate::domain::{
 static BY_JTI: &str = include_str!("tokens_by_jti.sql");
 static BY_NAME: &str = include_str!("tokens_by_name.sql");
 static KEPT: &str = include_str!("tokens_kept.sql");
+static TO_CHANGE: &str = include_str!("tokens_to_change.sql");
 pub(super) static LISTED: &str = include_str!("tokens_listed.sql");
 
 /// Which tokens a listing shows: those that meet every condition.
@@ -103,6 +104,20 @@ pub(super) async fn kept(
 ) -> Result<Vec<Uuid>, StoreError> {
     let subjects: Vec<&str> = subjects.iter().map(|sub| sub.as_str()).collect();
     Ok(sqlx::query_scalar(KEPT).bind(subjects).bind(now).bind(limit).fetch_all(connection).await?)
+}
+
+/// Of each subject at most `limit` tokens that may be suspended, or active, at `now`, as `true` and `false` say.
+pub(super) async fn to_change(
+    connection: &mut PgConnection,
+    wanted: &[(&Subject, bool)],
+    now: DateTime<Utc>,
+    limit: usize,
+) -> Result<Vec<Uuid>, StoreError> {
+    let (subjects, suspended): (Vec<&str>, Vec<bool>) =
+        wanted.iter().map(|(sub, is_suspended)| (sub.as_str(), *is_suspended)).unzip();
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let query = sqlx::query_scalar(TO_CHANGE).bind(subjects).bind(suspended).bind(now).bind(limit);
+    Ok(query.fetch_all(connection).await?)
 }
 
 /// A row whose columns may hold anything.

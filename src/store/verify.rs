@@ -294,6 +294,7 @@ fn difference(folded: Option<&Token>, row: &tokens::LooseRow) -> Option<(Option<
     if row.whole.as_ref().is_ok_and(|row| *row == expected) {
         return None;
     }
-    let last = folded.revocation.as_ref().map_or(folded.issued, |revocation| revocation.position);
+    let last = [folded.revocation.as_ref().map(|r| r.position), folded.suspension.as_ref().map(|s| s.position)];
+    let last = last.into_iter().flatten().max().unwrap_or(folded.issued);
     Some((Some(last), format!("the row of token {} is not what its events say", row.jti)))
 }

@@ -10,13 +10,15 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 25] = [
+const COMMANDS: [&[&str]; 27] = [
     &[],
     &["serve"],
     &["issue"],
     &["list"],
     &["show"],
     &["revoke"],
+    &["suspend"],
+    &["resume"],
     &["check"],
     &["whoami"],
     &["audit"],

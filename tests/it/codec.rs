@@ -4,12 +4,13 @@ use catalog::{
     domain::{
         Actor, Event, Occurrence, Origin, Path, TokenIssued, TokenRevoked,
         claims::Teams,
-        denial::{IssuanceRefused, RevocationRefused, Shadow, ShadowTokenSeen},
-        event::{Configured, Elevation, KeyActivated, KeyAdded},
+        denial::{IssuanceRefused, RevocationRefused, Shadow, ShadowTokenSeen, SuspensionRefused},
+        event::{Configured, Elevation, KeyActivated, KeyAdded, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
         policy::{Audiences, Grantable, PathRules, Policy, Rules},
         revoke::RevocationReason,
+        suspend::Change,
     },
     store::codec::{self, CodecError},
 };
@@ -112,6 +113,20 @@ fn revoked() -> impl Strategy<Value = Event> {
     )
 }
 
+fn changed() -> impl Strategy<Value = Event> {
+    let refused = (any::<u32>(), instant(), select(&Change::ALL[..]), option::of(id()));
+    prop_oneof![
+        (id(), option::of(personal())).prop_map(|(jti, note)| Event::TokenSuspended(SuspensionChanged { jti, note })),
+        (id(), option::of(personal())).prop_map(|(jti, note)| Event::TokenResumed(SuspensionChanged { jti, note })),
+        (refused, option::of(personal()), option::of(personal())).prop_map(
+            |((count, since, change, jti), sub, note)| {
+                let rule = "token_unknown".to_owned();
+                Event::SuspensionRefused(SuspensionRefused { rule, count, since, change, jti, sub, note })
+            }
+        ),
+    ]
+}
+
 fn door() -> impl Strategy<Value = PathRules> {
     (any::<(u32, u32)>(), option::of(vec(word(), 1..3)), any::<(bool, bool)>(), any::<Option<u32>>()).prop_map(
         |((default, max), audiences, (reason_required, child_outlives_parent), active_max)| PathRules {
@@ -196,7 +211,7 @@ fn actor() -> impl Strategy<Value = Actor> {
 }
 
 fn occurrence() -> impl Strategy<Value = Occurrence> {
-    let event = prop_oneof![issued(), revoked(), settings(), evidence()];
+    let event = prop_oneof![issued(), revoked(), changed(), settings(), evidence()];
     let origin =
         (select(&Path::ALL[..]), actor(), request_id(), any::<Option<std::net::IpAddr>>(), option::of(personal()))
             .prop_map(|(path, actor, request_id, address, user_agent)| Origin {
@@ -223,6 +238,9 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
             (issued.name, issued.description, issued.reason, issued.signing_input) = (None, None, None, None);
         }
         Event::TokenRevoked(revoked) => revoked.note = None,
+        Event::TokenSuspended(suspended) => suspended.note = None,
+        Event::TokenResumed(resumed) => resumed.note = None,
+        Event::SuspensionRefused(refused) => (refused.sub, refused.note) = (None, None),
         Event::IssuanceRefused(refused) => (refused.sub, refused.name, refused.reason) = (None, None, None),
         Event::RevocationRefused(refused) => refused.note = None,
         Event::Configured(_)

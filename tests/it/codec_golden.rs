@@ -4,8 +4,8 @@ use catalog::{
     domain::{
         Actor, Event, Occurrence, Origin, Path, Position, TokenIssued, TokenRevoked,
         claims::Teams,
-        denial::{IssuanceRefused, RevocationRefused, Shadow, ShadowTokenSeen},
-        event::{Configured, Elevation, KeyActivated, KeyAdded},
+        denial::{IssuanceRefused, RevocationRefused, Shadow, ShadowTokenSeen, SuspensionRefused},
+        event::{Configured, Elevation, KeyActivated, KeyAdded, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
         policy::{
@@ -13,6 +13,7 @@ use catalog::{
             Switch, TeamRules,
         },
         revoke::RevocationReason,
+        suspend::Change,
         text::{Name, Note, RequestId},
     },
     store::{chain, codec},
@@ -128,7 +129,7 @@ fn nobody() -> Origin {
 ///
 /// The digests are those of a first event, recorded at 2026-03-01T12:00:00Z, with sixteen bytes 7 as salt. They were
 /// computed a second time by a few lines of Python over these strings.
-const GOLDEN: [[&str; 3]; 16] = [
+const GOLDEN: [[&str; 3]; 19] = [
     [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","aud":["gateway"],"elevated":["admin","teams","permissions"],"exp":1772370000,"iat":1772366400,"is_admin":true,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":["tools.read"],"policy_version":1,"teams":null},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"description":"builds","name":"ci","reason":"on call","signing_input":"aGVhZGVy.cGF5bG9hZA"}}"#,
@@ -148,6 +149,16 @@ const GOLDEN: [[&str; 3]; 16] = [
         r#"{"actor":{"kind":"os-user"},"data":{"effective_from":"2026-03-02T00:00:00Z","jti":"00000000-0000-0000-0000-000000000001","reason":"key_compromise"},"kind":"token.revoked.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
         "1f33b09965537ba0dcf3e7aa3d964125f0b5e684a5286ce8e4ea208bd2a02c27",
+    ],
+    [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"jti":"00000000-0000-0000-0000-000000000001"},"kind":"token.suspended.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","data":{"note":"asking its owner"},"user_agent":"curl/8"}"#,
+        "3c1fac87bd4e2e5d714036b86fc385bd13dbc20685a7601fc49e3559ba2e17d2",
+    ],
+    [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"jti":"00000000-0000-0000-0000-000000000001"},"kind":"token.resumed.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","user_agent":"curl/8"}"#,
+        "2595babf361ffcfbe9d6b1e5b6032af57529da738b22af177aece2bc57c2c393",
     ],
     [
         r#"{"actor":{"kind":"os-user"},"data":{"audience":"gateway","env":"production","issuer":"https://catalog.example.com"},"kind":"catalog.configured.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
@@ -205,6 +216,11 @@ const GOLDEN: [[&str; 3]; 16] = [
         "3effe6dd3805c1adeef717f9a69e44d15f436aff387c5e113206b8e03c261a84",
     ],
     [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"change":"suspend","count":1,"rule":"subject_out_of_reach","since":"2026-03-01T12:00:00Z"},"kind":"suspension.refused.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","data":{"note":"just trying","sub":"bob@example.com"},"user_agent":"curl/8"}"#,
+        "6a6c93d902b68d90ebc5d19767b90542675529642c072152e9b7e4ccc8613af2",
+    ],
+    [
         r#"{"actor":{"kind":"anonymous"},"data":{"claims_digest":"abababababababababababababababababababababababababababababababab","jti":"00000000-0000-0000-0000-000000000001","kid":"k1","what":"never_issued"},"kind":"shadow_token.seen.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
         r#"{"address":"192.0.2.1","user_agent":"curl/8"}"#,
         "bd4b5e7be4357a61c790bb9728bd58e40d1508a644bdccfe201985898ce155f4",
@@ -249,6 +265,11 @@ fn samples() -> Vec<Occurrence> {
         over_http(Event::TokenIssued(Box::new(plain))),
         over_http(Event::TokenRevoked(revoked)),
         at_a_shell(Event::TokenRevoked(later)),
+        over_http(Event::TokenSuspended(SuspensionChanged {
+            jti: Uuid::from_u128(1),
+            note: Some(Note::parse("asking its owner").unwrap()),
+        })),
+        over_http(Event::TokenResumed(SuspensionChanged { jti: Uuid::from_u128(1), note: None })),
         at_a_shell(Event::Configured(configured)),
         at_a_shell(Event::PolicyApplied(Box::new(Policy::initial()))),
         at_a_shell(key(Algorithm::EdDsa, Some(ed25519))),
@@ -271,6 +292,15 @@ fn samples() -> Vec<Occurrence> {
             jti: Uuid::from_u128(1),
             reason: RevocationReason::KeyCompromise,
             note: Some(Note::parse("found in a paste").unwrap()),
+        })),
+        over_http(Event::SuspensionRefused(SuspensionRefused {
+            rule: "subject_out_of_reach".to_owned(),
+            count: 1,
+            since: "2026-03-01T12:00:00Z".parse().unwrap(),
+            change: Change::Suspend,
+            jti: None,
+            sub: Some("bob@example.com".parse().unwrap()),
+            note: Some(Note::parse("just trying").unwrap()),
         })),
         Occurrence {
             origin: nobody(),
@@ -314,6 +344,8 @@ fn every_kind_has_a_golden_form() {
         [
             "token.issued.v1",
             "token.revoked.v1",
+            "token.suspended.v1",
+            "token.resumed.v1",
             "catalog.configured.v1",
             "policy.applied.v1",
             "key.added.v1",
@@ -322,6 +354,7 @@ fn every_kind_has_a_golden_form() {
             "policy.applied.v1",
             "issuance.refused.v1",
             "revocation.refused.v1",
+            "suspension.refused.v1",
             "shadow_token.seen.v1"
         ]
     );

@@ -6,18 +6,19 @@ use catalog::domain::{
     Act, Authority, Command, Event, IssueToken, Occurrence, Path, Position, Recorded, Refusal, RevokeToken, State,
     Status, Token, TokenRevoked,
     command::Decision,
+    event::SuspensionChanged,
     issue::{Circumstances, issue},
     policy::Rules,
     revoke::RevocationReason,
+    suspend::{Change, ChangeSuspension, Which},
     text::{Name, Subject},
-    token::Suspension,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::{
     collection::vec,
     option,
     prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest},
-    sample::{Index, subsequence},
+    sample::{Index, select, subsequence},
 };
 use uuid::Uuid;
 
@@ -75,6 +76,8 @@ fn ask() -> impl Strategy<Value = Ask> {
 enum Happening {
     /// A token is issued in this second.
     Issued(Ask, i64),
+    /// One of the tokens so far, or one that never was, is suspended or resumed.
+    Changed(Index, Change),
     /// One of the tokens so far, or one that never was, is revoked from this second on, or at once.
     Revoked(Index, Option<i64>),
 }
@@ -83,31 +86,39 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     let happening = prop_oneof![
         (ask(), 0..SECONDS).prop_map(|(ask, second)| Happening::Issued(ask, second)),
         (any::<Index>(), option::of(0..2 * SECONDS)).prop_map(|(which, from)| Happening::Revoked(which, from)),
+        (any::<Index>(), select(&Change::ALL[..])).prop_map(|(which, change)| Happening::Changed(which, change)),
     ];
     vec(happening, 0..24)
 }
 
-/// The model: a token is its name, its end, and every revocation that was ever recorded.
+/// The model: a token is its name, its end, whether it is held back, and every revocation that was ever recorded.
 struct Told {
     sub: u8,
     name: Option<u8>,
     exp: i64,
+    suspended: bool,
     revocations: Vec<(Position, Option<i64>)>,
 }
 
 impl Told {
+    fn issued(ask: Ask, exp: i64) -> Self {
+        Self { sub: ask.sub, name: ask.name, exp, suspended: false, revocations: Vec::new() }
+    }
+
     fn status(&self, clock: i64) -> Status {
         if self.revocations.iter().any(|(_, from)| from.is_none_or(|from| from <= clock)) {
             Status::Revoked
         } else if self.exp <= clock {
             Status::Expired
+        } else if self.suspended {
+            Status::Suspended
         } else {
             Status::Active
         }
     }
 
     fn holds(&self, sub: u8, name: u8, clock: i64) -> bool {
-        self.sub == sub && self.name == Some(name) && self.status(clock) == Status::Active
+        self.sub == sub && self.name == Some(name) && matches!(self.status(clock), Status::Active | Status::Suspended)
     }
 
     /// The revocation that counts: the one with the earliest deadline, the first of several.
@@ -140,8 +151,20 @@ fn tell(happenings: &[Happening]) -> (Vec<Recorded>, Vec<Told>) {
                 let state = State::new(settings(Rules::initial()));
                 let issued = issue(&state, &ask.command(), &Authority::of_shell(), circumstances).unwrap();
                 let exp = second + i64::from(ask.ttl);
-                told.push(Told { sub: ask.sub, name: ask.name, exp, revocations: Vec::new() });
+                told.push(Told::issued(*ask, exp));
                 (Event::TokenIssued(Box::new(issued)), *second)
+            }
+            Happening::Changed(which, change) => {
+                let which = which.index(told.len() + 1);
+                if let Some(told) = told.get_mut(which) {
+                    told.suspended = *change == Change::Suspend;
+                }
+                let (jti, note) = (jti(which), None);
+                let event = match change {
+                    Change::Suspend => Event::TokenSuspended(SuspensionChanged { jti, note }),
+                    Change::Resume => Event::TokenResumed(SuspensionChanged { jti, note }),
+                };
+                (event, 0)
             }
             Happening::Revoked(which, from) => {
                 // One more than there are: a revocation of a token that the log does not know.
@@ -189,7 +212,7 @@ proptest! {
     }
 
     #[test]
-    fn a_revocation_is_never_undone_and_no_later_event_makes_a_token_active(happenings in happenings()) {
+    fn a_revocation_is_never_undone_and_only_a_resumption_makes_a_token_active(happenings in happenings()) {
         let (log, _) = tell(&happenings);
 
         let mut state = fold(&[]);
@@ -203,14 +226,18 @@ proptest! {
                 match (before.status(at(clock)), after.status(at(clock))) {
                     (Status::Revoked, after) => prop_assert_eq!(after, Status::Revoked),
                     (Status::Expired, after) => prop_assert!(after != Status::Active),
-                    (Status::Active | Status::Suspended, _) => {}
+                    (Status::Suspended, after) => {
+                        let is_resumption = matches!(recorded.occurrence.event, Event::TokenResumed(_));
+                        prop_assert!(after != Status::Active || is_resumption);
+                    }
+                    (Status::Active, _) => {}
                 }
             }
         }
     }
 
     #[test]
-    fn a_name_is_held_by_active_tokens_of_its_subject_only(happenings in happenings()) {
+    fn a_name_is_held_by_tokens_of_its_subject_that_are_not_over_and_by_no_other(happenings in happenings()) {
         let (log, told) = tell(&happenings);
 
         let state = fold(&log);
@@ -258,6 +285,8 @@ proptest! {
 enum Step {
     Issue(Ask),
     Revoke(Index),
+    Change(Change, Index),
+    ChangeAll(Change, u8),
     Wait(i64),
 }
 
@@ -265,6 +294,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => ask().prop_map(Step::Issue),
         1 => any::<Index>().prop_map(Step::Revoke),
+        2 => (select(&Change::ALL[..]), any::<Index>()).prop_map(|(change, which)| Step::Change(change, which)),
+        1 => (select(&Change::ALL[..]), 0..2_u8).prop_map(|(change, sub)| Step::ChangeAll(change, sub)),
         1 => (0..30_i64).prop_map(Step::Wait),
     ];
     vec(step, 0..32)
@@ -297,7 +328,7 @@ proptest! {
                     });
                     if refusal.is_none() {
                         let exp = clock + i64::from(ask.ttl);
-                        told.push(Told { sub: ask.sub, name: ask.name, exp, revocations: Vec::new() });
+                        told.push(Told::issued(ask, exp));
                     }
                     (act, refusal.map_or(Ok(1), Err))
                 }
@@ -314,6 +345,25 @@ proptest! {
                         }
                     };
                     (act, expected)
+                }
+                Step::Change(change, which) => {
+                    let number = which.index(told.len() + 1);
+                    let which = Which::Token(jti(number));
+                    let act = Act::ChangeSuspension(ChangeSuspension { change, which, note: None });
+                    (act, told.get_mut(number).map_or(Err(Refusal::TokenUnknown { jti: jti(number) }), |told| {
+                        let status = told.status(clock);
+                        if matches!(status, Status::Revoked | Status::Expired) {
+                            return Err(Refusal::WrongStatus { jti: jti(number), status, wish: change.done() });
+                        }
+                        Ok(usize::from(std::mem::replace(&mut told.suspended, change == Change::Suspend) != (change == Change::Suspend)))
+                    }))
+                }
+                Step::ChangeAll(change, sub) => {
+                    let which = Which::Subject(subject(sub));
+                    let act = Act::ChangeSuspension(ChangeSuspension { change, which, note: None });
+                    let from = if change == Change::Suspend { Status::Active } else { Status::Suspended };
+                    let changed = told.iter_mut().filter(|told| told.sub == sub && told.status(clock) == from);
+                    (act, Ok(changed.map(|told| told.suspended = change == Change::Suspend).count()))
                 }
             };
 
@@ -333,6 +383,13 @@ proptest! {
                 });
                 prop_assert!(holders.count() <= 1);
             }
+            for (number, told) in told.iter().enumerate() {
+                let token = state.token(jti(number)).unwrap();
+                // The last instant before each end, the first of it, and everything around.
+                for clock in clocks() {
+                    prop_assert_eq!(token.status(at(clock)), told.status(clock), "token {} at {}", number, clock);
+                }
+            }
         }
     }
 }
@@ -342,7 +399,7 @@ fn a_suspended_token_keeps_its_name_and_gives_way_to_every_other_end() {
     let ask = Ask { sub: 0, name: Some(0), ttl: 10 };
     let (log, _) = tell(&[Happening::Issued(ask, 0)]);
     let mut token = fold(&log).into_tokens().next().unwrap();
-    token.suspension = Some(Suspension { position: Position(2), at: at(1) });
+    token.suspend(&recorded(1, Event::TokenSuspended(SuspensionChanged { jti: jti(0), note: None }), 1));
     let mut state = State::new(settings(Rules::initial()));
     state.insert(token.clone());
 

@@ -49,5 +49,6 @@ mod seed;
 mod shadows;
 mod shutdown;
 mod sight;
+mod suspension;
 mod sweeping;
 mod tampering;

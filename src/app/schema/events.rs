@@ -10,8 +10,8 @@ use crate::{
     domain::{
         Event,
         claims::{CanonicalUuid, Claims, Teams},
-        denial::{IssuanceRefused, RevocationRefused, ShadowTokenSeen},
-        event::{Configured, Elevation, KeyActivated, KeyAdded, TokenIssued, TokenRevoked},
+        denial::{IssuanceRefused, RevocationRefused, ShadowTokenSeen, SuspensionRefused},
+        event::{Configured, Elevation, KeyActivated, KeyAdded, SuspensionChanged, TokenIssued, TokenRevoked},
         issue::LIST_MAX,
         key::{Algorithm, PublicJwk},
         origin::Actor,
@@ -19,6 +19,7 @@ use crate::{
             Audiences, MembershipRules, MembershipSource, Narrowing, PathRules, Policy, ShellRules, Switch, TeamRules,
         },
         revoke::RevocationReason,
+        suspend::Change,
         text::{Audience, Description, Environment, Issuer, Kid, Name, Note, Permission, Subject},
     },
     store::{Head, codec},
@@ -43,12 +44,14 @@ described! {
         .description(Some("What happened: the form that `kind` names."))
         .item(of::<TokenIssued>())
         .item(of::<TokenRevoked>())
+        .item(of::<SuspensionChanged>())
         .item(of::<Configured>())
         .item(of::<Policy>())
         .item(of::<KeyAdded>())
         .item(of::<KeyActivated>())
         .item(of::<IssuanceRefused>())
         .item(of::<RevocationRefused>())
+        .item(of::<SuspensionRefused>())
         .item(of::<ShadowTokenSeen>());
     TokenIssued, "TokenIssued" => object("`token.issued.v1`.")
         .member("jti", of::<CanonicalUuid>(), "The token.")
@@ -71,6 +74,11 @@ described! {
         .member("jti", of::<CanonicalUuid>(), "The token.")
         .member("reason", of::<RevocationReason>(), "Why.")
         .optional("effective_from", instant(), "From when on it is inactive; absent = at once.")
+        .optional("note", of::<Note>(), "Why, in a person's words.");
+    SuspensionChanged, "SuspensionChanged" => object(
+        "`token.suspended.v1`: it is inactive until it is resumed; `token.resumed.v1`: it is no longer held back.",
+    )
+        .member("jti", of::<CanonicalUuid>(), "The token.")
         .optional("note", of::<Note>(), "Why, in a person's words.");
     Configured, "Configured" => object("`catalog.configured.v1`: what the catalog calls itself from here on.")
         .member("issuer", of::<Issuer>(), "`iss` of every token.")
@@ -136,6 +144,16 @@ described! {
         .member("since", instant(), "When it did for the first of these times.")
         .member("jti", of::<CanonicalUuid>(), "The token; it may never have been issued.")
         .member("reason", of::<RevocationReason>(), "Why.")
+        .optional("note", of::<Note>(), "Why, in a person's words.");
+    SuspensionRefused, "SuspensionRefused" => object(
+        "`suspension.refused.v1`: tokens that were to be suspended or resumed, and were not.",
+    )
+        .member("rule", plain::<String>(), "The rule that said no: the `code` of the problem.")
+        .member("count", super::unsigned(), "How often in a row it said so to this actor.")
+        .member("since", instant(), "When it did for the first of these times.")
+        .member("change", super::one_of(Change::ALL.map(Change::as_str)).into(), "What they were to be.")
+        .optional("jti", of::<CanonicalUuid>(), "The token, if it was one; it may never have been issued.")
+        .optional("sub", of::<Subject>(), "The subject, if it was all of a subject's tokens.")
         .optional("note", of::<Note>(), "Why, in a person's words.");
     ShadowTokenSeen, "ShadowTokenSeen" => object("`shadow_token.seen.v1`: a good signature over what was never issued so.")
         .optional("jti", of::<CanonicalUuid>(), "The identifier that it claims, if it claims a usable one.")

@@ -13,6 +13,7 @@ mod problem;
 mod record;
 pub(super) mod revoke;
 pub(super) mod show;
+pub(super) mod suspend;
 mod text;
 pub(super) mod whoami;
 

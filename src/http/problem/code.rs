@@ -3,75 +3,7 @@
 
 use axum::http::StatusCode;
 
-/// What is the same for every occurrence of a problem.
-#[derive(Debug)]
-pub(in crate::http) struct Entry {
-    /// The name: `code` of the document, and the last part of its `type`.
-    pub(in crate::http) code: &'static str,
-    /// The status it is answered with.
-    pub(in crate::http) status: StatusCode,
-    /// One line.
-    pub(in crate::http) title: &'static str,
-    /// What happened, in a paragraph.
-    pub(in crate::http) happened: &'static str,
-    /// What the asker can do.
-    pub(in crate::http) remedy: &'static str,
-    /// What `detail` says in one occurrence.
-    pub(in crate::http) example: &'static str,
-}
-
-macro_rules! codes {
-    ($($name:ident $code:literal $status:ident {
-        $title:literal, $happened:literal, $remedy:literal, $example:literal $(,)?
-    })+) => {
-        /// The name of a problem.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub(in crate::http) enum Code {
-            $(#[doc = $title] $name,)+
-        }
-
-        impl Code {
-            /// Every code, in the order of their statuses.
-            pub(in crate::http) const ALL: &[Self] = &[$(Self::$name),+];
-
-            /// What is the same for every occurrence.
-            pub(in crate::http) fn entry(self) -> &'static Entry {
-                match self {
-                    $(Self::$name => &Entry {
-                        code: $code,
-                        status: StatusCode::$status,
-                        title: $title,
-                        happened: $happened,
-                        remedy: $remedy,
-                        example: $example,
-                    },)+
-                }
-            }
-        }
-    };
-}
-
-impl Code {
-    /// The name as it is written.
-    pub(in crate::http) fn as_str(self) -> &'static str {
-        self.entry().code
-    }
-
-    /// The status it is answered with.
-    pub(in crate::http) fn status(self) -> StatusCode {
-        self.entry().status
-    }
-
-    /// The code of that name.
-    pub(in crate::http) fn named(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|code| code.as_str() == name)
-    }
-
-    /// `type` of its documents, below the catalog's own address: where its page is.
-    pub(in crate::http) fn path(self) -> String {
-        format!("/problems/{}", self.as_str())
-    }
-}
+use super::entry::{Entry, codes};
 
 codes! {
     Malformed "malformed" BAD_REQUEST {
@@ -249,6 +181,12 @@ codes! {
         "Revoke a token that is no longer needed, or wait until one expires.",
         "the subject has 5 active tokens, the most that the policy allows; revoke one",
     }
+    SubjectOutOfReach "subject_out_of_reach" FORBIDDEN {
+        "Another subject's tokens are out of reach",
+        "All tokens of a subject were to be changed by a caller that is not that subject and no administrator.",
+        "Name your own subject, or let an administrator do it.",
+        "only an administrator reaches another subject's tokens; this token speaks for alice@example.com",
+    }
     TokenUnknown "token_unknown" NOT_FOUND {
         "There is no such token",
         "No token has that identifier, or none that the caller may know of: another subject's is answered the same.",
@@ -280,6 +218,19 @@ codes! {
          told to whoever may know of it.",
         "Take another `name`, or revoke that token first: the name of a revoked or expired token is free again.",
         "the name 'ci' is in use by the active token 01990000-0000-7000-8000-000000000000 of the same subject",
+    }
+    WrongStatus "wrong_status" CONFLICT {
+        "The token's status does not allow it",
+        "What was asked for cannot be done to a token in its status: one that is revoked or expired is over for good, and \
+         is neither suspended nor resumed. Nothing was changed.",
+        "See `GET /tokens/{jti}` for the token's status. In place of one that is over issue a new one.",
+        "the token 01990000-0000-7000-8000-000000000000 is expired and cannot be resumed",
+    }
+    TooManyTokens "too_many_tokens" CONFLICT {
+        "There are too many tokens for one request",
+        "The request would change more tokens of the subject than one transaction takes. Nothing was changed.",
+        "Change them one by one: `GET /tokens?sub=…` lists them.",
+        "the subject has more than 1000 tokens that this would change; name them by their identifiers",
     }
     RepeatOver "repeat_over" CONFLICT {
         "The request was answered, and its token is over",

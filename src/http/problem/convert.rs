@@ -44,6 +44,9 @@ impl From<&Refusal> for Code {
             Refusal::IdempotencyKeyReused { .. } => Self::IdempotencyKeyReused,
             Refusal::RepeatOver { .. } => Self::RepeatOver,
             Refusal::TokenUnknown { .. } => Self::TokenUnknown,
+            Refusal::WrongStatus { .. } => Self::WrongStatus,
+            Refusal::SubjectOutOfReach { .. } => Self::SubjectOutOfReach,
+            Refusal::TooManyTokens { .. } => Self::TooManyTokens,
             Refusal::KeyNotHere { .. } => Self::KeyNotHere,
             Refusal::NotConfigured => Self::NotConfigured,
             Refusal::SettingDiffers { .. } => Self::SettingDiffers,
@@ -113,7 +116,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::domain::text::{IdempotencyKey, Kid, Name, Subject};
+    use crate::domain::{
+        Status,
+        text::{IdempotencyKey, Kid, Name, Subject},
+    };
 
     #[test]
     fn a_refusal_has_one_name_in_the_log_and_in_its_problem() {
@@ -125,7 +131,7 @@ mod tests {
 
         for refusal in [
             Refusal::PermissionMissing { permission: "tokens.read" },
-            Refusal::SubjectNotYours { own: subject },
+            Refusal::SubjectNotYours { own: subject.clone() },
             Refusal::AdminNotYours,
             Refusal::EmailNotYours,
             Refusal::FullNameNotYours,
@@ -151,6 +157,9 @@ mod tests {
             Refusal::IdempotencyKeyReused { key },
             Refusal::RepeatOver { jti },
             Refusal::TokenUnknown { jti },
+            Refusal::WrongStatus { jti, status: Status::Expired, wish: "resumed" },
+            Refusal::SubjectOutOfReach { own: subject.clone() },
+            Refusal::TooManyTokens { max: 1 },
             Refusal::KeyNotHere { kid },
             Refusal::NotConfigured,
             Refusal::SettingDiffers { setting: "issuer", given, logged },

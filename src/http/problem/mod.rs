@@ -3,6 +3,7 @@
 
 mod code;
 mod convert;
+mod entry;
 mod html;
 pub(super) mod pages;
 

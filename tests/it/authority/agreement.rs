@@ -1,7 +1,7 @@
 //! One policy, two doors: what the one grants the other grants, and no change of rules brings back what is over.
 
 use catalog::domain::{
-    Act, Authority, Command, IssueToken, Path, Position, Recorded, RevokeToken, State, Status,
+    Act, Authority, Command, Event, IssueToken, Path, Position, Recorded, RevokeToken, State, Status,
     authority::Permissions,
     claims::{Claims, Teams},
     command::Decision,
@@ -11,6 +11,7 @@ use catalog::domain::{
     key::Algorithm,
     policy::{Audiences, Grantable, Narrowing, PathRules, Rules, ShellRules, Switch, TeamRules},
     revoke::RevocationReason,
+    suspend::{Change, ChangeSuspension, Which},
     text::Kid,
 };
 use chrono::TimeDelta;
@@ -112,6 +113,7 @@ fn comparable(claims: &Claims) -> Value {
 enum Step {
     Issue(IssueToken),
     Revoke(Index),
+    Change(Change, Index),
     Shadow(Index),
     Policy(Rules),
     Key(u8),
@@ -127,6 +129,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         4 => request().prop_map(Step::Issue),
         2 => any::<Index>().prop_map(Step::Revoke),
+        3 => (select(&Change::ALL[..]), any::<Index>()).prop_map(|(change, which)| Step::Change(change, which)),
         1 => any::<Index>().prop_map(Step::Shadow),
         2 => policy,
         1 => (0..2_u8).prop_map(Step::Key),
@@ -150,6 +153,9 @@ fn act(step: Step, state: &State, ids: &[Uuid], number: usize) -> Option<Act> {
         },
         Step::Revoke(which) => {
             Act::Revoke(RevokeToken { jti: chosen(which)?, reason: RevocationReason::Unspecified, note: None })
+        }
+        Step::Change(change, which) => {
+            Act::ChangeSuspension(ChangeSuspension { change, which: Which::Token(chosen(which)?), note: None })
         }
         Step::Shadow(which) => Act::SeeShadow(ShadowTokenSeen {
             jti: chosen(which),
@@ -183,19 +189,24 @@ proptest! {
     }
 
     #[test]
-    fn nothing_that_is_over_comes_back_whatever_is_issued_revoked_seen_added_or_allowed(steps in steps()) {
+    fn nothing_that_is_over_comes_back_and_what_is_suspended_only_by_its_resumption(steps in steps()) {
         let mut state = State::new(settings(Rules::initial()));
-        let (mut ids, mut over, mut position, mut now) = (Vec::new(), HashSet::new(), 10, noon());
+        let (mut ids, mut over, mut held) = (Vec::new(), HashSet::new(), HashSet::new());
+        let (mut position, mut now) = (10, noon());
 
         for (number, step) in steps.into_iter().enumerate() {
             if let Step::Wait(seconds) = step {
                 now += TimeDelta::seconds(seconds);
             }
+            let mut resumed = None;
             if let Some(act) = act(step, &state, &ids, number) {
                 let origin = shell(Path::CliDev);
                 let command = Command { act, authority: Authority::of_shell(), origin, now, idempotency: None };
                 if let Ok(Decision::Events(events)) = command.decide(&state) {
                     for event in events {
+                        if let Event::TokenResumed(resumption) = &event {
+                            resumed = Some(resumption.jti);
+                        }
                         position += 1;
                         let occurrence = Occurrence { event, occurred_at: now, origin: shell(Path::CliDev) };
                         state.apply(&Recorded { position: Position(position), recorded_at: now, occurrence });
@@ -204,10 +215,18 @@ proptest! {
                 ids.extend(command.jti().filter(|jti| state.token(*jti).is_some() && !ids.contains(jti)));
             }
             for jti in &ids {
-                let is_active = state.token(*jti).unwrap().status(now) == Status::Active;
-                prop_assert!(!(is_active && over.contains(jti)), "{jti} came back");
-                if !is_active {
-                    over.insert(*jti);
+                match state.token(*jti).unwrap().status(now) {
+                    Status::Active => {
+                        prop_assert!(!over.contains(jti), "{jti} came back");
+                        prop_assert!(!held.remove(jti) || resumed == Some(*jti), "{jti} was let go by nobody");
+                    }
+                    Status::Suspended => {
+                        prop_assert!(!over.contains(jti), "{jti} came back");
+                        held.insert(*jti);
+                    }
+                    Status::Expired | Status::Revoked => {
+                        over.insert(*jti);
+                    }
                 }
             }
         }

@@ -1,0 +1,111 @@
+//! What the reader of an error of the floors below can do.
+
+use std::io;
+
+use crate::{
+    domain::Refusal,
+    store::{AppendError, StoreError, Trouble, schema::SchemaError},
+};
+
+pub(super) fn append_hint(error: &AppendError) -> Option<&'static str> {
+    match error {
+        AppendError::Refused(refusal) => refusal_hint(refusal),
+        AppendError::QueueFull => Some("try again in a moment"),
+        AppendError::Unavailable(error) => store_hint(error),
+        AppendError::OutcomeUnknown => Some("see 'catalog audit events' for whether it was recorded"),
+        AppendError::Ended | AppendError::Rejected(_) => None,
+    }
+}
+
+fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
+    match refusal {
+        Refusal::TtlTooLong { .. } => Some("ask for less with --ttl"),
+        Refusal::NameInUse { .. } => Some("take another --name, or revoke that token first"),
+        Refusal::KeyNotHere { .. } => Some(
+            "copy its file into the keys directory of this machine, or set JWT_SECRET_KEY if it is a shared secret",
+        ),
+        Refusal::SettingDiffers { .. } => {
+            Some("leave the setting out, or give the log's value; another catalog has its own --data or --schema")
+        }
+        Refusal::ReasonRequired => Some("say why with --reason"),
+        Refusal::TooManyActive { .. } => Some("'catalog list' shows them, 'catalog revoke' ends one"),
+        Refusal::MembershipUnknown { .. } => {
+            Some("have the subject added where the policy's [membership] looks, or leave out --teams")
+        }
+        Refusal::OutOfBandDenied
+        | Refusal::ElevatedDenied { .. }
+        | Refusal::PermissionsNotGrantable { .. }
+        | Refusal::AudiencesNotAllowed { .. }
+        | Refusal::CatalogNotGrantable => Some("'catalog policy show' says what is allowed"),
+        Refusal::CatalogByDefault => {
+            Some("name another --audience; tokens for the catalog are asked for with --aud catalog")
+        }
+        Refusal::NotConfigured => Some("the first 'catalog serve' or 'catalog issue --dev' configures it"),
+        Refusal::CredentialInactive
+        | Refusal::PermissionMissing { .. }
+        | Refusal::SubjectNotYours { .. }
+        | Refusal::AdminNotYours
+        | Refusal::EmailNotYours
+        | Refusal::FullNameNotYours
+        | Refusal::NamespacesNotYours { .. }
+        | Refusal::CredentialOfShellKey
+        | Refusal::RestrictionsNotKept
+        | Refusal::TeamsNotYours { .. }
+        | Refusal::TeamsRequired { .. }
+        | Refusal::PermissionsNotYours { .. }
+        | Refusal::PermissionsRequired { .. }
+        | Refusal::AudiencesNotYours { .. }
+        | Refusal::SubjectNotInTeams { .. }
+        | Refusal::OutlivesParent { .. }
+        | Refusal::NotADevKey { .. }
+        | Refusal::TokenTooLarge { .. }
+        | Refusal::IdempotencyKeyReused { .. }
+        | Refusal::RepeatOver { .. }
+        | Refusal::WrongStatus { .. }
+        | Refusal::SubjectOutOfReach { .. }
+        | Refusal::TooManyTokens { .. }
+        | Refusal::TokenUnknown { .. } => None,
+    }
+}
+
+const UNREACHABLE: &str = "see that the database runs and that its address, user and password are right";
+
+pub(super) fn store_hint(error: &StoreError) -> Option<&'static str> {
+    match error {
+        StoreError::Unavailable(_) | StoreError::TimedOut(_) => Some(UNREACHABLE),
+        StoreError::Unable { trouble, .. } => Some(trouble_hint(*trouble)),
+        StoreError::UnreadableEvent { .. } => Some("a newer program may read it; 'catalog audit verify' says more"),
+        StoreError::UnreadableRow { .. } => Some("'catalog audit verify' says more"),
+        StoreError::Shared(error) => store_hint(error),
+        StoreError::Refused(_) => None,
+    }
+}
+
+fn trouble_hint(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::DiskFull => "make room where PostgreSQL keeps its data",
+        Trouble::MemoryFull => "give PostgreSQL more memory",
+        Trouble::ConnectionsFull => "let fewer processes connect, or raise max_connections",
+        Trouble::ReadOnly => "give the address of the primary",
+        Trouble::LockHeld | Trouble::SessionEnded | Trouble::Conflict | Trouble::StartingOrStopping => "try again",
+        Trouble::LoginRefused | Trouble::DatabaseMissing | Trouble::Other => UNREACHABLE,
+    }
+}
+
+pub(super) fn schema_hint(error: &SchemaError) -> Option<&'static str> {
+    match error {
+        SchemaError::Store(error) => store_hint(error),
+        SchemaError::Migration(_) | SchemaError::Outdated { .. } | SchemaError::TooNew { .. } => error.hint(),
+    }
+}
+
+pub(super) fn listen_hint(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            Some("another process listens there; choose another with --listen, 127.0.0.1:0 takes any free port")
+        }
+        io::ErrorKind::PermissionDenied => Some("ports below 1024 are root's; choose a higher one with --listen"),
+        io::ErrorKind::AddrNotAvailable => Some("no interface of this machine has that address"),
+        _ => None,
+    }
+}
