@@ -9,6 +9,7 @@ pub mod metrics;
 mod open;
 pub mod policy_file;
 mod requester;
+mod revocations;
 pub mod schema;
 mod seed;
 mod settings;
@@ -27,6 +28,7 @@ pub use check::{CheckError, Verdict};
 pub use live::{FollowError, Live};
 pub use open::{OpenError, Opening, SigningKey};
 pub use requester::Requester;
+pub use revocations::RevokedTokens;
 pub use seed::{Plan, SeedError, Seeded};
 pub use suspend::ChangedTokens;
 
@@ -202,16 +204,19 @@ impl Catalog {
 
     /// Has a denial recorded before its asker hears of it. What cannot be recorded is answered as such.
     async fn denied(&self, refusal: Refusal, denial: Denial, origin: Origin) -> CommandError {
+        self.note_denial(&refusal, denial, origin).await.map_or_else(CommandError::from, |()| refusal.into())
+    }
+
+    async fn note_denial(&self, refusal: &Refusal, denial: Denial, origin: Origin) -> Result<(), AppendError> {
         let now = self.ambient.clock.now();
         let noted = refusal.is_denial().then(|| self.denials.note(denial, origin, now)).flatten();
-        let recorded = match noted {
+        match noted {
             Some((denial, origin)) => {
                 let recorded = self.append_note(Act::Deny(denial.clone()), origin.clone()).await;
                 recorded.inspect_err(|_| self.denials.forget(&denial, &origin))
             }
             None => Ok(()),
-        };
-        recorded.map_or_else(CommandError::from, |()| refusal.into())
+        }
     }
 
     /// Records the refusals that were counted over the minutes that have passed since.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    Authority, ChangeSuspension, Event, IssueToken, Origin, Recorded, Refusal, RevokeToken, State, Status,
+    Authority, ChangeSuspension, Event, IssueToken, Origin, Recorded, Refusal, RevokeToken, RevokeTokens, State, Status,
     authority::RoutePermission,
     configure::{ApplyPolicy, Configure, add_key, apply_policy, configure},
     denial::{Denial, ShadowTokenSeen},
@@ -13,6 +13,7 @@ use super::{
     issue::{Circumstances, issue},
     membership::Answer,
     revoke::revoke,
+    revoke_several::revoke_several,
     suspend::{Change, Which, change_suspension},
     text::{Kid, Name, Subject},
 };
@@ -59,6 +60,8 @@ pub enum Act {
     Revoke(RevokeToken),
     /// That tokens be held back, or let go.
     ChangeSuspension(ChangeSuspension),
+    /// The end of several tokens.
+    RevokeSeveral(RevokeTokens),
     /// That the log agree with how this process was started.
     Configure(Box<Configure>),
     /// Other rules.
@@ -116,6 +119,10 @@ impl Command {
                 Ok(revoked.map(Event::TokenRevoked).into_iter().collect())
             }
             Act::ChangeSuspension(command) => change_suspension(state, command, &self.authority, self.now),
+            Act::RevokeSeveral(command) => {
+                let revoked = revoke_several(state, command, &self.authority, self.now)?;
+                Ok(revoked.into_iter().map(Event::TokenRevoked).collect())
+            }
             Act::Configure(command) => configure(&state.settings, command),
             Act::ApplyPolicy(command) => Ok(apply_policy(&state.settings, command)?.into_iter().collect()),
             Act::AddKey(key) => Ok(add_key(&state.settings, key).into_iter().collect()),
@@ -133,7 +140,21 @@ impl Command {
             Act::Issue { jti, .. } => Some(*jti),
             Act::Revoke(command) => Some(command.jti),
             Act::ChangeSuspension(command) => command.jti(),
-            Act::Configure(_) | Act::ApplyPolicy(_) | Act::AddKey(_) | Act::Deny(_) | Act::SeeShadow(_) => None,
+            Act::RevokeSeveral(_)
+            | Act::Configure(_)
+            | Act::ApplyPolicy(_)
+            | Act::AddKey(_)
+            | Act::Deny(_)
+            | Act::SeeShadow(_) => None,
+        }
+    }
+
+    /// The tokens that the command is about, where it is about several.
+    #[must_use]
+    pub fn several(&self) -> &[Uuid] {
+        match &self.act {
+            Act::RevokeSeveral(command) => command.ids(),
+            _ => &[],
         }
     }
 
@@ -144,7 +165,7 @@ impl Command {
             Act::ChangeSuspension(command) => command.jti(),
             _ => None,
         };
-        target.into_iter().chain(self.authority.credential)
+        target.into_iter().chain(self.several().iter().copied()).chain(self.authority.credential)
     }
 
     /// The name whose holders the decision looks at.

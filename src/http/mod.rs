@@ -20,6 +20,7 @@ mod openapi;
 mod problem;
 mod request;
 mod revocation;
+mod revocations;
 mod revoke;
 mod revoke_token;
 mod show_token;
@@ -77,6 +78,7 @@ fn routes() -> OpenApiRouter<Arc<Catalog>> {
         .routes(routes!(suspension::resume))
         .routes(routes!(subject_suspension::suspend))
         .routes(routes!(subject_suspension::resume))
+        .routes(routes!(revocations::handle))
         .routes(routes!(check_revocations::handle))
         .routes(routes!(revocation::handle))
         .routes(routes!(revoke::handle))

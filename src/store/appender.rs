@@ -24,6 +24,8 @@ use crate::domain::{Command, Position, Recorded, Refusal, Token, ambient::Entrop
 
 /// The most commands in one transaction.
 pub const BATCH_MAX: usize = 1_000;
+/// The most tokens that the commands of one transaction name, unless one command alone names more.
+pub const TOKENS_MAX: usize = 2_000;
 /// The most commands that wait.
 pub const QUEUE_MAX: usize = 4_096;
 /// How long a caller waits for the outcome before it is told that it is unknown.
@@ -36,6 +38,8 @@ pub struct Appended {
     pub events: Vec<Recorded>,
     /// The token it is about, as it is now.
     pub token: Option<Token>,
+    /// The tokens it is about, as they are now, where it is about several.
+    pub several: Vec<Token>,
     /// The end of the log when it was decided: its last event, or for none the state that made it unnecessary.
     pub position: Position,
     /// Whether the same request was answered before, by these events.
@@ -170,22 +174,91 @@ async fn drain(mut requests: mpsc::Receiver<Request>, new_writer: impl Fn() -> W
     let mut writer = new_writer();
     let mut waiting = Vec::with_capacity(BATCH_MAX);
     while requests.recv_many(&mut waiting, BATCH_MAX).await > 0 {
-        let (batch, late): (Vec<_>, Vec<_>) = waiting.drain(..).partition(Request::is_waited_for);
-        // Whoever waited past its deadline was told so; recording its command now would surprise it.
-        metrics::ended(Outcome::Expired, late.len() as u64);
-        if batch.is_empty() {
-            continue;
+        for portion in portions(waiting.drain(..)) {
+            let (batch, late): (Vec<_>, Vec<_>) = portion.into_iter().partition(Request::is_waited_for);
+            // Whoever waited past its deadline was told so; recording its command now would surprise it.
+            metrics::ended(Outcome::Expired, late.len() as u64);
+            if !batch.is_empty() {
+                writer = record(writer, batch, &new_writer).await;
+            }
         }
-        let (commands, names) = (batch.len() as u64, Names::of(batch.iter().map(|request| &request.command)));
-        // A task of its own: a defect that panics costs one batch, whose outcome is unknown, and not the appender.
-        let recording = tokio::spawn(async move {
-            writer.append(batch).await;
-            writer
-        });
-        writer = recording.await.unwrap_or_else(|error| {
-            tracing::error!(error = %Causes(&error), request_ids = %names, "a batch could not be carried out");
-            metrics::ended(Outcome::Unknown, commands);
-            new_writer()
-        });
+    }
+}
+
+/// A task of its own: a defect that panics costs one batch, whose outcome is unknown, and not the appender.
+async fn record(mut writer: Writer, batch: Vec<Request>, new_writer: impl Fn() -> Writer) -> Writer {
+    let (commands, names) = (batch.len() as u64, Names::of(batch.iter().map(|request| &request.command)));
+    let recording = tokio::spawn(async move {
+        writer.append(batch).await;
+        writer
+    });
+    recording.await.unwrap_or_else(|error| {
+        tracing::error!(error = %Causes(&error), request_ids = %names, "a batch could not be carried out");
+        metrics::ended(Outcome::Unknown, commands);
+        new_writer()
+    })
+}
+
+/// What waits, cut into batches: commands that name many tokens share no transaction that would take too long for all.
+fn portions(waiting: impl Iterator<Item = Request>) -> Vec<Vec<Request>> {
+    let mut portions: Vec<Vec<Request>> = Vec::new();
+    let mut tokens = 0;
+    for request in waiting {
+        let named = request.command.several().len();
+        match portions.last_mut() {
+            Some(last) if tokens + named <= TOKENS_MAX => last.push(request),
+            _ => {
+                portions.push(vec![request]);
+                tokens = 0;
+            }
+        }
+        tokens += named;
+    }
+    portions
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::{
+        Act, Actor, Authority, Origin, Path, RevokeTokens, denial::Shadow, denial::ShadowTokenSeen,
+        revoke::RevocationReason, text::RequestId,
+    };
+
+    fn request(act: Act) -> Request {
+        let request_id = RequestId::parse("r").unwrap();
+        let origin = Origin { path: Path::Api, actor: Actor::Anonymous, request_id, address: None, user_agent: None };
+        let (authority, now) = (Authority::of_nobody(), crate::domain::token::instant(0));
+        let command = Command { act, authority, origin, now, idempotency: None };
+        let (reply, _) = oneshot::channel();
+        Request { command, deadline: Instant::now(), reply }
+    }
+
+    fn naming(tokens: usize) -> Request {
+        let Some(_) = tokens.checked_sub(1) else {
+            let (kid, claims_digest) = ("k".parse().unwrap(), String::new());
+            return request(Act::SeeShadow(ShadowTokenSeen {
+                jti: None,
+                kid,
+                claims_digest,
+                what: Shadow::NeverIssued,
+            }));
+        };
+        let command = RevokeTokens::new(vec![Uuid::nil(); tokens], RevocationReason::Unspecified, None).unwrap();
+        request(Act::RevokeSeveral(command))
+    }
+
+    fn sizes(tokens: &[usize]) -> Vec<usize> {
+        portions(tokens.iter().map(|tokens| naming(*tokens))).iter().map(Vec::len).collect()
+    }
+
+    #[test]
+    fn commands_that_name_too_many_tokens_together_share_no_transaction() {
+        assert_eq!(sizes(&[0; 1_000]), [1_000]);
+        assert_eq!(sizes(&[1_000, 1_000, 0, 1, 1_000]), [3, 2]);
+        assert_eq!(sizes(&[0, 999, 1_000, 2, 0]), [3, 2]);
+        assert_eq!(sizes(&[]), [0; 0]);
     }
 }

@@ -260,7 +260,8 @@ impl Draft {
             Ok(Decided::Events(events)) => self.carry_out(command, events, entropy).map(Ok),
             Ok(Decided::Repeat(event)) => {
                 let token = event.occurrence.event.jti().and_then(|jti| self.state.token(jti)).cloned();
-                Ok(Ok(Appended { position: event.position, events: vec![*event], token, is_repeat: true }))
+                let several = self.several(command);
+                Ok(Ok(Appended { position: event.position, events: vec![*event], token, several, is_repeat: true }))
             }
             Err(refusal) => Ok(Err(refusal)),
         }
@@ -283,7 +284,12 @@ impl Draft {
             self.named.push((named.scope.clone(), answered));
         }
         let token = command.jti().and_then(|jti| self.state.token(jti)).cloned();
-        Ok(Appended { events: recorded, token, position: self.position, is_repeat: false })
+        let several = self.several(command);
+        Ok(Appended { events: recorded, token, several, position: self.position, is_repeat: false })
+    }
+
+    fn several(&self, command: &Command) -> Vec<Token> {
+        command.several().iter().filter_map(|jti| self.state.token(*jti)).cloned().collect()
     }
 
     fn chain(&mut self, occurrence: Occurrence, entropy: &dyn Entropy) -> Result<Recorded, StoreError> {

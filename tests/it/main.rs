@@ -44,6 +44,7 @@ mod openapi;
 mod paused;
 mod policy;
 mod readme;
+mod revoke_several;
 mod schema;
 mod seed;
 mod shadows;

@@ -49,7 +49,7 @@ pub(in crate::cli) async fn run(shell: &Shell<'_>, args: IssueArgs) -> Result<Ou
     Ok(Outcome::Done)
 }
 
-fn fresh_key(shell: &Shell<'_>) -> Result<IdempotencyKey, CliError> {
+pub(super) fn fresh_key(shell: &Shell<'_>) -> Result<IdempotencyKey, CliError> {
     let key = uuid_v7(shell.ambient.clock.now(), &*shell.ambient.entropy);
     Ok(IdempotencyKey::parse(key.to_string())?)
 }

@@ -1,19 +1,23 @@
 //! `catalog revoke`: the end of one token or several, with a verdict for each.
 
 use clap::Args;
-use reqwest::{Method, StatusCode};
-use serde::Serialize;
-use serde_json::{Value, json};
+use reqwest::{Method, header::HeaderName};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Api, ClientError, ServerArgs, problem::Problem};
+use super::{Api, ClientError, ServerArgs, answer::Answer, issue::fresh_key, text::Line};
 use crate::{
     cli::{
         CliError, Outcome, Shell,
         listing::{ListFormat, Listing},
         output, values,
     },
-    domain::{revoke::RevocationReason, text::Note},
+    domain::{
+        RevokeTokens,
+        revoke::RevocationReason,
+        text::{IdempotencyKey, Note},
+    },
 };
 
 /// Revoke tokens, at once and for good
@@ -46,71 +50,84 @@ Examples:
 Exit codes: 0 all are revoked, 1 some are unknown or not yours to revoke, 2 could not tell.";
 
 const HEADINGS: &[&str] = &["jti", "outcome", "detail"];
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// The body of `DELETE /tokens/{jti}`.
+/// The body of `POST /revocations`.
 #[derive(Serialize)]
-struct Why {
+struct Body<'a> {
+    ids: &'a [Uuid],
     reason: RevocationReason,
     #[serde(skip_serializing_if = "Option::is_none")]
-    note: Option<Note>,
+    note: Option<&'a Note>,
+}
+
+/// What a server says of one token.
+#[derive(Deserialize)]
+struct Verdict {
+    jti: Line,
+    outcome: Line,
+    position: Option<i64>,
+}
+
+/// A verdict, and all that the server said of it.
+struct Told {
+    verdict: Verdict,
+    value: Value,
 }
 
 pub(in crate::cli) async fn run(shell: &Shell<'_>, args: RevokeArgs) -> Result<Outcome, CliError> {
     let api = Api::open(shell, args.server)?;
-    let why = Why { reason: args.reason, note: args.note };
     let mut listing = Listing::stdout(args.format, HEADINGS);
     let mut outcome = Outcome::Done;
-    for (asked, jti) in args.jtis.iter().enumerate() {
-        let verdict = match revoke(&api, *jti, &why).await {
-            Ok(verdict) => verdict,
+    for (asked, ids) in args.jtis.chunks(RevokeTokens::IDS_MAX).enumerate() {
+        let body = Body { ids, reason: args.reason, note: args.note.as_ref() };
+        let told = match revoke(&api, &body, &fresh_key(shell)?).await {
+            Ok(told) => told,
             Err(error) => {
                 listing.finish()?;
-                tell_rest(&args.jtis[asked..]);
+                if error.leaves_doubt() || asked > 0 {
+                    tell_rest(&args.jtis[asked * RevokeTokens::IDS_MAX..]);
+                }
                 return Err(error.into());
             }
         };
-        if !matches!(verdict, Verdict::Revoked { .. }) {
-            outcome = Outcome::Findings;
+        for Told { verdict, value } in told {
+            if verdict.position.is_none() {
+                outcome = Outcome::Findings;
+            }
+            listing.member(|| verdict.cells(), || Ok::<_, CliError>(value))?;
         }
-        listing.member(|| verdict.cells(*jti), || Ok::<_, CliError>(verdict.value(*jti)))?;
     }
     listing.finish()?;
     Ok(outcome)
 }
 
-/// What became of one token.
-enum Verdict {
-    Revoked { position: i64 },
-    Not { outcome: &'static str, problem: Box<Problem> },
+/// Asks for one transaction. A request that is asked again goes by the same name, and so gets the same verdicts.
+async fn revoke(api: &Api, body: &Body<'_>, key: &IdempotencyKey) -> Result<Vec<Told>, ClientError> {
+    let request = || api.request(Method::POST, &["revocations"]).header(IDEMPOTENCY_KEY, key.as_str()).json(body);
+    let answer = api.answer(request).await.map_err(|failed| failed.error)?;
+    let told = verdicts(&answer)?;
+    let is_as_asked = told.iter().map(|told| told.verdict.jti.0.as_str()).eq(body.ids.iter().map(Uuid::to_string));
+    if is_as_asked { Ok(told) } else { Err(answer.foreign()) }
 }
 
-/// A refusal is a verdict on this token; whatever else goes wrong would go wrong with the next one, too.
-async fn revoke(api: &Api, jti: Uuid, why: &Why) -> Result<Verdict, ClientError> {
-    let request = || api.request(Method::DELETE, &["tokens", &jti.to_string()]).json(why);
-    match api.answer(request).await.map_err(|failed| failed.error) {
-        Ok(answer) if answer.status == StatusCode::NO_CONTENT => Ok(Verdict::Revoked { position: answer.position()? }),
-        Ok(answer) => Err(answer.foreign()),
-        Err(ClientError::Problem(problem)) if problem.is_refusal() => {
-            Ok(Verdict::Not { outcome: if problem.is_unknown_token() { "unknown" } else { "refused" }, problem })
-        }
-        Err(error) => Err(error),
+fn verdicts(answer: &Answer) -> Result<Vec<Told>, ClientError> {
+    #[derive(Deserialize)]
+    struct Results {
+        results: Vec<Value>,
     }
+    let Results { results } = answer.parse()?;
+    let told = |value: Value| Ok(Told { verdict: Verdict::deserialize(&value).map_err(|_| answer.foreign())?, value });
+    results.into_iter().map(told).collect()
 }
 
 impl Verdict {
-    fn cells(&self, jti: Uuid) -> Vec<String> {
-        let (outcome, detail) = match self {
-            Self::Revoked { position } => ("revoked", format!("position {position}")),
-            Self::Not { outcome, problem } => (*outcome, problem.detail().to_owned()),
+    fn cells(&self) -> Vec<String> {
+        let detail = match self.position {
+            Some(position) => format!("position {position}"),
+            None => format!("no token {}", self.jti),
         };
-        vec![jti.to_string(), outcome.to_owned(), detail]
-    }
-
-    fn value(&self, jti: Uuid) -> Value {
-        match self {
-            Self::Revoked { position } => json!({ "jti": jti, "outcome": "revoked", "position": position }),
-            Self::Not { outcome, problem } => json!({ "jti": jti, "outcome": outcome, "problem": problem.document }),
-        }
+        vec![self.jti.to_string(), self.outcome.to_string(), detail]
     }
 }
 
