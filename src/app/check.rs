@@ -96,6 +96,9 @@ impl Catalog {
         if token.confirms(&verified.signing_input_digest, now) {
             return Ok(Verdict::Active { verified, token: Box::new(token) });
         }
+        if token.claims_digest.is_some() {
+            self.note_reuse(&token, asked_by);
+        }
         Ok(Verdict::Inactive(token.status(now)))
     }
 

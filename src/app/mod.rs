@@ -3,12 +3,14 @@
 mod check;
 mod denials;
 mod fetch;
+mod issue;
 mod live;
 mod membership;
 pub mod metrics;
 mod open;
 pub mod policy_file;
 mod requester;
+mod reuses;
 mod revocations;
 pub mod schema;
 mod seed;
@@ -35,19 +37,19 @@ pub use suspend::ChangedTokens;
 use denials::Denials;
 use live::Latest;
 use membership::Members;
+use reuses::Reuses;
 use shadows::Shadows;
 
 use crate::{
     domain::{
-        Act, Authority, Command, IssueToken, Origin, Path, Position, Refusal, RevokeToken, Token,
+        Act, Authority, Command, Origin, Path, Position, Refusal, RevokeToken, Token,
         ambient::{Clock, Entropy, uuid_v7},
         causes::Causes,
         denial::Denial,
-        idempotency::Idempotency,
         text::Issuer,
     },
     signing::{Keyring, SignedToken, SigningError},
-    store::{self, AppendError, Appended, Appender, Database, Lookups},
+    store::{AppendError, Appender, Database, Lookups},
 };
 
 /// Time and chance as this process has them.
@@ -70,17 +72,11 @@ pub struct Catalog {
     members: Members,
     denials: Denials,
     shadows: Arc<Shadows>,
+    reuses: Arc<Reuses>,
     issuer: Issuer,
     log_id: Uuid,
     opened_at: Position,
     ambient: Ambient,
-}
-
-/// An issuance as it was asked for, kept whole so that it can be asked for again.
-struct Asked<'a> {
-    command: &'a IssueToken,
-    requester: &'a Requester,
-    idempotency: Option<Idempotency>,
 }
 
 /// A token that was just issued: the only moment at which its text exists here.
@@ -121,60 +117,6 @@ impl From<Refusal> for CommandError {
 }
 
 impl Catalog {
-    /// Issues a token. It is signed after its event is durable, outside every lock. A denial is recorded, too.
-    ///
-    /// # Errors
-    /// [`CommandError`].
-    pub async fn issue(&self, command: IssueToken, requester: Requester) -> Result<IssuedToken, CommandError> {
-        let idempotency = requester.named("issue", &command)?;
-        let asked = Asked { command: &command, requester: &requester, idempotency };
-        let appended = match self.append_issuance(&asked).await {
-            Err(AppendError::Refused(refusal)) => {
-                let denial = Denial::of_issuance(&command, &refusal, self.ambient.clock.now());
-                return Err(self.denied(refusal, denial, requester.origin).await);
-            }
-            outcome => outcome?,
-        };
-        let (Some(token), Some(signing_input)) = (appended.token.clone(), signing_input(&appended)) else {
-            return Err(CommandError::Incomplete);
-        };
-        tracing::Span::current().record("jti", tracing::field::display(token.jti));
-        let signed = self.keyring.sign(&token.kid, signing_input)?;
-        if !appended.is_repeat {
-            let (jti, position) = (token.jti, token.issued.0);
-            tracing::info!(command = "issue", %jti, path = %token.path, position, "a token was issued");
-        }
-        Ok(IssuedToken { token, signed })
-    }
-
-    /// A process that has not heard yet of another signing key or membership source is refused once, looks, and asks again.
-    async fn append_issuance(&self, asked: &Asked<'_>) -> Result<Appended, AppendError> {
-        match self.try_issuance(asked).await {
-            Err(AppendError::Refused(Refusal::KeyNotHere { .. } | Refusal::MembershipUnknown { .. }))
-                if self.follow_settings().await.is_ok_and(|news| news) =>
-            {
-                self.try_issuance(asked).await
-            }
-            outcome => outcome,
-        }
-    }
-
-    async fn try_issuance(&self, asked: &Asked<'_>) -> Result<Appended, AppendError> {
-        let Asked { command, requester, idempotency } = asked;
-        let Requester { authority, origin, .. } = Requester::clone(requester);
-        let signer = self.live().signer(origin.path).cloned().ok_or(Refusal::NotConfigured)?;
-        if self.keyring.facts(&signer).is_none() {
-            let refusal = Refusal::KeyNotHere { kid: signer };
-            store::metrics::refused(&refusal, origin.path);
-            return Err(refusal.into());
-        }
-        let membership = self.membership(command).await;
-        let now = self.ambient.clock.now();
-        let jti = uuid_v7(now, &*self.ambient.entropy);
-        let act = Act::Issue { command: Box::new(IssueToken::clone(command)), jti, signer, membership };
-        self.appender.append(Command { act, authority, origin, now, idempotency: idempotency.clone() }).await
-    }
-
     /// Revokes a token. Revoking it again changes nothing and says the same.
     ///
     /// # Errors
@@ -310,11 +252,4 @@ impl Catalog {
         let _ = self.task.await;
         self.database.close().await;
     }
-}
-
-fn signing_input(appended: &Appended) -> Option<&str> {
-    appended.events.iter().find_map(|recorded| match &recorded.occurrence.event {
-        crate::domain::Event::TokenIssued(issued) => issued.signing_input.as_deref(),
-        _ => None,
-    })
 }

@@ -129,6 +129,7 @@ impl Catalog {
             members: Members::default(),
             denials: Denials::default(),
             shadows: Arc::default(),
+            reuses: Arc::default(),
             issuer,
             ambient,
             log_id: head.log_id,

@@ -14,8 +14,8 @@ pub use render::render;
 use super::fetch;
 use crate::domain::{
     policy::{
-        Audiences, Grantable, MembershipRules, MembershipSource, Narrowing, PathRules, Rules, ShellRules, Switch,
-        TeamRules,
+        Audiences, Grantable, MembershipRules, MembershipSource, Narrowing, PathRules, Reuse, Rules, ShellRules,
+        Switch, TeamRules,
     },
     text::{Audience, Kid, Permission, TeamId},
 };
@@ -74,6 +74,7 @@ struct File {
     cli_dev: Shell,
     teams: BTreeMap<TeamId, Team>,
     membership: Option<Spanned<Members>>,
+    rotation: Rotation,
 }
 
 /// `[api]`, and what `[cli-dev]` and `[teams.….…]` have of the same.
@@ -108,6 +109,12 @@ struct Shell {
 struct Team {
     api: Door,
     cli_dev: Door,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "a table")]
+struct Rotation {
+    reuse: Reuse,
 }
 
 #[derive(Deserialize)]
@@ -151,7 +158,7 @@ impl File {
             teams.insert(team, TeamRules { api: of_api, cli_dev: of_shell });
         }
         let membership = self.membership.map(membership).transpose()?;
-        Ok(Rules { api, cli_dev, shell, teams, membership })
+        Ok(Rules { api, cli_dev, shell, teams, membership, reuse: self.rotation.reuse })
     }
 }
 

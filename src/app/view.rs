@@ -88,6 +88,31 @@ pub struct TokenView<'a> {
     /// Its revocation, once there is one.
     #[schema(required)]
     revocation: Option<RevocationView<'a>>,
+    /// Whose place it took, and who took its own, once there is either.
+    #[schema(required)]
+    lineage: Option<LineageView>,
+}
+
+/// A token's place among those that took each other's place.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Lineage)]
+struct LineageView {
+    /// The first token of its family.
+    #[schema(value_type = CanonicalUuid)]
+    family: Uuid,
+    /// The token whose place it took; `null` for the first.
+    #[schema(required, value_type = Option<CanonicalUuid>)]
+    predecessor: Option<Uuid>,
+    /// The token that took its place; `null` for the last.
+    #[schema(required, value_type = Option<CanonicalUuid>)]
+    successor: Option<Uuid>,
+}
+
+impl LineageView {
+    fn of(token: &Token) -> Option<Self> {
+        let (predecessor, successor) = (token.lineage.predecessor, token.lineage.successor);
+        predecessor.or(successor).map(|_| Self { family: token.family(), predecessor, successor })
+    }
 }
 
 /// A token's revocation.
@@ -147,6 +172,7 @@ impl<'a> TokenView<'a> {
                 note: revocation.note.as_ref(),
                 revoked_by: revocation.by.as_deref(),
             }),
+            lineage: LineageView::of(token),
         }
     }
 }

@@ -7,8 +7,8 @@ use super::{Cli, Command, GlobalArgs};
 /// The global flags that say where the log is and who the catalog is.
 const OF_THE_LOG: [&str; 6] = ["data", "database_url", "schema", "issuer", "audience", "environment"];
 /// The commands that never open the log.
-const WITHOUT_LOG: [&str; 10] =
-    ["list", "show", "revoke", "suspend", "resume", "check", "whoami", "decode", "completions", "man"];
+const WITHOUT_LOG: [&str; 11] =
+    ["list", "show", "revoke", "rotate", "suspend", "resume", "check", "whoami", "decode", "completions", "man"];
 
 /// The command line. A command that never opens the log does not show the flags that are about it.
 pub(super) fn command() -> clap::Command {
@@ -35,6 +35,7 @@ impl Command {
             Self::List(_)
             | Self::Show(_)
             | Self::Revoke(_)
+            | Self::Rotate(_)
             | Self::Suspend(_)
             | Self::Resume(_)
             | Self::Check(_)

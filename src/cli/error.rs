@@ -299,6 +299,8 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::IdempotencyKeyReused { .. }
         | Refusal::RepeatOver { .. }
         | Refusal::WrongStatus { .. }
+        | Refusal::AlreadyRotated { .. }
+        | Refusal::OverlapTooLong { .. }
         | Refusal::SubjectOutOfReach { .. }
         | Refusal::TooManyTokens { .. }
         | Refusal::TokenUnknown { .. } => REFUSED,

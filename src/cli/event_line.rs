@@ -46,6 +46,8 @@ fn subject(event: &Event) -> Option<String> {
         Event::SuspensionRefused(refused) => refused.sub.as_ref().map(ToString::to_string),
         Event::TokenRevoked(_)
         | Event::TokenSuspended(_)
+        | Event::RotationRefused(_)
+        | Event::RotatedTokenReused(_)
         | Event::TokenResumed(_)
         | Event::Configured(_)
         | Event::PolicyApplied(_)
@@ -72,6 +74,8 @@ fn summary(event: &Event) -> String {
         Event::IssuanceRefused(refused) => of_refused_issuance(refused),
         Event::RevocationRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
         Event::SuspensionRefused(refused) => format!("{}: {}{}", refused.change, refused.rule, times(refused.count)),
+        Event::RotationRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
+        Event::RotatedTokenReused(reused) => format!("its place was taken by {}", reused.successor),
         Event::ShadowTokenSeen(shadow) => format!("{}; signed by {}", shadow.what.as_str(), shadow.kid),
     }
 }
@@ -99,6 +103,7 @@ fn of_issuance(issued: &TokenIssued) -> String {
     parts.extend(issued.name.as_ref().map(|name| format!("name '{name}'")));
     parts.push(format!("aud {}", listed(&issued.aud)));
     parts.extend(issued.elevated.iter().map(|elevation| of_elevation(*elevation, issued)));
+    parts.extend(issued.predecessor.map(|old| format!("takes the place of {old}")));
     parts.extend(issued.reason.as_ref().map(|reason| format!("reason '{reason}'")));
     parts.join("; ")
 }
@@ -119,6 +124,7 @@ fn of_elevation(elevation: Elevation, issued: &TokenIssued) -> String {
 fn of_revocation(revoked: &TokenRevoked) -> String {
     let mut parts = vec![revoked.reason.to_string()];
     parts.extend(revoked.effective_from.map(|from| format!("effective from {}", seconds(from))));
+    parts.extend(revoked.successor.map(|new| format!("its place was taken by {new}")));
     parts.extend(revoked.note.as_ref().map(|note| format!("note '{note}'")));
     parts.join("; ")
 }

@@ -62,6 +62,8 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::IdempotencyKeyReused { .. }
         | Refusal::RepeatOver { .. }
         | Refusal::WrongStatus { .. }
+        | Refusal::AlreadyRotated { .. }
+        | Refusal::OverlapTooLong { .. }
         | Refusal::SubjectOutOfReach { .. }
         | Refusal::TooManyTokens { .. }
         | Refusal::TokenUnknown { .. } => None,

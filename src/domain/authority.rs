@@ -230,6 +230,8 @@ pub enum RoutePermission {
     TokensRead,
     /// `tokens.revoke`
     TokensRevoke,
+    /// `tokens.rotate_self`
+    TokensRotateSelf,
     /// `tokens.check`
     TokensCheck,
     /// `audit.read`
@@ -244,6 +246,7 @@ impl RoutePermission {
             Self::TokensCreate => "tokens.create",
             Self::TokensRead => "tokens.read",
             Self::TokensRevoke => "tokens.revoke",
+            Self::TokensRotateSelf => "tokens.rotate_self",
             Self::TokensCheck => "tokens.check",
             Self::AuditRead => "audit.read",
         }

@@ -4,16 +4,18 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    Authority, ChangeSuspension, Event, IssueToken, Origin, Recorded, Refusal, RevokeToken, RevokeTokens, State, Status,
+    Authority, ChangeSuspension, Event, IssueToken, Origin, Recorded, Refusal, RevokeToken, RevokeTokens, RotateToken,
+    State, Status,
     authority::RoutePermission,
     configure::{ApplyPolicy, Configure, add_key, apply_policy, configure},
-    denial::{Denial, ShadowTokenSeen},
+    denial::{Denial, RotatedTokenReused, ShadowTokenSeen},
     event::KeyAdded,
     idempotency::{Answered, Idempotency},
     issue::{Circumstances, issue},
     membership::Answer,
     revoke::revoke,
     revoke_several::revoke_several,
+    rotate::{rotate, see_reuse},
     suspend::{Change, Which, change_suspension},
     text::{Kid, Name, Subject},
 };
@@ -58,6 +60,19 @@ pub enum Act {
     },
     /// The end of a token.
     Revoke(RevokeToken),
+    /// That a successor take a token's place.
+    Rotate {
+        /// Which token's, and how.
+        command: RotateToken,
+        /// The successor's identifier.
+        successor: Uuid,
+        /// The key that the asking process will sign with.
+        signer: Kid,
+        /// Which teams its subject is in, if anybody was asked.
+        membership: Option<Answer>,
+    },
+    /// That a rotated token that was presented after its deadline be remembered.
+    SeeReuse(RotatedTokenReused),
     /// That tokens be held back, or let go.
     ChangeSuspension(ChangeSuspension),
     /// The end of several tokens.
@@ -94,7 +109,12 @@ impl Command {
         state.require_credential(self.authority.credential, self.now)?;
         match &answered.event.occurrence.event {
             Event::TokenIssued(issued) => {
-                self.authority.require(RoutePermission::TokensCreate)?;
+                let may_create = self.authority.require(RoutePermission::TokensCreate);
+                if issued.predecessor.is_some() && issued.predecessor == self.authority.credential {
+                    may_create.or_else(|_| self.authority.require(RoutePermission::TokensRotateSelf))?;
+                } else {
+                    may_create?;
+                }
                 let over = state.token(issued.jti).is_none_or(|token| token.status(self.now) != Status::Active);
                 if over || state.settings.key(&issued.kid).is_none() {
                     return Err(Refusal::RepeatOver { jti: issued.jti });
@@ -118,6 +138,12 @@ impl Command {
                 let revoked = revoke(state, command, &self.authority, self.now)?;
                 Ok(revoked.map(Event::TokenRevoked).into_iter().collect())
             }
+            Act::Rotate { command, successor, signer, membership } => {
+                let (path, membership, now) = (self.origin.path, membership.as_ref(), self.now);
+                let circumstances = Circumstances { path, jti: *successor, signer, membership, now };
+                rotate(state, command, &self.authority, circumstances)
+            }
+            Act::SeeReuse(reused) => Ok(see_reuse(state, reused, self.now)),
             Act::ChangeSuspension(command) => change_suspension(state, command, &self.authority, self.now),
             Act::RevokeSeveral(command) => {
                 let revoked = revoke_several(state, command, &self.authority, self.now)?;
@@ -137,9 +163,10 @@ impl Command {
     #[must_use]
     pub fn jti(&self) -> Option<Uuid> {
         match &self.act {
-            Act::Issue { jti, .. } => Some(*jti),
+            Act::Issue { .. } | Act::Rotate { .. } => self.jti_issued(),
             Act::Revoke(command) => Some(command.jti),
             Act::ChangeSuspension(command) => command.jti(),
+            Act::SeeReuse(reused) => Some(reused.jti),
             Act::RevokeSeveral(_)
             | Act::Configure(_)
             | Act::ApplyPolicy(_)
@@ -158,30 +185,54 @@ impl Command {
         }
     }
 
+    /// The token that the command would bring into being.
+    #[must_use]
+    pub fn jti_issued(&self) -> Option<Uuid> {
+        match &self.act {
+            Act::Issue { jti, .. } => Some(*jti),
+            Act::Rotate { successor, .. } => Some(*successor),
+            _ => None,
+        }
+    }
+
     /// The tokens whose state the decision looks at, by identifier.
     pub fn tokens_needed(&self) -> impl Iterator<Item = Uuid> {
         let target = match &self.act {
             Act::Revoke(command) => Some(command.jti),
             Act::ChangeSuspension(command) => command.jti(),
+            Act::Rotate { command, .. } => Some(command.jti),
             _ => None,
         };
         target.into_iter().chain(self.several().iter().copied()).chain(self.authority.credential)
     }
 
-    /// The name whose holders the decision looks at.
+    /// The name whose holders the decision looks at. The tokens that the command names are known in `state`.
     #[must_use]
-    pub fn name_needed(&self) -> Option<(&Subject, &Name)> {
+    pub fn name_needed<'a>(&'a self, state: &'a State) -> Option<(&'a Subject, &'a Name)> {
         match &self.act {
             Act::Issue { command, .. } => command.name.as_ref().map(|name| (&command.sub, name)),
+            Act::Rotate { command, .. } => {
+                state.token(command.jti).and_then(|old| Some((old.sub.as_ref()?, old.name.as_ref()?)))
+            }
             _ => None,
         }
     }
 
-    /// The subject whose active tokens the decision may count.
+    /// The subject whose active tokens the decision may count. The tokens that the command names are known in `state`.
     #[must_use]
-    pub fn subject_needed(&self) -> Option<&Subject> {
+    pub fn subject_needed<'a>(&'a self, state: &'a State) -> Option<&'a Subject> {
         match &self.act {
             Act::Issue { command, .. } => Some(&command.sub),
+            Act::Rotate { command, .. } => state.token(command.jti).and_then(|old| old.sub.as_ref()),
+            _ => None,
+        }
+    }
+
+    /// The rotated token that was presented, and its family, which the decision may end.
+    #[must_use]
+    pub fn reuse_needed(&self) -> Option<&RotatedTokenReused> {
+        match &self.act {
+            Act::SeeReuse(reused) => Some(reused),
             _ => None,
         }
     }

@@ -20,7 +20,6 @@ pub(super) fn contain(
     membership: Option<&Answer>,
     shape: Shape<'_>,
 ) -> Result<Teams, Refusal> {
-    authority.require(RoutePermission::TokensCreate)?;
     if !authority.is_admin {
         contain_subject(command, authority)?;
     }

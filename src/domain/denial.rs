@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    ChangeSuspension, Event, IssueToken, Refusal, RevokeToken,
+    ChangeSuspension, Event, IssueToken, Refusal, RevokeToken, RotateToken,
     claims::Teams,
     event::Elevation,
     revoke::RevocationReason,
+    rotate::Overlap,
     suspend::{Change, Which},
     text::{Audience, Kid, Name, Note, Permission, Subject},
 };
@@ -87,6 +88,35 @@ pub struct SuspensionRefused {
     pub note: Option<Note>,
 }
 
+/// `rotation.refused.v1`: a token that was to be rotated, and was not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotationRefused {
+    /// The rule that said no, as [`Refusal::code`] names it.
+    pub rule: String,
+    /// How often it said so to this actor since then.
+    pub count: u32,
+    /// When it did for the first of these times.
+    pub since: DateTime<Utc>,
+    /// The token; it may never have been issued.
+    pub jti: Uuid,
+    /// For how long it was to stay good.
+    pub overlap: Overlap,
+    /// The lifetime of its successor, in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_in: Option<u32>,
+}
+
+/// `rotated_token.reused.v1`: a token was presented after its deadline, though another had taken its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RotatedTokenReused {
+    /// The token.
+    pub jti: Uuid,
+    /// Its family.
+    pub family: Uuid,
+    /// The token that had taken its place.
+    pub successor: Uuid,
+}
+
 /// `shadow_token.seen.v1`: a good signature over something that was never issued.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShadowTokenSeen {
@@ -131,6 +161,8 @@ pub enum Denial {
     Revocation(RevocationRefused),
     /// Tokens were not suspended, or not resumed.
     Suspension(SuspensionRefused),
+    /// A token was not rotated.
+    Rotation(RotationRefused),
 }
 
 impl Denial {
@@ -184,6 +216,19 @@ impl Denial {
         })
     }
 
+    /// A rotation that was refused for the first time.
+    #[must_use]
+    pub fn of_rotation(command: &RotateToken, refusal: &Refusal, now: DateTime<Utc>) -> Self {
+        Self::Rotation(RotationRefused {
+            rule: refusal.code().to_owned(),
+            count: 1,
+            since: now,
+            jti: command.jti,
+            overlap: command.overlap,
+            expires_in: command.ttl_seconds,
+        })
+    }
+
     /// The event that it is recorded as.
     #[must_use]
     pub fn event(&self) -> Event {
@@ -191,6 +236,7 @@ impl Denial {
             Self::Issuance(refused) => Event::IssuanceRefused(refused),
             Self::Revocation(refused) => Event::RevocationRefused(refused),
             Self::Suspension(refused) => Event::SuspensionRefused(refused),
+            Self::Rotation(refused) => Event::RotationRefused(refused),
         }
     }
 
@@ -201,6 +247,7 @@ impl Denial {
             Self::Issuance(refused) => &refused.rule,
             Self::Revocation(refused) => &refused.rule,
             Self::Suspension(refused) => &refused.rule,
+            Self::Rotation(refused) => &refused.rule,
         }
     }
 
@@ -211,6 +258,7 @@ impl Denial {
             Self::Issuance(refused) => (refused.count, refused.since),
             Self::Revocation(refused) => (refused.count, refused.since),
             Self::Suspension(refused) => (refused.count, refused.since),
+            Self::Rotation(refused) => (refused.count, refused.since),
         }
     }
 
@@ -221,6 +269,7 @@ impl Denial {
             Self::Issuance(refused) => (&mut refused.count, &mut refused.since),
             Self::Revocation(refused) => (&mut refused.count, &mut refused.since),
             Self::Suspension(refused) => (&mut refused.count, &mut refused.since),
+            Self::Rotation(refused) => (&mut refused.count, &mut refused.since),
         };
         (*count, *since) = (times, from);
         self

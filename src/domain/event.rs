@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::{
     claims::{self, Claims, Teams},
-    denial::{IssuanceRefused, RevocationRefused, ShadowTokenSeen, SuspensionRefused},
+    denial::{
+        IssuanceRefused, RevocationRefused, RotatedTokenReused, RotationRefused, ShadowTokenSeen, SuspensionRefused,
+    },
     key::{Algorithm, PublicJwk},
     origin::Origin,
     policy::Policy,
@@ -60,6 +62,10 @@ pub enum Event {
     RevocationRefused(RevocationRefused),
     /// A suspension or a resumption was asked for and refused.
     SuspensionRefused(SuspensionRefused),
+    /// A rotation was asked for and refused.
+    RotationRefused(RotationRefused),
+    /// A rotated token was presented after its deadline.
+    RotatedTokenReused(RotatedTokenReused),
     /// A validly signed token was presented that is not as it was issued, or never was.
     ShadowTokenSeen(ShadowTokenSeen),
 }
@@ -74,6 +80,8 @@ impl Event {
             Self::TokenSuspended(changed) | Self::TokenResumed(changed) => Some(changed.jti),
             Self::RevocationRefused(refused) => Some(refused.jti),
             Self::SuspensionRefused(refused) => refused.jti,
+            Self::RotationRefused(refused) => Some(refused.jti),
+            Self::RotatedTokenReused(reused) => Some(reused.jti),
             Self::ShadowTokenSeen(shadow) => shadow.jti,
             Self::Configured(_)
             | Self::PolicyApplied(_)
@@ -157,6 +165,12 @@ pub struct TokenIssued {
     /// Personal: why it was issued.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Note>,
+    /// The first token of its family, for a successor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<Uuid>,
+    /// The token whose place it takes, for a successor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predecessor: Option<Uuid>,
     /// Personal: the exact `header.payload` that is signed; `None` once erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing_input: Option<String>,
@@ -191,6 +205,9 @@ pub struct TokenRevoked {
     /// From when on it is inactive; `None` = at once, whatever anybody's clock says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub effective_from: Option<DateTime<Utc>>,
+    /// The token that takes its place, when it was rotated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub successor: Option<Uuid>,
     /// Personal: why, in a person's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,

@@ -13,6 +13,7 @@ use super::{
     object::object,
     permit::Permit,
     restrictions::{IpRestriction, TimeRestrictions, UsageLimits},
+    rotate::Grounds,
     settings::Shape,
     text::{
         Audience, Description, Email, FullName, Kid, Name, Namespace, Note, Permission, ServerId, Subject, is_email,
@@ -244,6 +245,17 @@ pub fn issue(
     authority: &Authority,
     circumstances: Circumstances<'_>,
 ) -> Result<TokenIssued, Refusal> {
+    issue_on(state, command, authority, circumstances, Grounds::Wish)
+}
+
+/// Decides an issuance on these grounds.
+pub(super) fn issue_on(
+    state: &State,
+    command: &IssueToken,
+    authority: &Authority,
+    circumstances: Circumstances<'_>,
+    grounds: Grounds<'_>,
+) -> Result<TokenIssued, Refusal> {
     let Circumstances { path, jti, signer, membership, now } = circumstances;
     let shape = state.settings.shape(path)?;
     if shape.kid != signer {
@@ -253,10 +265,11 @@ pub fn issue(
     if state.is_of_shell_key(authority.credential) {
         return Err(Refusal::CredentialOfShellKey);
     }
+    grounds.require(authority)?;
     let teams = contain(command, authority, membership, shape)?;
-    let ttl = Permit { command, authority, teams: &teams, path, now }.check(shape, state)?;
+    let ttl = Permit { command, authority, grounds, teams: &teams, path, now }.check(shape, state)?;
     if let Some(name) = &command.name
-        && let Some(jti) = state.holder_of_name(&command.sub, name, now)
+        && let Some(jti) = state.rival_for_name(&command.sub, name, grounds.family(), now)
     {
         let is_seen = state.token(jti).is_some_and(|token| authority.sight().includes(token));
         return Err(Refusal::NameInUse { name: name.clone(), jti: is_seen.then_some(jti) });
@@ -332,6 +345,8 @@ fn record(
         name: command.name.clone(),
         description: command.description.clone(),
         reason: command.reason.clone(),
+        family: None,
+        predecessor: None,
         signing_input: Some(input),
     })
 }

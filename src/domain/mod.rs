@@ -13,6 +13,7 @@
 //! | caller | who sent the request at hand |
 //! | authority | what a caller may grant |
 //! | path | the door an event came through: `api`, `cli-dev`, `cli-admin`, `system` |
+//! | family | a token and its successors, each of which took the place of the one before |
 //! | out-of-band | issued through a shell, past the API's controls, and flagged so |
 //! | state | what the log says of a token: issued, revoked, suspended |
 //! | status | a state at an instant: `active`, `expired`, `suspended`, `revoked` |
@@ -43,6 +44,7 @@ pub mod refusal;
 pub mod restrictions;
 pub mod revoke;
 pub mod revoke_several;
+pub mod rotate;
 pub mod settings;
 pub mod state;
 pub mod suspend;
@@ -59,6 +61,7 @@ pub use origin::{Actor, Origin, Path};
 pub use refusal::Refusal;
 pub use revoke::RevokeToken;
 pub use revoke_several::RevokeTokens;
+pub use rotate::RotateToken;
 pub use settings::Settings;
 pub use state::State;
 pub use suspend::ChangeSuspension;

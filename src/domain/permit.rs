@@ -7,6 +7,7 @@ use super::{
     authority::RoutePermission,
     claims::{CATALOG_AUDIENCE, Teams},
     policy::{Audiences, Grantable, PathRules, ShellRules, Switch},
+    rotate::Grounds,
     settings::Shape,
     text::{Audience, Permission},
 };
@@ -15,6 +16,7 @@ use super::{
 pub(super) struct Permit<'a> {
     pub(super) command: &'a IssueToken,
     pub(super) authority: &'a Authority,
+    pub(super) grounds: Grounds<'a>,
     pub(super) teams: &'a Teams,
     pub(super) path: Path,
     pub(super) now: DateTime<Utc>,
@@ -38,7 +40,7 @@ impl Permit<'_> {
         check_permissions(&self.command.scopes.permissions, &rules.permissions)?;
         let ttl = self.lifetime(&rules)?;
         if let Some(max) = rules.active_max
-            && state.active_of(&self.command.sub, self.now) >= max as usize
+            && state.active_of(&self.command.sub, self.now) >= max as usize + self.grounds.places()
         {
             return Err(Refusal::TooManyActive { max });
         }
@@ -56,11 +58,12 @@ impl Permit<'_> {
         Ok(())
     }
 
-    /// What was asked for, or the policy's default, within what the policy and the caller's own token leave.
+    /// What was asked for, or what is usual, within what the policy and the caller's own token leave.
     fn lifetime(&self, rules: &PathRules) -> Result<u32, Refusal> {
         let left = self.left_of_parent(rules);
         let Some(asked) = self.command.ttl_seconds else {
-            return Ok(left.map_or(rules.ttl_seconds_default, |left| left.min(rules.ttl_seconds_default)));
+            let usual = self.grounds.ttl_seconds(rules);
+            return Ok(left.map_or(usual, |left| left.min(usual)));
         };
         if asked > rules.ttl_seconds_max {
             return Err(Refusal::TtlTooLong { asked, max: rules.ttl_seconds_max });

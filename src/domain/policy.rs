@@ -40,6 +40,9 @@ pub struct Rules {
     /// Who says which teams a subject is in; without it an administrator's word is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub membership: Option<MembershipRules>,
+    /// What follows when a rotated token is presented after its deadline.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub reuse: Reuse,
 }
 
 /// The rules of one door.
@@ -129,6 +132,17 @@ pub enum MembershipSource {
     File(String),
     /// An address that answers with the same JSON.
     Url(String),
+}
+
+/// What follows when a rotated token is presented after its deadline.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reuse {
+    /// It is recorded.
+    #[default]
+    Record,
+    /// It is recorded, and whatever is left of its family ends: whoever presents it may have all of it.
+    RevokeFamily,
 }
 
 /// Something that is allowed or not.
@@ -261,6 +275,7 @@ impl Rules {
             shell: ShellRules::default(),
             teams: BTreeMap::new(),
             membership: None,
+            reuse: Reuse::Record,
         }
     }
 

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::{
     Status,
     event::Elevation,
+    rotate::Overlap,
     text::{Audience, IdempotencyKey, Kid, Name, Namespace, Permission, Subject, TeamId},
 };
 
@@ -207,6 +208,22 @@ pub enum Refusal {
         /// What it was to become.
         wish: &'static str,
     },
+    /// The token's place is taken already.
+    #[error("the token {jti} was rotated already; its successor is {successor}")]
+    AlreadyRotated {
+        /// The token.
+        jti: Uuid,
+        /// Who took its place.
+        successor: Uuid,
+    },
+    /// The token would have to live past its own end.
+    #[error("an overlap of {asked} exceeds the {left}s that the token has left")]
+    OverlapTooLong {
+        /// How long both were to be good.
+        asked: Overlap,
+        /// Whole seconds that the token has left.
+        left: i64,
+    },
     /// Somebody other than an administrator wanted to change all of another subject's tokens.
     #[error("only an administrator reaches another subject's tokens; this token speaks for {own}")]
     SubjectOutOfReach {
@@ -282,6 +299,8 @@ impl Refusal {
             Self::RepeatOver { .. } => "repeat_over",
             Self::TokenUnknown { .. } => "token_unknown",
             Self::WrongStatus { .. } => "wrong_status",
+            Self::AlreadyRotated { .. } => "already_rotated",
+            Self::OverlapTooLong { .. } => "overlap_too_long",
             Self::SubjectOutOfReach { .. } => "subject_out_of_reach",
             Self::TooManyTokens { .. } => "too_many_tokens",
             Self::KeyNotHere { .. } => "key_not_here",
@@ -330,6 +349,8 @@ impl Refusal {
             | Self::IdempotencyKeyReused { .. }
             | Self::RepeatOver { .. }
             | Self::WrongStatus { .. }
+            | Self::AlreadyRotated { .. }
+            | Self::OverlapTooLong { .. }
             | Self::TooManyTokens { .. }
             | Self::KeyNotHere { .. }
             | Self::NotConfigured

@@ -96,6 +96,7 @@ pub fn revoke(
         jti: command.jti,
         reason: command.reason,
         effective_from: None,
+        successor: None,
         note: command.note.clone(),
     }))
 }

@@ -67,6 +67,8 @@ impl Settings {
             | Event::IssuanceRefused(_)
             | Event::RevocationRefused(_)
             | Event::SuspensionRefused(_)
+            | Event::RotationRefused(_)
+            | Event::RotatedTokenReused(_)
             | Event::ShadowTokenSeen(_) => {}
         }
     }

@@ -22,6 +22,7 @@ pub struct State {
     touched: HashSet<Uuid>,
     answered: HashMap<Scope, Answered>,
     shadows: HashSet<Uuid>,
+    reuses: HashSet<Uuid>,
 }
 
 impl State {
@@ -61,6 +62,17 @@ impl State {
         self.shadows.contains(&jti)
     }
 
+    /// Adds the identifier of a rotated token that was seen after its deadline.
+    pub fn insert_reuse(&mut self, jti: Uuid) {
+        self.reuses.insert(jti);
+    }
+
+    /// Whether the rotated token of that identifier was seen after its deadline.
+    #[must_use]
+    pub fn knows_reuse(&self, jti: Uuid) -> bool {
+        self.reuses.contains(&jti)
+    }
+
     /// The request of that name, while it is remembered.
     #[must_use]
     pub fn answered(&self, scope: &Scope, now: DateTime<Utc>) -> Option<&Answered> {
@@ -81,19 +93,26 @@ impl State {
     /// The active token of `sub` that has the name, at `now`.
     #[must_use]
     pub fn holder_of_name(&self, sub: &Subject, name: &Name, now: DateTime<Utc>) -> Option<Uuid> {
-        let holders = self.names.get(&(sub.clone(), name.clone()))?;
-        holders.iter().find(|jti| self.is_kept(**jti, now)).copied()
+        self.rival_for_name(sub, name, None, now)
+    }
+
+    /// The same, but for the members of a family: they hand the name on.
+    #[must_use]
+    pub fn rival_for_name(&self, sub: &Subject, name: &Name, family: Option<Uuid>, now: DateTime<Utc>) -> Option<Uuid> {
+        let holders = self.names.get(&(sub.clone(), name.clone()))?.iter().filter_map(|jti| self.token(*jti));
+        let mut rivals = holders.filter(|token| token.is_kept(now) && family != Some(token.family()));
+        rivals.next().map(|token| token.jti)
+    }
+
+    /// The tokens of a family, as far as they are known here.
+    pub fn family(&self, family: Uuid) -> impl Iterator<Item = &Token> {
+        self.tokens.values().filter(move |token| token.family() == family)
     }
 
     /// How many tokens `sub` has at `now` that are active or may become so again.
     #[must_use]
     pub fn active_of(&self, sub: &Subject, now: DateTime<Utc>) -> usize {
-        self.subjects.get(sub).map_or(0, |ids| ids.iter().filter(|jti| self.is_kept(**jti, now)).count())
-    }
-
-    /// A suspended token may come back, so it keeps its name and its place.
-    fn is_kept(&self, jti: Uuid, now: DateTime<Utc>) -> bool {
-        self.token(jti).is_some_and(|token| matches!(token.status(now), Status::Active | Status::Suspended))
+        self.tokens_of(sub).filter(|token| token.is_kept(now)).count()
     }
 
     /// Lets a caller pass whose credential, if it has one, is active at `now`.
@@ -145,13 +164,23 @@ impl State {
                 self.settings.apply(recorded);
             }
             Event::ShadowTokenSeen(shadow) => self.shadows.extend(shadow.jti),
-            Event::IssuanceRefused(_) | Event::RevocationRefused(_) | Event::SuspensionRefused(_) => {}
+            Event::RotatedTokenReused(reused) => self.insert_reuse(reused.jti),
+            Event::IssuanceRefused(_)
+            | Event::RevocationRefused(_)
+            | Event::SuspensionRefused(_)
+            | Event::RotationRefused(_) => {}
         }
     }
 
     /// The tokens that [`Self::apply`] made or changed.
     pub fn touched(&self) -> impl Iterator<Item = &Token> {
         self.touched.iter().filter_map(|jti| self.tokens.get(jti))
+    }
+
+    /// How many tokens are known here.
+    #[must_use]
+    pub fn known(&self) -> usize {
+        self.tokens.len()
     }
 
     /// Every token.

@@ -66,6 +66,19 @@ pub struct Token {
     pub revocation: Option<Revocation>,
     /// Its suspension, while there is one.
     pub suspension: Option<Suspension>,
+    /// Whose place it took, and who took its own.
+    pub lineage: Lineage,
+}
+
+/// A token's place among those that took each other's place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lineage {
+    /// The first of its family, for a successor.
+    pub family: Option<Uuid>,
+    /// The token whose place it took.
+    pub predecessor: Option<Uuid>,
+    /// The token that took its own.
+    pub successor: Option<Uuid>,
 }
 
 /// How a token was revoked.
@@ -178,6 +191,7 @@ impl Token {
             claims_digest: event.signing_input.as_deref().map(signing_input_digest),
             revocation: None,
             suspension: None,
+            lineage: Lineage { family: event.family, predecessor: event.predecessor, successor: None },
         };
         if let Some(claims) = claims {
             token.sub = Some(claims.sub);
@@ -199,6 +213,7 @@ impl Token {
             note: event.note.clone(),
             by: recorded.occurrence.origin.actor.display(),
         };
+        self.lineage.successor = self.lineage.successor.or(event.successor);
         match &self.revocation {
             Some(first) if !revocation.is_sooner_than(first) => {}
             _ => self.revocation = Some(revocation),
@@ -223,6 +238,25 @@ impl Token {
         } else {
             Status::Active
         }
+    }
+
+    /// The family that it is of: the identifier of the first token of it.
+    #[must_use]
+    pub fn family(&self) -> Uuid {
+        self.lineage.family.unwrap_or(self.jti)
+    }
+
+    /// Whether it is active at `now`, or may become so again: then it keeps its name and its place.
+    #[must_use]
+    pub fn is_kept(&self, now: DateTime<Utc>) -> bool {
+        matches!(self.status(now), Status::Active | Status::Suspended)
+    }
+
+    /// Whether its place was taken, and its deadline has passed at `now`.
+    #[must_use]
+    pub fn is_superseded(&self, now: DateTime<Utc>) -> bool {
+        let ends = |r: &Revocation| r.reason == RevocationReason::Superseded && r.holds(now);
+        self.lineage.successor.is_some() && self.revocation.as_ref().is_some_and(ends)
     }
 
     /// Whether a presented token's `header.payload` is the one that was issued, and active at `now`.

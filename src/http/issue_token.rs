@@ -25,42 +25,38 @@ use crate::{
     domain::{IssueToken, Position},
 };
 
-problems!(
-    Problems = [
-        PERMITTED,
-        JSON_BODY,
-        WRITE,
-        &[
-            Code::TokenTooLarge,
-            Code::SubjectNotYours,
-            Code::AdminNotYours,
-            Code::EmailNotYours,
-            Code::FullNameNotYours,
-            Code::NamespacesNotYours,
-            Code::CredentialOfShellKey,
-            Code::RestrictionsNotKept,
-            Code::AudiencesNotYours,
-            Code::SubjectNotInTeams,
-            Code::MembershipUnknown,
-            Code::OutlivesParent,
-            Code::ReasonRequired,
-            Code::PermissionsNotGrantable,
-            Code::AudiencesNotAllowed,
-            Code::CatalogNotGrantable,
-            Code::TooManyActive,
-            Code::TeamsNotYours,
-            Code::TeamsRequired,
-            Code::PermissionsNotYours,
-            Code::PermissionsRequired,
-            Code::TtlTooLong,
-            Code::NameInUse,
-            Code::RepeatOver,
-            Code::IdempotencyKeyReused,
-            Code::NotConfigured,
-            Code::KeyNotHere,
-        ],
-    ]
-);
+/// What the decision over an issuance can refuse.
+pub(super) const ISSUANCE: &[Code] = &[
+    Code::TokenTooLarge,
+    Code::SubjectNotYours,
+    Code::AdminNotYours,
+    Code::EmailNotYours,
+    Code::FullNameNotYours,
+    Code::NamespacesNotYours,
+    Code::CredentialOfShellKey,
+    Code::RestrictionsNotKept,
+    Code::AudiencesNotYours,
+    Code::SubjectNotInTeams,
+    Code::MembershipUnknown,
+    Code::OutlivesParent,
+    Code::ReasonRequired,
+    Code::PermissionsNotGrantable,
+    Code::AudiencesNotAllowed,
+    Code::CatalogNotGrantable,
+    Code::TooManyActive,
+    Code::TeamsNotYours,
+    Code::TeamsRequired,
+    Code::PermissionsNotYours,
+    Code::PermissionsRequired,
+    Code::TtlTooLong,
+    Code::NameInUse,
+    Code::RepeatOver,
+    Code::IdempotencyKeyReused,
+    Code::NotConfigured,
+    Code::KeyNotHere,
+];
+
+problems!(Problems = [PERMITTED, JSON_BODY, WRITE, ISSUANCE]);
 
 /// Issue a token
 ///

@@ -23,6 +23,7 @@ mod revocation;
 mod revocations;
 mod revoke;
 mod revoke_token;
+mod rotate_token;
 mod show_token;
 mod subject_suspension;
 mod suspension;
@@ -74,6 +75,7 @@ fn routes() -> OpenApiRouter<Arc<Catalog>> {
         .routes(routes!(issue_token::handle, list_tokens::handle))
         .routes(routes!(show_token::handle, revoke_token::handle))
         .routes(routes!(token_events::handle))
+        .routes(routes!(rotate_token::handle))
         .routes(routes!(suspension::suspend))
         .routes(routes!(suspension::resume))
         .routes(routes!(subject_suspension::suspend))

@@ -114,7 +114,10 @@ insert into tokens (
     revocation_note,
     revoked_by,
     suspended_pos,
-    suspended_at
+    suspended_at,
+    family,
+    predecessor,
+    successor
 )
 select
     jti,
@@ -148,7 +151,10 @@ select
     revocation_note,
     revoked_by,
     suspended_pos,
-    suspended_at
+    suspended_at,
+    family,
+    predecessor,
+    successor
   from unnest(
            $23::uuid[],
            $24::text[],
@@ -181,7 +187,10 @@ select
            $51::text[],
            $52::text[],
            $53::bigint[],
-           $54::timestamptz[]
+           $54::timestamptz[],
+           $55::uuid[],
+           $56::uuid[],
+           $57::uuid[]
        ) as token (
            jti,
            sub,
@@ -214,7 +223,10 @@ select
            revocation_note,
            revoked_by,
            suspended_pos,
-           suspended_at
+           suspended_at,
+           family,
+           predecessor,
+           successor
        )
     on conflict (jti) do update
    set revoked_pos = excluded.revoked_pos,
@@ -224,5 +236,6 @@ select
        revocation_note = excluded.revocation_note,
        revoked_by = excluded.revoked_by,
        suspended_pos = excluded.suspended_pos,
-       suspended_at = excluded.suspended_at
+       suspended_at = excluded.suspended_at,
+       successor = excluded.successor
  where tokens.issued_pos = excluded.issued_pos

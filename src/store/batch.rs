@@ -20,7 +20,7 @@ use super::{
     row::{self, TokenRow},
 };
 use crate::domain::{
-    Act, Command, Event, Occurrence, Position, Recorded, Refusal, Settings, State, Token,
+    Command, Event, Occurrence, Position, Recorded, Refusal, Settings, State, Token,
     ambient::Entropy,
     causes::Causes,
     command::Decision as Decided,
@@ -251,9 +251,7 @@ impl Draft {
 
     fn decide(&mut self, command: &Command, entropy: &dyn Entropy) -> Result<Decision, StoreError> {
         // Both would be one row, and only the row's key tells of an identifier from before the batch.
-        if let Act::Issue { jti, .. } = &command.act
-            && self.state.token(*jti).is_some()
-        {
+        if command.jti_issued().is_some_and(|jti| self.state.token(jti).is_some()) {
             return Err(issued_before());
         }
         match command.decide(&self.state) {

@@ -25,10 +25,12 @@ const KEY_ACTIVATED: &str = "key.activated.v1";
 const ISSUANCE_REFUSED: &str = "issuance.refused.v1";
 const REVOCATION_REFUSED: &str = "revocation.refused.v1";
 const SUSPENSION_REFUSED: &str = "suspension.refused.v1";
+const ROTATION_REFUSED: &str = "rotation.refused.v1";
+const ROTATED_TOKEN_REUSED: &str = "rotated_token.reused.v1";
 const SHADOW_TOKEN_SEEN: &str = "shadow_token.seen.v1";
 
 /// The persisted names of all kinds.
-pub const KINDS: [&str; 12] = [
+pub const KINDS: [&str; 14] = [
     TOKEN_ISSUED,
     TOKEN_REVOKED,
     TOKEN_SUSPENDED,
@@ -40,6 +42,8 @@ pub const KINDS: [&str; 12] = [
     ISSUANCE_REFUSED,
     REVOCATION_REFUSED,
     SUSPENSION_REFUSED,
+    ROTATION_REFUSED,
+    ROTATED_TOKEN_REUSED,
     SHADOW_TOKEN_SEEN,
 ];
 
@@ -72,6 +76,8 @@ pub fn kind(event: &Event) -> &'static str {
         Event::IssuanceRefused(_) => ISSUANCE_REFUSED,
         Event::RevocationRefused(_) => REVOCATION_REFUSED,
         Event::SuspensionRefused(_) => SUSPENSION_REFUSED,
+        Event::RotationRefused(_) => ROTATION_REFUSED,
+        Event::RotatedTokenReused(_) => ROTATED_TOKEN_REUSED,
         Event::ShadowTokenSeen(_) => SHADOW_TOKEN_SEEN,
     }
 }
@@ -158,6 +164,8 @@ pub fn data(event: &Event) -> Result<Value, CodecError> {
         Event::IssuanceRefused(refused) => serde_json::to_value(refused)?,
         Event::RevocationRefused(refused) => serde_json::to_value(refused)?,
         Event::SuspensionRefused(refused) => serde_json::to_value(refused)?,
+        Event::RotationRefused(refused) => serde_json::to_value(refused)?,
+        Event::RotatedTokenReused(reused) => serde_json::to_value(reused)?,
         Event::ShadowTokenSeen(shadow) => serde_json::to_value(shadow)?,
     })
 }
@@ -189,6 +197,8 @@ pub fn decode(body: &[u8], personal: Option<&[u8]>) -> Result<Occurrence, CodecE
         ISSUANCE_REFUSED => Event::IssuanceRefused(typed(form.data)?),
         REVOCATION_REFUSED => Event::RevocationRefused(typed(form.data)?),
         SUSPENSION_REFUSED => Event::SuspensionRefused(typed(form.data)?),
+        ROTATION_REFUSED => Event::RotationRefused(typed(form.data)?),
+        ROTATED_TOKEN_REUSED => Event::RotatedTokenReused(typed(form.data)?),
         SHADOW_TOKEN_SEEN => Event::ShadowTokenSeen(typed(form.data)?),
         unknown => return Err(CodecError::UnknownKind(unknown.to_owned())),
     };

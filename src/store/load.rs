@@ -28,26 +28,60 @@ pub(super) async fn load(
         ids.extend(answered.event.occurrence.event.jti());
         state.remember(scope, answered);
     }
-    ids.extend(kept(connection, &state, commands).await?);
     ids.extend(changed(connection, commands).await?);
-    if !ids.is_empty() {
-        let ids: Vec<Uuid> = ids.into_iter().collect();
-        tokens::by_jti(&mut *connection, &ids).await?.into_iter().for_each(|token| state.insert(token));
-    }
-    let shadows: Vec<Uuid> = commands.iter().filter_map(|command| command.shadow_needed()).collect();
-    if !shadows.is_empty() {
-        log::shadows(&mut *connection, &shadows).await?.into_iter().for_each(|jti| state.insert_shadow(jti));
-    }
-    let names: HashSet<(&Subject, &Name)> = commands.iter().filter_map(|command| command.name_needed()).collect();
+    read(connection, &mut state, ids).await?;
+    // What follows depends on what the tokens say that the commands name.
+    see(connection, &mut state, commands).await?;
+    let counted = kept(connection, &state, commands).await?;
+    read(connection, &mut state, counted).await?;
+    let names: HashSet<(Subject, Name)> = commands
+        .iter()
+        .filter_map(|command| command.name_needed(&state).map(|(sub, name)| (sub.clone(), name.clone())))
+        .collect();
     if let Some(earliest) = commands.iter().map(|command| command.now).min().filter(|_| !names.is_empty()) {
-        let names: Vec<_> = names.into_iter().collect();
+        let names: Vec<(&Subject, &Name)> = names.iter().map(|(sub, name)| (sub, name)).collect();
         tokens::by_name(connection, &names, earliest).await?.into_iter().for_each(|token| state.insert(token));
     }
     Ok(state)
 }
 
+/// Adds the tokens of these identifiers.
+async fn read(
+    connection: &mut PgConnection,
+    state: &mut State,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<(), StoreError> {
+    let ids: Vec<Uuid> = ids.into_iter().collect();
+    if !ids.is_empty() {
+        tokens::by_jti(connection, &ids).await?.into_iter().for_each(|token| state.insert(token));
+    }
+    Ok(())
+}
+
+/// Adds what was seen before of the evidence at hand, and the families that may end for it.
+async fn see(connection: &mut PgConnection, state: &mut State, commands: &[&Command]) -> Result<(), StoreError> {
+    let shadows: Vec<Uuid> = commands.iter().filter_map(|command| command.shadow_needed()).collect();
+    if !shadows.is_empty() {
+        for jti in log::seen(&mut *connection, "shadow_token", &shadows).await? {
+            state.insert_shadow(jti);
+        }
+    }
+    let reused: Vec<_> = commands.iter().filter_map(|command| command.reuse_needed()).collect();
+    let earliest = commands.iter().map(|command| command.now).min();
+    if let Some(earliest) = earliest.filter(|_| !reused.is_empty()) {
+        let ids: Vec<Uuid> = reused.iter().map(|reused| reused.jti).collect();
+        let families: Vec<Uuid> = reused.iter().map(|reused| reused.family).collect();
+        for jti in log::seen(&mut *connection, "rotated_token", &ids).await? {
+            state.insert_reuse(jti);
+        }
+        let members = tokens::of_families(connection, &families, earliest).await?;
+        read(connection, state, members.into_iter().chain(ids)).await?;
+    }
+    Ok(())
+}
+
 /// The tokens that count against a subject's most, where a policy, or one that the batch applies, has such a rule. A
-/// batch ends at most as many tokens as it has commands, so so many more than the most are enough to count.
+/// batch ends no token but those that are known by now, so so many more than the most are enough to count.
 async fn kept(connection: &mut PgConnection, state: &State, commands: &[&Command]) -> Result<Vec<Uuid>, StoreError> {
     let applied = commands.iter().filter_map(|command| match &command.act {
         Act::ApplyPolicy(command) => Some(&command.rules),
@@ -55,11 +89,11 @@ async fn kept(connection: &mut PgConnection, state: &State, commands: &[&Command
     });
     let in_force = state.settings.policy.as_ref().map(|policy| &policy.rules);
     let most = in_force.into_iter().chain(applied).filter_map(Rules::active_max).max();
-    let subjects: HashSet<&Subject> = commands.iter().filter_map(|command| command.subject_needed()).collect();
+    let subjects: HashSet<&Subject> = commands.iter().filter_map(|command| command.subject_needed(state)).collect();
     let earliest = commands.iter().map(|command| command.now).min();
     let (Some(most), Some(earliest), false) = (most, earliest, subjects.is_empty()) else { return Ok(Vec::new()) };
     let subjects: Vec<&Subject> = subjects.into_iter().collect();
-    let limit = i64::from(most).saturating_add(i64::try_from(commands.len()).unwrap_or(i64::MAX));
+    let limit = i64::from(most).saturating_add(i64::try_from(state.known()).unwrap_or(i64::MAX));
     tokens::kept(connection, &subjects, earliest, limit).await
 }
 

@@ -176,9 +176,9 @@ pub async fn settings_position(pool: &PgPool) -> Result<Position, StoreError> {
     bounded(async { Ok(Position(read.await?)) }).await
 }
 
-/// Which of these identifiers shadow tokens were seen with.
-pub(super) async fn shadows(executor: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
-    Ok(sqlx::query_scalar(include_str!("shadows.sql")).bind(ids).fetch_all(executor).await?)
+/// With which of these identifiers something of this name was seen: the first word of its kind.
+pub(super) async fn seen(executor: impl PgExecutor<'_>, what: &str, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+    Ok(sqlx::query_scalar(include_str!("seen.sql")).bind(ids).bind(what).fetch_all(executor).await?)
 }
 
 /// The end of the log, within a read's time.

@@ -11,7 +11,7 @@ use crate::domain::{
     claims::{Scopes, Teams},
     event::Elevation,
     restrictions::{IpRestriction, TimeRestrictions, UsageLimits},
-    token::{Revocation, Suspension},
+    token::{Lineage, Revocation, Suspension},
 };
 
 /// The columns of `tokens`, in its order.
@@ -49,6 +49,9 @@ pub(super) struct TokenRow {
     revoked_by: Option<String>,
     suspended_pos: Option<i64>,
     suspended_at: Option<DateTime<Utc>>,
+    family: Option<Uuid>,
+    predecessor: Option<Uuid>,
+    successor: Option<Uuid>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +115,9 @@ impl From<&Token> for TokenRow {
             revoked_by: revocation.and_then(|r| r.by.clone()),
             suspended_pos: suspension.map(|s| s.position.0),
             suspended_at: suspension.map(|s| s.at),
+            family: token.lineage.family,
+            predecessor: token.lineage.predecessor,
+            successor: token.lineage.successor,
         }
     }
 }
@@ -152,6 +158,9 @@ pub(super) fn bind<'q>(query: Query<'q, Postgres, PgArguments>, rows: &[TokenRow
         .bind(column(rows, |row| row.revoked_by.as_deref()))
         .bind(column(rows, |row| row.suspended_pos))
         .bind(column(rows, |row| row.suspended_at))
+        .bind(column(rows, |row| row.family))
+        .bind(column(rows, |row| row.predecessor))
+        .bind(column(rows, |row| row.successor))
 }
 
 fn column<'a, T>(rows: &'a [TokenRow], of: impl Fn(&'a TokenRow) -> T) -> Vec<T> {
@@ -209,6 +218,7 @@ impl TokenRow {
             claims_digest: self.claims_digest.map(digest).transpose()?,
             revocation,
             suspension: suspension.map(|(position, at)| Suspension { position: Position(position), at }),
+            lineage: Lineage { family: self.family, predecessor: self.predecessor, successor: self.successor },
         })
     }
 

@@ -15,6 +15,7 @@ use crate::domain::{
 static BY_JTI: &str = include_str!("tokens_by_jti.sql");
 static BY_NAME: &str = include_str!("tokens_by_name.sql");
 static KEPT: &str = include_str!("tokens_kept.sql");
+static OF_FAMILIES: &str = include_str!("tokens_of_families.sql");
 static TO_CHANGE: &str = include_str!("tokens_to_change.sql");
 pub(super) static LISTED: &str = include_str!("tokens_listed.sql");
 
@@ -118,6 +119,15 @@ pub(super) async fn to_change(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let query = sqlx::query_scalar(TO_CHANGE).bind(subjects).bind(suspended).bind(now).bind(limit);
     Ok(query.fetch_all(connection).await?)
+}
+
+/// The tokens of these families that may be active or suspended at `now`.
+pub(super) async fn of_families(
+    connection: &mut PgConnection,
+    families: &[Uuid],
+    now: DateTime<Utc>,
+) -> Result<Vec<Uuid>, StoreError> {
+    Ok(sqlx::query_scalar(OF_FAMILIES).bind(families).bind(now).fetch_all(connection).await?)
 }
 
 /// A row whose columns may hold anything.

@@ -30,6 +30,9 @@ select
     revocation_note,
     revoked_by,
     suspended_pos,
-    suspended_at
+    suspended_at,
+    family,
+    predecessor,
+    successor
   from tokens
  where jti = any($1)

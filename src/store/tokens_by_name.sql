@@ -30,7 +30,10 @@ select
     revocation_note,
     revoked_by,
     suspended_pos,
-    suspended_at
+    suspended_at,
+    family,
+    predecessor,
+    successor
   from tokens
   join unnest($1::text[], $2::text[]) as wanted (sub, name)
     on wanted.sub = tokens.sub

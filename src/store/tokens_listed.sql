@@ -30,5 +30,8 @@ select
     revocation_note,
     revoked_by,
     suspended_pos,
-    suspended_at
+    suspended_at,
+    family,
+    predecessor,
+    successor
   from tokens

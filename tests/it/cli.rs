@@ -10,13 +10,14 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 27] = [
+const COMMANDS: [&[&str]; 28] = [
     &[],
     &["serve"],
     &["issue"],
     &["list"],
     &["show"],
     &["revoke"],
+    &["rotate"],
     &["suspend"],
     &["resume"],
     &["check"],

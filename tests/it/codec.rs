@@ -4,11 +4,14 @@ use catalog::{
     domain::{
         Actor, Event, Occurrence, Origin, Path, TokenIssued, TokenRevoked,
         claims::Teams,
-        denial::{IssuanceRefused, RevocationRefused, Shadow, ShadowTokenSeen, SuspensionRefused},
+        denial::{
+            IssuanceRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow, ShadowTokenSeen,
+            SuspensionRefused,
+        },
         event::{Configured, Elevation, KeyActivated, KeyAdded, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
-        policy::{Audiences, Grantable, PathRules, Policy, Rules},
+        policy::{Audiences, Grantable, PathRules, Policy, Reuse, Rules},
         revoke::RevocationReason,
         suspend::Change,
     },
@@ -82,7 +85,8 @@ fn issued() -> impl Strategy<Value = Event> {
         option::of(personal()),
         option::of("[A-Za-z0-9_-]{8,40}\\.[A-Za-z0-9_-]{20,80}"),
     );
-    (structure, erasable).prop_map(|((first, second, third), (name, description, reason, signing_input))| {
+    (structure, erasable, option::of((id(), id()))).prop_map(|((first, second, third), erasable, lineage)| {
+        let (name, description, reason, signing_input) = erasable;
         let (jti, iat, exp, kid, alg, aud) = first;
         let (is_admin, teams, permissions) = second;
         let (out_of_band, elevated, policy_version) = third;
@@ -102,15 +106,35 @@ fn issued() -> impl Strategy<Value = Event> {
             name,
             description,
             reason,
+            family: lineage.map(|(family, _)| family),
+            predecessor: lineage.map(|(_, predecessor)| predecessor),
             signing_input,
         }))
     })
 }
 
 fn revoked() -> impl Strategy<Value = Event> {
-    (id(), select(&RevocationReason::ALL[..]), option::of(instant()), option::of(personal())).prop_map(
-        |(jti, reason, effective_from, note)| Event::TokenRevoked(TokenRevoked { jti, reason, effective_from, note }),
+    let later = (option::of(instant()), option::of(id()));
+    (id(), select(&RevocationReason::ALL[..]), later, option::of(personal())).prop_map(
+        |(jti, reason, (effective_from, successor), note)| {
+            Event::TokenRevoked(TokenRevoked { jti, reason, effective_from, successor, note })
+        },
     )
+}
+
+fn rotated() -> impl Strategy<Value = Event> {
+    let overlap = "[0-9]{1,7}[smhd]".prop_map(|text| text.parse().unwrap());
+    prop_oneof![
+        (any::<u32>(), instant(), id(), overlap, any::<Option<u32>>()).prop_map(
+            |(count, since, jti, overlap, expires_in)| {
+                let rule = "token_unknown".to_owned();
+                Event::RotationRefused(RotationRefused { rule, count, since, jti, overlap, expires_in })
+            }
+        ),
+        (id(), id(), id()).prop_map(|(jti, family, successor)| {
+            Event::RotatedTokenReused(RotatedTokenReused { jti, family, successor })
+        }),
+    ]
 }
 
 fn changed() -> impl Strategy<Value = Event> {
@@ -185,7 +209,8 @@ fn settings() -> impl Strategy<Value = Event> {
             env
         })),
         (any::<u32>(), door(), door(), option::of("[a-z =#\n]*")).prop_map(|(version, api, cli_dev, text)| {
-            let rules = Rules { api, cli_dev, ..Rules::initial() };
+            let reuse = if version % 2 == 0 { Reuse::Record } else { Reuse::RevokeFamily };
+            let rules = Rules { api, cli_dev, reuse, ..Rules::initial() };
             Event::PolicyApplied(Box::new(Policy { version, rules, text }))
         }),
         (word(), algorithm(), option::of(jwk), any::<bool>())
@@ -211,7 +236,7 @@ fn actor() -> impl Strategy<Value = Actor> {
 }
 
 fn occurrence() -> impl Strategy<Value = Occurrence> {
-    let event = prop_oneof![issued(), revoked(), changed(), settings(), evidence()];
+    let event = prop_oneof![issued(), revoked(), changed(), rotated(), settings(), evidence()];
     let origin =
         (select(&Path::ALL[..]), actor(), request_id(), any::<Option<std::net::IpAddr>>(), option::of(personal()))
             .prop_map(|(path, actor, request_id, address, user_agent)| Origin {
@@ -247,6 +272,8 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
         | Event::PolicyApplied(_)
         | Event::KeyAdded(_)
         | Event::KeyActivated(_)
+        | Event::RotationRefused(_)
+        | Event::RotatedTokenReused(_)
         | Event::ShadowTokenSeen(_) => {}
     }
     occurrence

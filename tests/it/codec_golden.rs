@@ -4,13 +4,16 @@ use catalog::{
     domain::{
         Actor, Event, Occurrence, Origin, Path, Position, TokenIssued, TokenRevoked,
         claims::Teams,
-        denial::{IssuanceRefused, RevocationRefused, Shadow, ShadowTokenSeen, SuspensionRefused},
+        denial::{
+            IssuanceRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow, ShadowTokenSeen,
+            SuspensionRefused,
+        },
         event::{Configured, Elevation, KeyActivated, KeyAdded, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
         policy::{
-            Audiences, Grantable, MembershipRules, MembershipSource, Narrowing, PathRules, Policy, Rules, ShellRules,
-            Switch, TeamRules,
+            Audiences, Grantable, MembershipRules, MembershipSource, Narrowing, PathRules, Policy, Reuse, Rules,
+            ShellRules, Switch, TeamRules,
         },
         revoke::RevocationReason,
         suspend::Change,
@@ -63,6 +66,8 @@ fn sample_issuance() -> TokenIssued {
         name: Some(Name::parse("ci").unwrap()),
         description: Some("builds".parse().unwrap()),
         reason: Some(Note::parse("on call").unwrap()),
+        family: None,
+        predecessor: None,
         signing_input: Some("aGVhZGVy.cGF5bG9hZA".to_owned()),
     }
 }
@@ -96,6 +101,7 @@ fn sample_policy() -> Policy {
         shell,
         teams: [("red".parse().unwrap(), red)].into(),
         membership: Some(MembershipRules { source, refresh_seconds: 60, unknown: Switch::Allow }),
+        reuse: Reuse::Record,
     };
     Policy { version: 2, rules, text: Some("[api]\n".to_owned()) }
 }
@@ -129,7 +135,7 @@ fn nobody() -> Origin {
 ///
 /// The digests are those of a first event, recorded at 2026-03-01T12:00:00Z, with sixteen bytes 7 as salt. They were
 /// computed a second time by a few lines of Python over these strings.
-const GOLDEN: [[&str; 3]; 19] = [
+const GOLDEN: [[&str; 3]; 24] = [
     [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","aud":["gateway"],"elevated":["admin","teams","permissions"],"exp":1772370000,"iat":1772366400,"is_admin":true,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":["tools.read"],"policy_version":1,"teams":null},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"description":"builds","name":"ci","reason":"on call","signing_input":"aGVhZGVy.cGF5bG9hZA"}}"#,
@@ -149,6 +155,16 @@ const GOLDEN: [[&str; 3]; 19] = [
         r#"{"actor":{"kind":"os-user"},"data":{"effective_from":"2026-03-02T00:00:00Z","jti":"00000000-0000-0000-0000-000000000001","reason":"key_compromise"},"kind":"token.revoked.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
         "1f33b09965537ba0dcf3e7aa3d964125f0b5e684a5286ce8e4ea208bd2a02c27",
+    ],
+    [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"alg":"HS256","aud":["gateway"],"elevated":["teams"],"exp":1772370000,"family":"00000000-0000-0000-0000-000000000001","iat":1772366400,"is_admin":false,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":false,"permissions":[],"policy_version":1,"predecessor":"00000000-0000-0000-0000-000000000002","teams":["red"]},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","data":{"signing_input":"aGVhZGVy.cGF5bG9hZA"},"user_agent":"curl/8"}"#,
+        "bbf35dd5b3a5f8ae3129dd1360dd63b9e47553e71ec8fd6bae9508e30d1b0242",
+    ],
+    [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"effective_from":"2026-03-02T00:00:00Z","jti":"00000000-0000-0000-0000-000000000001","reason":"superseded","successor":"00000000-0000-0000-0000-000000000003"},"kind":"token.revoked.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","user_agent":"curl/8"}"#,
+        "307c9fc1acb9248c6047306933061e1c048cc47baab1999ff3c17e5a7228bbaf",
     ],
     [
         r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"jti":"00000000-0000-0000-0000-000000000001"},"kind":"token.suspended.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
@@ -206,6 +222,11 @@ const GOLDEN: [[&str; 3]; 19] = [
         "ef388b6015218a61603785906d68bc6fac0f2e42e28ce7f5817fbdf7d734d553",
     ],
     [
+        r#"{"actor":{"kind":"os-user"},"data":{"api":{"ttl_seconds_default":3600,"ttl_seconds_max":2592000},"cli_dev":{"ttl_seconds_default":1200,"ttl_seconds_max":604800},"reuse":"revoke_family","version":3},"kind":"policy.applied.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "ece6bd75b68707087d457c807cb3187ee1157261dde0f1c548971736ca4484e8",
+    ],
+    [
         r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"aud":["catalog"],"count":3,"elevated":["admin"],"expires_in":60,"is_admin":true,"permissions":["tools.read"],"rule":"admin_not_yours","since":"2026-03-01T12:00:00Z","teams":null},"kind":"issuance.refused.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
         r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","data":{"name":"ci","reason":"on call","sub":"alice@example.com"},"user_agent":"curl/8"}"#,
         "2915b14c57a3dff104046ae3752c09c03d8b6b71711d98795c2161f6d283ba8e",
@@ -221,6 +242,16 @@ const GOLDEN: [[&str; 3]; 19] = [
         "6a6c93d902b68d90ebc5d19767b90542675529642c072152e9b7e4ccc8613af2",
     ],
     [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"count":2,"expires_in":60,"jti":"00000000-0000-0000-0000-000000000001","overlap":"90m","rule":"ttl_too_long","since":"2026-03-01T12:00:00Z"},"kind":"rotation.refused.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","user_agent":"curl/8"}"#,
+        "6999e719d2749d1ea762938a6333e6447cb275b4a56d4fd1eb1eea9949085454",
+    ],
+    [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"family":"00000000-0000-0000-0000-000000000001","jti":"00000000-0000-0000-0000-000000000002","successor":"00000000-0000-0000-0000-000000000003"},"kind":"rotated_token.reused.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","user_agent":"curl/8"}"#,
+        "6355e06d6be0936b91652de571ee46e3a825424560499326a45548cd72c2067a",
+    ],
+    [
         r#"{"actor":{"kind":"anonymous"},"data":{"claims_digest":"abababababababababababababababababababababababababababababababab","jti":"00000000-0000-0000-0000-000000000001","kid":"k1","what":"never_issued"},"kind":"shadow_token.seen.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
         r#"{"address":"192.0.2.1","user_agent":"curl/8"}"#,
         "bd4b5e7be4357a61c790bb9728bd58e40d1508a644bdccfe201985898ce155f4",
@@ -229,6 +260,10 @@ const GOLDEN: [[&str; 3]; 19] = [
 
 /// One event of every kind and shape, in the order of [`GOLDEN`].
 fn samples() -> Vec<Occurrence> {
+    [of_tokens(), of_settings(), evidence()].concat()
+}
+
+fn of_tokens() -> Vec<Occurrence> {
     let plain = TokenIssued {
         alg: Algorithm::Hs256,
         is_admin: false,
@@ -245,10 +280,37 @@ fn samples() -> Vec<Occurrence> {
         jti: Uuid::from_u128(1),
         reason: RevocationReason::KeyCompromise,
         effective_from: None,
+        successor: None,
         note: Some(Note::parse("lost laptop").unwrap()),
     };
     let later =
         TokenRevoked { effective_from: Some("2026-03-02T00:00:00Z".parse().unwrap()), note: None, ..revoked.clone() };
+    vec![
+        at_a_shell(Event::TokenIssued(Box::new(sample_issuance()))),
+        over_http(Event::TokenIssued(Box::new(plain.clone()))),
+        over_http(Event::TokenRevoked(revoked.clone())),
+        at_a_shell(Event::TokenRevoked(later)),
+        over_http(Event::TokenIssued(Box::new(TokenIssued {
+            family: Some(Uuid::from_u128(1)),
+            predecessor: Some(Uuid::from_u128(2)),
+            ..plain
+        }))),
+        over_http(Event::TokenRevoked(TokenRevoked {
+            reason: RevocationReason::Superseded,
+            effective_from: Some("2026-03-02T00:00:00Z".parse().unwrap()),
+            successor: Some(Uuid::from_u128(3)),
+            note: None,
+            ..revoked
+        })),
+        over_http(Event::TokenSuspended(SuspensionChanged {
+            jti: Uuid::from_u128(1),
+            note: Some(Note::parse("asking its owner").unwrap()),
+        })),
+        over_http(Event::TokenResumed(SuspensionChanged { jti: Uuid::from_u128(1), note: None })),
+    ]
+}
+
+fn of_settings() -> Vec<Occurrence> {
     let configured = Configured {
         issuer: "https://catalog.example.com".parse().unwrap(),
         audience: "gateway".parse().unwrap(),
@@ -261,15 +323,6 @@ fn samples() -> Vec<Occurrence> {
         Event::KeyAdded(KeyAdded { kid: "k1".parse().unwrap(), alg, jwk, dev: false })
     };
     vec![
-        at_a_shell(Event::TokenIssued(Box::new(sample_issuance()))),
-        over_http(Event::TokenIssued(Box::new(plain))),
-        over_http(Event::TokenRevoked(revoked)),
-        at_a_shell(Event::TokenRevoked(later)),
-        over_http(Event::TokenSuspended(SuspensionChanged {
-            jti: Uuid::from_u128(1),
-            note: Some(Note::parse("asking its owner").unwrap()),
-        })),
-        over_http(Event::TokenResumed(SuspensionChanged { jti: Uuid::from_u128(1), note: None })),
         at_a_shell(Event::Configured(configured)),
         at_a_shell(Event::PolicyApplied(Box::new(Policy::initial()))),
         at_a_shell(key(Algorithm::EdDsa, Some(ed25519))),
@@ -284,6 +337,16 @@ fn samples() -> Vec<Occurrence> {
             dev: true,
         })),
         at_a_shell(Event::PolicyApplied(Box::new(sample_policy()))),
+        at_a_shell(Event::PolicyApplied(Box::new(Policy {
+            version: 3,
+            rules: Rules { reuse: Reuse::RevokeFamily, ..Rules::initial() },
+            text: None,
+        }))),
+    ]
+}
+
+fn evidence() -> Vec<Occurrence> {
+    vec![
         over_http(Event::IssuanceRefused(Box::new(sample_refusal()))),
         over_http(Event::RevocationRefused(RevocationRefused {
             rule: "token_unknown".to_owned(),
@@ -301,6 +364,19 @@ fn samples() -> Vec<Occurrence> {
             jti: None,
             sub: Some("bob@example.com".parse().unwrap()),
             note: Some(Note::parse("just trying").unwrap()),
+        })),
+        over_http(Event::RotationRefused(RotationRefused {
+            rule: "ttl_too_long".to_owned(),
+            count: 2,
+            since: "2026-03-01T12:00:00Z".parse().unwrap(),
+            jti: Uuid::from_u128(1),
+            overlap: "90m".parse().unwrap(),
+            expires_in: Some(60),
+        })),
+        over_http(Event::RotatedTokenReused(RotatedTokenReused {
+            jti: Uuid::from_u128(2),
+            family: Uuid::from_u128(1),
+            successor: Uuid::from_u128(3),
         })),
         Occurrence {
             origin: nobody(),
@@ -344,6 +420,8 @@ fn every_kind_has_a_golden_form() {
         [
             "token.issued.v1",
             "token.revoked.v1",
+            "token.issued.v1",
+            "token.revoked.v1",
             "token.suspended.v1",
             "token.resumed.v1",
             "catalog.configured.v1",
@@ -355,6 +433,8 @@ fn every_kind_has_a_golden_form() {
             "issuance.refused.v1",
             "revocation.refused.v1",
             "suspension.refused.v1",
+            "rotation.refused.v1",
+            "rotated_token.reused.v1",
             "shadow_token.seen.v1"
         ]
     );

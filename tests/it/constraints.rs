@@ -109,6 +109,12 @@ const TOKENS: &[Case] = &[
         ],
     ),
     (
+        "tokens_lineage_whole",
+        "update tokens set",
+        "family = gen_random_uuid(), predecessor = gen_random_uuid()",
+        &["family = gen_random_uuid()", "predecessor = gen_random_uuid()"],
+    ),
+    (
         "tokens_suspension_whole",
         "update tokens set",
         "suspended_pos = 2, suspended_at = now()",

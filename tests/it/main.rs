@@ -45,6 +45,7 @@ mod paused;
 mod policy;
 mod readme;
 mod revoke_several;
+mod rotation;
 mod schema;
 mod seed;
 mod shadows;

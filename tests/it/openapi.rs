@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use axum::{body::Body, http::Request};
+use catalog::domain::text::Permission;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -173,8 +174,11 @@ fn is_open(operation: &Value) -> bool {
     security.is_none_or(|ways| ways.iter().any(|way| way.as_object().is_some_and(serde_json::Map::is_empty)))
 }
 
-fn permission(operation: &Value) -> Option<&str> {
-    operation["security"].as_array()?.iter().find_map(|way| way["bearer"][0].as_str())
+/// What the first way to be let in asks for; `None` where that is nothing.
+fn permissions(operation: &Value) -> Option<Vec<Permission>> {
+    let ways = operation["security"].as_array()?;
+    let named = ways.iter().find_map(|way| way["bearer"].as_array().filter(|names| !names.is_empty()))?;
+    Some(named.iter().map(|name| name.as_str().unwrap().parse().unwrap()).collect())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -202,12 +206,12 @@ async fn every_operation_asks_for_the_credential_and_the_permission_that_it_says
         assert_eq!(without.status == 401, !is_open(operation), "{place} without a credential → {without:?}");
         let powerless = ask(&world, method, path, operation, &weak).await;
         let is_refused = matches!(powerless.status.as_u16(), 401 | 403);
-        assert_eq!(is_refused, permission(operation).is_some(), "{place} without permissions → {powerless:?}");
-        if let Some(permission) = permission(operation) {
-            let holder = world.caller("a", |c| c.scopes.permissions = vec![permission.parse().unwrap()]).await;
+        assert_eq!(is_refused, permissions(operation).is_some(), "{place} without permissions → {powerless:?}");
+        if let Some(permissions) = permissions(operation) {
+            let holder = world.caller("a", |c| c.scopes.permissions = permissions.clone()).await;
             let allowed = ask(&world, method, path, operation, &holder).await;
             let is_past = allowed.status != 401 && !allowed.text.contains("permission_missing");
-            assert!(is_past, "{place} with {permission} → {allowed:?}");
+            assert!(is_past, "{place} with {permissions:?} → {allowed:?}");
         }
     }
 }

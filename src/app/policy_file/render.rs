@@ -4,7 +4,7 @@ use std::{fmt::Write, time::Duration};
 
 use crate::domain::{
     policy::{
-        Audiences, Grantable, MembershipRules, MembershipSource, Narrowing, PathRules, Rules, ShellRules, Switch,
+        Audiences, Grantable, MembershipRules, MembershipSource, Narrowing, PathRules, Reuse, Rules, ShellRules, Switch,
     },
     text::{Audience, Permission},
 };
@@ -31,6 +31,8 @@ pub fn render(rules: &Rules) -> String {
         heading(&mut file, "\n# who is in which team, for tokens that are issued for somebody else", "membership");
         membership(&mut file, rules);
     }
+    heading(&mut file, "\n# POST /tokens/{jti}/rotate", "rotation");
+    entry(&mut file, "reuse", reuse(rules.reuse));
     file
 }
 
@@ -96,6 +98,13 @@ fn switch(switch: Switch) -> &'static str {
     match switch {
         Switch::Allow => "\"allow\"",
         Switch::Deny => "\"deny\"",
+    }
+}
+
+fn reuse(reuse: Reuse) -> &'static str {
+    match reuse {
+        Reuse::Record => "\"record\"",
+        Reuse::RevokeFamily => "\"revoke_family\"",
     }
 }
 

@@ -50,6 +50,8 @@ fn every_mistake_is_told_with_its_line_and_key() {
         ("[teams.red.api]\nchild_outlives_parent = true\n", 2, "is a rule of the door"),
         ("[teams.red.api]\nout_of_band = \"deny\"\n", 2, "out_of_band"),
         ("[teams.\"a b\".api]\n", 1, "white space"),
+        ("[rotation]\nreuse = \"maybe\"\n", 2, "rotation.reuse: unknown variant `maybe`"),
+        ("[rotation]\noverlap = \"1h\"\n", 2, "overlap"),
         ("[membership]\n", 1, "membership needs file or url"),
         ("[membership]\nfile = \"m.json\"\n", 1, "is not an absolute path"),
         ("[membership]\nurl = \"https://u:p@people.example.com\"\n", 2, "carry no password"),
@@ -157,14 +159,16 @@ fn rules() -> impl Strategy<Value = Rules> {
     });
     let team = (narrowing(), narrowing()).prop_map(|(api, cli_dev)| TeamRules { api, cli_dev });
     let teams = proptest::collection::btree_map("[a-z.]{1,4}".prop_map(|id| TeamId::parse(id).unwrap()), team, 0..3);
-    (door(), door(), shell, teams, option::of(membership)).prop_map(|(api, cli_dev, shell, mut teams, membership)| {
+    let reuse = select(&[Reuse::Record, Reuse::RevokeFamily][..]);
+    let rest = (option::of(membership), reuse);
+    (door(), door(), shell, teams, rest).prop_map(|(api, cli_dev, shell, mut teams, (membership, reuse))| {
         for rules in teams.values_mut() {
             bound(&mut rules.api, &api);
             bound(&mut rules.cli_dev, &cli_dev);
         }
         teams.retain(|_, rules| *rules != TeamRules::default());
         let cli_dev = PathRules { child_outlives_parent: false, ..cli_dev };
-        Rules { api, cli_dev, shell, teams, membership }
+        Rules { api, cli_dev, shell, teams, membership, reuse }
     })
 }
 

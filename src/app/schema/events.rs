@@ -10,7 +10,9 @@ use crate::{
     domain::{
         Event,
         claims::{CanonicalUuid, Claims, Teams},
-        denial::{IssuanceRefused, RevocationRefused, ShadowTokenSeen, SuspensionRefused},
+        denial::{
+            IssuanceRefused, RevocationRefused, RotatedTokenReused, RotationRefused, ShadowTokenSeen, SuspensionRefused,
+        },
         event::{Configured, Elevation, KeyActivated, KeyAdded, SuspensionChanged, TokenIssued, TokenRevoked},
         issue::LIST_MAX,
         key::{Algorithm, PublicJwk},
@@ -19,6 +21,7 @@ use crate::{
             Audiences, MembershipRules, MembershipSource, Narrowing, PathRules, Policy, ShellRules, Switch, TeamRules,
         },
         revoke::RevocationReason,
+        rotate::Overlap,
         suspend::Change,
         text::{Audience, Description, Environment, Issuer, Kid, Name, Note, Permission, Subject},
     },
@@ -52,6 +55,8 @@ described! {
         .item(of::<IssuanceRefused>())
         .item(of::<RevocationRefused>())
         .item(of::<SuspensionRefused>())
+        .item(of::<RotationRefused>())
+        .item(of::<RotatedTokenReused>())
         .item(of::<ShadowTokenSeen>());
     TokenIssued, "TokenIssued" => object("`token.issued.v1`.")
         .member("jti", of::<CanonicalUuid>(), "The token.")
@@ -69,11 +74,14 @@ described! {
         .optional("name", of::<Name>(), "Its name.")
         .optional("description", of::<Description>(), "What it is for.")
         .optional("reason", of::<Note>(), "Why it was issued.")
+        .optional("family", of::<CanonicalUuid>(), "The first token of its family, for a successor.")
+        .optional("predecessor", of::<CanonicalUuid>(), "The token whose place it takes, for a successor.")
         .member("claims", nullable(of::<Claims>()), "All that was signed; `null` once erased.");
     TokenRevoked, "TokenRevoked" => object("`token.revoked.v1`.")
         .member("jti", of::<CanonicalUuid>(), "The token.")
         .member("reason", of::<RevocationReason>(), "Why.")
         .optional("effective_from", instant(), "From when on it is inactive; absent = at once.")
+        .optional("successor", of::<CanonicalUuid>(), "The token that takes its place, when it was rotated.")
         .optional("note", of::<Note>(), "Why, in a person's words.");
     SuspensionChanged, "SuspensionChanged" => object(
         "`token.suspended.v1`: it is inactive until it is resumed; `token.resumed.v1`: it is no longer held back.",
@@ -124,6 +132,11 @@ described! {
         .optional("shell", of::<ShellRules>(), "What else holds at the shell's door.")
         .optional("teams", by_team(), "What narrows both for a team.")
         .optional("membership", of::<MembershipRules>(), "Who says which teams a subject is in.")
+        .optional(
+            "reuse",
+            super::one_of(["record", "revoke_family"]).into(),
+            "What follows when a rotated token is presented after its deadline; absent = `record`.",
+        )
         .optional("text", plain::<String>(), "The file as it was applied.");
     IssuanceRefused, "IssuanceRefused" => object("`issuance.refused.v1`: what was asked for and refused.")
         .member("rule", plain::<String>(), "The rule that said no: the `code` of the problem.")
@@ -155,6 +168,19 @@ described! {
         .optional("jti", of::<CanonicalUuid>(), "The token, if it was one; it may never have been issued.")
         .optional("sub", of::<Subject>(), "The subject, if it was all of a subject's tokens.")
         .optional("note", of::<Note>(), "Why, in a person's words.");
+    RotationRefused, "RotationRefused" => object("`rotation.refused.v1`: a token that was to be rotated, and was not.")
+        .member("rule", plain::<String>(), "The rule that said no: the `code` of the problem.")
+        .member("count", super::unsigned(), "How often in a row it said so to this actor.")
+        .member("since", instant(), "When it did for the first of these times.")
+        .member("jti", of::<CanonicalUuid>(), "The token; it may never have been issued.")
+        .member("overlap", of::<Overlap>(), "For how long it was to stay good.")
+        .optional("expires_in", super::unsigned(), "The lifetime of its successor, in seconds.");
+    RotatedTokenReused, "RotatedTokenReused" => object(
+        "`rotated_token.reused.v1`: a token was presented after its deadline, though another had taken its place.",
+    )
+        .member("jti", of::<CanonicalUuid>(), "The token.")
+        .member("family", of::<CanonicalUuid>(), "The first token of its family.")
+        .member("successor", of::<CanonicalUuid>(), "The token that had taken its place.");
     ShadowTokenSeen, "ShadowTokenSeen" => object("`shadow_token.seen.v1`: a good signature over what was never issued so.")
         .optional("jti", of::<CanonicalUuid>(), "The identifier that it claims, if it claims a usable one.")
         .member("kid", of::<Kid>(), "The key that signed it, which may be stolen.")

@@ -14,6 +14,7 @@ use crate::domain::{
     key::Algorithm,
     restrictions::{Day, IpRestriction, TimeOfDay, Zone},
     revoke::RevocationReason,
+    rotate::Overlap,
     text::{
         Audience, Description, Email, Environment, FullName, IdempotencyKey, Issuer, Kid, Name, Namespace, Note,
         Permission, RequestId, ServerId, Subject, TeamId,
@@ -47,6 +48,7 @@ const PERMISSION: &str = r"^(\*|[a-z0-9_-]+(\.[a-z0-9_-]+)*(\.\*)?)$";
 const PLAIN: &str = "^[A-Za-z0-9._-]+$";
 const QUOTABLE: &str = r#"^([!#-~]{1,255}|"[!#-~]{1,255}")$"#;
 const UUID: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
+const SPAN: &str = "^[0-9]{1,7}[smhd]$";
 const TIME_OF_DAY: &str = "^([01][0-9]|2[0-3]):[0-5][0-9]$";
 
 described! {
@@ -146,6 +148,8 @@ described! {
         "ip-network",
     ).examples(["10.0.0.0/8"]);
     TimeOfDay, "TimeOfDay" => text("A time of day, `HH:MM`.", TIME_OF_DAY, 5).examples(["09:30"]);
+    Overlap, "Overlap" => text("A span in whole seconds, minutes, hours or days.", SPAN, Overlap::DIGITS_MAX + 1)
+        .examples(["1h"]);
     Zone, "Zone" => formatted("The name of an IANA time zone.", "iana-time-zone").examples(["Europe/Zurich"]);
     Teams, "Teams" => teams();
 }
@@ -217,6 +221,7 @@ mod tests {
         agree::<TimeOfDay>(
             ["00:00", "23:59", "24:00", "09:60", " 9:30", "9:30", "09:3", "09:300", ""].map(String::from),
         );
+        agree::<Overlap>(["0s", "9999999d", "10000000s", "1", "s", "1w", "-1s", "1h30m", "1h ", ""].map(String::from));
         agree::<RequestId>(["a-b_c.D9", "a b", "a/b", "é", ""].map(String::from));
     }
 }

@@ -24,15 +24,33 @@ use crate::{
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 pub(in crate::cli) async fn run(shell: &Shell<'_>, args: IssueArgs) -> Result<Outcome, CliError> {
-    let (format, server, given) = (args.format, args.server, args.idempotency_key);
+    let (format, server, key) = (args.format, args.server, args.idempotency_key);
     let command = args.request.command()?;
-    let key = match given {
+    let api = Api::open(shell, server)?;
+    let wish = Wish { route: &["tokens"], body: &Body::of(&command), key };
+    obtain(shell, &api, wish, format).await
+}
+
+/// A token that is asked for: where, with what, and under which name, if one was given.
+pub(super) struct Wish<'a, B> {
+    pub(super) route: &'a [&'a str],
+    pub(super) body: &'a B,
+    pub(super) key: Option<IdempotencyKey>,
+}
+
+/// Asks for a token, and writes it to stdout.
+pub(super) async fn obtain<B: Serialize>(
+    shell: &Shell<'_>,
+    api: &Api,
+    wish: Wish<'_, B>,
+    format: Format,
+) -> Result<Outcome, CliError> {
+    let key = match wish.key.clone() {
         Some(key) => key,
         None => fresh_key(shell)?,
     };
-    let api = Api::open(shell, server)?;
     let interrupt = Interrupt::install()?;
-    let (issued, value) = match interrupt.or(ask(&api, &command, &key)).await {
+    let (issued, value) = match interrupt.or(ask(api, &wish, &key)).await {
         Err(CliError::Interrupted) => {
             output::say(&doubt(&key));
             return Err(CliError::Interrupted);
@@ -55,9 +73,8 @@ pub(super) fn fresh_key(shell: &Shell<'_>) -> Result<IdempotencyKey, CliError> {
 }
 
 /// Asks until there is an answer or no more to be hoped for, every time under the same key.
-async fn ask(api: &Api, command: &IssueToken, key: &IdempotencyKey) -> Result<(Issued, Value), CliError> {
-    let body = Body::of(command);
-    let request = || api.request(Method::POST, &["tokens"]).header(IDEMPOTENCY_KEY, key.as_str()).json(&body);
+async fn ask<B: Serialize>(api: &Api, wish: &Wish<'_, B>, key: &IdempotencyKey) -> Result<(Issued, Value), CliError> {
+    let request = || api.request(Method::POST, wish.route).header(IDEMPOTENCY_KEY, key.as_str()).json(wish.body);
     let answer = api.answer(request).await.inspect_err(|failed| {
         if failed.may_be_done {
             output::say(&doubt(key));
@@ -83,7 +100,7 @@ fn tell(issued: &Issued) {
     ));
 }
 
-/// The answer to `POST /tokens`.
+/// The answer to `POST /tokens` and `POST /tokens/{jti}/rotate`.
 #[derive(Deserialize)]
 struct Issued {
     token: Record,

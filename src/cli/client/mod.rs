@@ -12,6 +12,7 @@ pub(super) mod list;
 mod problem;
 mod record;
 pub(super) mod revoke;
+pub(super) mod rotate;
 pub(super) mod show;
 pub(super) mod suspend;
 mod text;

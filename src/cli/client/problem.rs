@@ -130,6 +130,8 @@ fn hint_of(code: &str) -> Option<&'static str> {
         "restrictions_not_kept" => "'catalog whoami --format json' shows them; repeat them in --scopes",
         "ttl_too_long" => "ask for less with --ttl",
         "name_in_use" => "take another --name, or revoke that token first",
+        "already_rotated" => "go on with the successor; 'catalog rotate' with its identifier issues another",
+        "overlap_too_long" => "ask for a shorter --overlap",
         "token_unknown" => {
             "see 'catalog list'; a token that is not yours to see is answered like one that is not there"
         }

@@ -32,6 +32,13 @@ pub(super) struct Record {
     scopes: Scopes,
     position: i64,
     revocation: Option<Revocation>,
+    lineage: Option<Lineage>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Lineage {
+    predecessor: Option<Line>,
+    successor: Option<Line>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,6 +54,7 @@ struct Scopes {
 struct Revocation {
     position: i64,
     revoked_at: DateTime<Utc>,
+    effective_from: Option<DateTime<Utc>>,
     reason: Line,
     note: Option<Line>,
     revoked_by: Option<Line>,
@@ -99,6 +107,8 @@ impl Record {
             Some(("permissions", permissions(&self.scopes.permissions))),
             self.scopes.restrictions().map(|restrictions| ("restricted", restrictions)),
             self.revocation.as_ref().map(|revocation| ("revoked", revocation.summary())),
+            optional("predecessor", self.lineage.as_ref().and_then(|lineage| lineage.predecessor.as_ref())),
+            optional("successor", self.lineage.as_ref().and_then(|lineage| lineage.successor.as_ref())),
         ];
         all.into_iter().flatten().collect()
     }
@@ -134,7 +144,8 @@ impl Revocation {
     fn summary(&self) -> String {
         let by = self.revoked_by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
         let note = self.note.as_ref().map(|note| format!("; note '{note}'")).unwrap_or_default();
-        format!("{}{by}, position {}: {}{note}", seconds(self.revoked_at), self.position, self.reason)
+        let from = self.effective_from.map(|from| format!(", from {} on", seconds(from))).unwrap_or_default();
+        format!("{}{by}, position {}{from}: {}{note}", seconds(self.revoked_at), self.position, self.reason)
     }
 }
 

@@ -219,10 +219,23 @@ codes! {
         "Take another `name`, or revoke that token first: the name of a revoked or expired token is free again.",
         "the name 'ci' is in use by the active token 01990000-0000-7000-8000-000000000000 of the same subject",
     }
+    AlreadyRotated "already_rotated" CONFLICT {
+        "The token was rotated already",
+        "Another token has taken the token's place. A token is rotated once. Nothing was issued.",
+        "Go on with the `successor`, and rotate that one when it is time. Whoever lost its text rotates it, too.",
+        "the token 01990000-0000-7000-8000-000000000000 was rotated already; its successor is \
+         01990000-0000-7000-8000-000000000001",
+    }
+    OverlapTooLong "overlap_too_long" CONFLICT {
+        "The overlap passes the token's end",
+        "The token was to stay good beside its successor for longer than it lives. Nothing was issued.",
+        "Ask for a shorter `overlap`: at most what the token has left.",
+        "an overlap of 1h exceeds the 600s that the token has left",
+    }
     WrongStatus "wrong_status" CONFLICT {
         "The token's status does not allow it",
         "What was asked for cannot be done to a token in its status: one that is revoked or expired is over for good, and \
-         is neither suspended nor resumed. Nothing was changed.",
+         is neither suspended nor resumed nor rotated; one that is suspended is not rotated. Nothing was changed.",
         "See `GET /tokens/{jti}` for the token's status. In place of one that is over issue a new one.",
         "the token 01990000-0000-7000-8000-000000000000 is expired and cannot be resumed",
     }

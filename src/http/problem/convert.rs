@@ -44,6 +44,8 @@ impl From<&Refusal> for Code {
             Refusal::IdempotencyKeyReused { .. } => Self::IdempotencyKeyReused,
             Refusal::RepeatOver { .. } => Self::RepeatOver,
             Refusal::TokenUnknown { .. } => Self::TokenUnknown,
+            Refusal::AlreadyRotated { .. } => Self::AlreadyRotated,
+            Refusal::OverlapTooLong { .. } => Self::OverlapTooLong,
             Refusal::WrongStatus { .. } => Self::WrongStatus,
             Refusal::SubjectOutOfReach { .. } => Self::SubjectOutOfReach,
             Refusal::TooManyTokens { .. } => Self::TooManyTokens,
@@ -60,6 +62,9 @@ impl From<Refusal> for Problem {
             return Self::bad_credential();
         }
         let problem = Self::new(Code::from(&refusal), refusal.to_string());
+        if let Refusal::AlreadyRotated { successor, .. } = refusal {
+            return Self { successor: Some(successor), ..problem };
+        }
         if let Refusal::PermissionMissing { permission } = refusal {
             // RFC 6750 section 3.1.
             return problem.with_challenge(&format!(
@@ -157,6 +162,8 @@ mod tests {
             Refusal::IdempotencyKeyReused { key },
             Refusal::RepeatOver { jti },
             Refusal::TokenUnknown { jti },
+            Refusal::AlreadyRotated { jti, successor: jti },
+            Refusal::OverlapTooLong { asked: "1h".parse().expect("a span"), left: 1 },
             Refusal::WrongStatus { jti, status: Status::Expired, wish: "resumed" },
             Refusal::SubjectOutOfReach { own: subject.clone() },
             Refusal::TooManyTokens { max: 1 },

@@ -18,12 +18,13 @@ use axum::{
 };
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 pub(super) use code::Code;
 
 use crate::{
     app::Catalog,
-    domain::{Position, Refusal, text::Issuer},
+    domain::{Position, Refusal, claims::CanonicalUuid, text::Issuer},
 };
 
 /// The longest that any request may take before its answer is that the log could not say.
@@ -41,6 +42,7 @@ pub(super) struct Problem {
     code: Code,
     detail: String,
     errors: Vec<FieldError>,
+    successor: Option<Uuid>,
     challenge: Option<String>,
 }
 
@@ -66,6 +68,10 @@ pub(super) struct Document {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(min_items = 1)]
     errors: Vec<FieldError>,
+    /// The token that has taken the place of the one that was to be rotated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = CanonicalUuid, required = false)]
+    successor: Option<Uuid>,
 }
 
 /// Where in the request something is wrong: `pointer` or `parameter` says it.
@@ -85,7 +91,7 @@ struct FieldError {
 
 impl Problem {
     fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), challenge: None }
+        Self { code, detail: detail.into(), errors: Vec::new(), successor: None, challenge: None }
     }
 
     /// The body is not what the route takes; `pointer` names the member (RFC 6901).
@@ -138,7 +144,7 @@ impl Problem {
     }
 
     /// Nothing is known under that name, or nothing that the caller may know of.
-    pub(super) fn unknown_token(jti: uuid::Uuid) -> Self {
+    pub(super) fn unknown_token(jti: Uuid) -> Self {
         Refusal::TokenUnknown { jti }.into()
     }
 
@@ -207,6 +213,7 @@ impl Problem {
             code: entry.code,
             detail: self.detail,
             errors: self.errors,
+            successor: self.successor,
         }
     }
 }

@@ -1,15 +1,15 @@
 //! One policy, two doors: what the one grants the other grants, and no change of rules brings back what is over.
 
 use catalog::domain::{
-    Act, Authority, Command, Event, IssueToken, Path, Position, Recorded, RevokeToken, State, Status,
+    Act, Authority, Command, Event, IssueToken, Path, Position, Recorded, RevokeToken, RotateToken, State, Status,
     authority::Permissions,
     claims::{Claims, Teams},
     command::Decision,
     configure::ApplyPolicy,
-    denial::{Shadow, ShadowTokenSeen},
+    denial::{RotatedTokenReused, Shadow, ShadowTokenSeen},
     event::{KeyAdded, Occurrence},
     key::Algorithm,
-    policy::{Audiences, Grantable, Narrowing, PathRules, Rules, ShellRules, Switch, TeamRules},
+    policy::{Audiences, Grantable, Narrowing, PathRules, Reuse, Rules, ShellRules, Switch, TeamRules},
     revoke::RevocationReason,
     suspend::{Change, ChangeSuspension, Which},
     text::Kid,
@@ -114,6 +114,8 @@ enum Step {
     Issue(IssueToken),
     Revoke(Index),
     Change(Change, Index),
+    Rotate(Index, u8),
+    Reuse(Index),
     Shadow(Index),
     Policy(Rules),
     Key(u8),
@@ -122,14 +124,17 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let switch = select(&[Switch::Allow, Switch::Deny][..]);
-    let policy = (even_rules(), switch, option::of(0..2_u8)).prop_map(|(rules, out_of_band, dev)| {
+    let reuse = select(&[Reuse::Record, Reuse::RevokeFamily][..]);
+    let policy = (even_rules(), switch, option::of(0..2_u8), reuse).prop_map(|(rules, out_of_band, dev, reuse)| {
         let shell = ShellRules { out_of_band, kid: dev.map(dev_key), ..ShellRules::default() };
-        Step::Policy(Rules { shell, ..rules })
+        Step::Policy(Rules { shell, reuse, ..rules })
     });
     let step = prop_oneof![
         4 => request().prop_map(Step::Issue),
         2 => any::<Index>().prop_map(Step::Revoke),
         3 => (select(&Change::ALL[..]), any::<Index>()).prop_map(|(change, which)| Step::Change(change, which)),
+        3 => (any::<Index>(), 0..60_u8).prop_map(|(which, overlap)| Step::Rotate(which, overlap)),
+        2 => any::<Index>().prop_map(Step::Reuse),
         1 => any::<Index>().prop_map(Step::Shadow),
         2 => policy,
         1 => (0..2_u8).prop_map(Step::Key),
@@ -156,6 +161,21 @@ fn act(step: Step, state: &State, ids: &[Uuid], number: usize) -> Option<Act> {
         }
         Step::Change(change, which) => {
             Act::ChangeSuspension(ChangeSuspension { change, which: Which::Token(chosen(which)?), note: None })
+        }
+        Step::Rotate(which, overlap) => Act::Rotate {
+            command: RotateToken {
+                jti: chosen(which)?,
+                overlap: format!("{overlap}s").parse().unwrap(),
+                ttl_seconds: None,
+            },
+            successor: Uuid::from_u128(u128::try_from(number).unwrap() + 1),
+            signer: state.settings.signer(Path::CliDev)?.clone(),
+            membership: None,
+        },
+        Step::Reuse(which) => {
+            let token = state.token(chosen(which)?)?;
+            let successor = token.lineage.successor?;
+            Act::SeeReuse(RotatedTokenReused { jti: token.jti, family: token.family(), successor })
         }
         Step::Shadow(which) => Act::SeeShadow(ShadowTokenSeen {
             jti: chosen(which),
