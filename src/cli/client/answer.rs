@@ -44,6 +44,12 @@ impl Answer {
         Ok((self.parse()?, self.parse()?))
     }
 
+    /// Where in the log a write stands.
+    pub(super) fn position(&self) -> Result<i64, ClientError> {
+        let position = self.headers.get("catalog-position").and_then(|value| value.to_str().ok()?.parse().ok());
+        position.ok_or_else(|| self.foreign())
+    }
+
     /// The error that this is no answer of a catalog.
     pub(super) fn foreign(&self) -> ClientError {
         foreign(&self.server, self.status, &self.headers)

@@ -74,6 +74,11 @@ impl Problem {
         self
     }
 
+    /// What it says of this case.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Whether the catalog could tell, and said no.
     pub(super) fn is_refusal(&self) -> bool {
         matches!(self.status, 403 | 409 | 422) || self.is_unknown_token()
