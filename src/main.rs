@@ -10,7 +10,7 @@ use catalog::{
 };
 use chrono::{DateTime, Utc};
 
-/// Many small allocations on two threads are most of what a request does besides waiting.
+/// Many small allocations are most of what a request does besides waiting.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::{
     Catalog,
     metrics::{self, Checked},
@@ -87,7 +89,7 @@ impl Catalog {
             },
         };
         name(what, &verified);
-        let Some(token) = self.lookups.get(verified.claims.jti).await? else {
+        let Some(token) = self.token(verified.claims.jti).await? else {
             return Ok(self.shadow(&*verified, Shadow::NeverIssued, asked_by));
         };
         if token.claims_digest.is_some_and(|digest| digest != verified.signing_input_digest) {
@@ -102,10 +104,18 @@ impl Catalog {
         Ok(Verdict::Inactive(token.status(now)))
     }
 
+    /// What the log says of a token, whoever asks and whatever was presented.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a token that was never issued is `None`.
+    pub async fn token(&self, jti: Uuid) -> Result<Option<Token>, StoreError> {
+        self.lookups.get(jti).await
+    }
+
     /// A thief need not know how our tokens look: what is signed with our key and was not issued is evidence in any form.
     async fn unlike_ours(&self, signed: Signed, invalid: Invalid, asked_by: &Origin) -> Result<Verdict, CheckError> {
         let token = match signed.jti {
-            Some(jti) => self.lookups.get(jti).await?,
+            Some(jti) => self.token(jti).await?,
             None => None,
         };
         match token.map(|token| token.claims_digest) {

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{
     Event, Recorded, Refusal, Settings, Status, Token,
     idempotency::{Answered, Scope, remembered_for},
+    suspend::Change,
     text::{Name, Subject},
 };
 
@@ -23,6 +24,7 @@ pub struct State {
     answered: HashMap<Scope, Answered>,
     shadows: HashSet<Uuid>,
     reuses: HashSet<Uuid>,
+    crowds: HashSet<(Subject, Change)>,
 }
 
 impl State {
@@ -71,6 +73,17 @@ impl State {
     #[must_use]
     pub fn knows_reuse(&self, jti: Uuid) -> bool {
         self.reuses.contains(&jti)
+    }
+
+    /// Says that a subject has more tokens that a change would reach than one command may change, so not all are here.
+    pub fn insert_crowd(&mut self, sub: Subject, change: Change) {
+        self.crowds.insert((sub, change));
+    }
+
+    /// Whether a subject had too many tokens for one change.
+    #[must_use]
+    pub fn is_crowd(&self, sub: &Subject, change: Change) -> bool {
+        self.crowds.contains(&(sub.clone(), change))
     }
 
     /// The request of that name, while it is remembered.

@@ -151,8 +151,8 @@ fn of_subject<'a>(
     }
     let mut tokens: Vec<&Token> =
         state.tokens_of(sub).filter(|token| token.status(now) == change.from_status()).collect();
-    // No more of them than this and one are known here, so those in reach may not all be among them.
-    if tokens.len() > CHANGED_MAX {
+    // In a crowd those in reach may not all be known here, whatever became of some of them in the same batch.
+    if state.is_crowd(sub, change) || tokens.len() > CHANGED_MAX {
         return Err(Refusal::TooManyTokens { max: CHANGED_MAX });
     }
     tokens.retain(|token| authority.reaches(token));

@@ -21,7 +21,6 @@ use super::{
 use crate::{
     app::{Catalog, metrics},
     domain::{Status, authority::RoutePermission, claims::CanonicalUuid},
-    store::tokens,
 };
 
 /// What is known of an identifier.
@@ -89,7 +88,7 @@ pub(super) async fn handle(
 ) -> Result<Response, Problem> {
     caller.require(RoutePermission::TokensCheck)?;
     let now = catalog.ambient().clock.now();
-    let token = tokens::get(catalog.database().reads(), jti).await;
+    let token = catalog.token(jti).await;
     let token = token.inspect_err(|_| metrics::checked(metrics::Checked::Jti, metrics::UNAVAILABLE))?;
     Ok(Json(Checked::counted(jti, token.map(|token| token.status(now)))).into_response())
 }

@@ -28,8 +28,8 @@ pub(super) async fn load(
         ids.extend(answered.event.occurrence.event.jti());
         state.remember(scope, answered);
     }
-    ids.extend(changed(connection, commands).await?);
     read(connection, &mut state, ids).await?;
+    change(connection, &mut state, commands).await?;
     // What follows depends on what the tokens say that the commands name.
     see(connection, &mut state, commands).await?;
     let counted = kept(connection, &state, commands).await?;
@@ -97,13 +97,19 @@ async fn kept(connection: &mut PgConnection, state: &State, commands: &[&Command
     tokens::kept(connection, &subjects, earliest, limit).await
 }
 
-/// The tokens of the subjects that are to be suspended or resumed: one more than a command may change is enough to tell
-/// that there are too many.
-async fn changed(connection: &mut PgConnection, commands: &[&Command]) -> Result<Vec<Uuid>, StoreError> {
+/// Adds the tokens of the subjects that are to be suspended or resumed: one more than a command may change is enough to
+/// tell that there are too many.
+async fn change(connection: &mut PgConnection, state: &mut State, commands: &[&Command]) -> Result<(), StoreError> {
     let wanted: HashSet<(&Subject, Change)> = commands.iter().filter_map(|command| command.subject_changed()).collect();
     let earliest = commands.iter().map(|command| command.now).min();
-    let (Some(earliest), false) = (earliest, wanted.is_empty()) else { return Ok(Vec::new()) };
-    let wanted: Vec<(&Subject, bool)> =
-        wanted.into_iter().map(|(sub, change)| (sub, change.from_status() == Status::Suspended)).collect();
-    tokens::to_change(connection, &wanted, earliest, CHANGED_MAX + 1).await
+    let Some(earliest) = earliest.filter(|_| !wanted.is_empty()) else { return Ok(()) };
+    for (subject, change) in wanted {
+        let is_suspended = change.from_status() == Status::Suspended;
+        let found = tokens::to_change(connection, subject, is_suspended, earliest, CHANGED_MAX + 1).await?;
+        if found.len() > CHANGED_MAX {
+            state.insert_crowd(subject.clone(), change);
+        }
+        read(connection, state, found).await?;
+    }
+    Ok(())
 }

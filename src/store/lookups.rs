@@ -1,15 +1,21 @@
-//! The tokens that checks ask for, by identifier: what is asked for while every connection is busy shares the next
+//! The tokens that checks ask for, by identifier: what is asked for while statements are under way shares the next
 //! statement. Nothing lingers, and nothing is remembered: each answer was read after it was asked for.
 
 use std::{collections::HashMap, sync::Arc};
 
-use sqlx::{PgPool, Postgres, pool::PoolConnection};
-use tokio::sync::{mpsc, oneshot};
+use sqlx::PgPool;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
-use super::{Database, StoreError, postgres::bounded, tokens};
+use super::{
+    Database, StoreError,
+    postgres::{CHECKERS_MAX, bounded},
+    tokens,
+};
 use crate::domain::Token;
 
+/// How many statements are under way at once: one that does not answer holds up nobody but those who share it.
+const TURNS: usize = CHECKERS_MAX as usize;
 /// The most identifiers in one statement.
 const BATCH_MAX: usize = 500;
 /// The most that wait for a connection.
@@ -51,48 +57,44 @@ impl Lookups {
     }
 }
 
-/// The connection comes first: whoever asks while it is waited for comes along.
+/// A turn comes first: whoever asks while it is waited for comes along.
 async fn serve(mut asked: mpsc::Receiver<Asked>, pool: PgPool) {
-    while let Some(first) = asked.recv().await {
-        let connection = pool.acquire().await;
-        let mut batch = vec![first];
-        while batch.len() < BATCH_MAX
-            && let Ok(next) = asked.try_recv()
-        {
-            batch.push(next);
+    let turns = Arc::new(Semaphore::new(TURNS));
+    while let Ok(turn) = turns.clone().acquire_owned().await {
+        let mut batch = Vec::new();
+        if asked.recv_many(&mut batch, BATCH_MAX).await == 0 {
+            return;
         }
-        match connection {
-            Ok(connection) => drop(tokio::spawn(answer(connection, batch))),
-            Err(error) => refuse(batch, error.into()),
-        }
+        let pool = pool.clone();
+        tokio::spawn(async move {
+            answer(&pool, batch).await;
+            drop(turn);
+        });
     }
 }
 
-/// A row that cannot be read fails alone.
-async fn answer(mut connection: PoolConnection<Postgres>, batch: Vec<Asked>) {
+/// Whoever gave up has been told so. A row that cannot be read fails alone.
+async fn answer(pool: &PgPool, mut batch: Vec<Asked>) {
+    batch.retain(|asked| !asked.reply.is_closed());
+    if batch.is_empty() {
+        return;
+    }
     let ids: Vec<Uuid> = batch.iter().map(|asked| asked.jti).collect();
-    match bounded(tokens::by_jti(&mut *connection, &ids)).await {
+    match bounded(tokens::each_by_jti(pool, &ids)).await {
         Ok(found) => {
-            let found: HashMap<Uuid, Token> = found.into_iter().map(|token| (token.jti, token)).collect();
+            let found: HashMap<Uuid, Result<Token, Arc<StoreError>>> =
+                found.into_iter().map(|(jti, token)| (jti, token.map_err(Arc::new))).collect();
             for asked in batch {
-                let token = found.get(&asked.jti).cloned();
-                asked.answer(Ok(token));
+                let token = found.get(&asked.jti).cloned().transpose();
+                asked.answer(token.map_err(StoreError::Shared));
             }
         }
-        Err(error) if error.is_passing() || batch.len() == 1 => refuse(batch, error),
-        Err(_) => {
+        Err(error) => {
+            let error = Arc::new(error);
             for asked in batch {
-                let found = bounded(tokens::by_jti(&mut *connection, &[asked.jti])).await;
-                asked.answer(found.map(|mut found| found.pop()));
+                asked.answer(Err(StoreError::Shared(error.clone())));
             }
         }
-    }
-}
-
-fn refuse(batch: Vec<Asked>, error: StoreError) {
-    let error = Arc::new(error);
-    for asked in batch {
-        asked.answer(Err(StoreError::Shared(error.clone())));
     }
 }
 

@@ -22,8 +22,7 @@ pub const LOCK_TIMEOUT: Duration = Duration::from_millis(2_500);
 pub const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 const READERS_MAX: u32 = 14;
-/// Two, so that one that does not answer holds up the other no longer than itself.
-const CHECKERS_MAX: u32 = 2;
+pub(super) const CHECKERS_MAX: u32 = 2;
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The name of a schema, which is also the name of a catalog: a plain lower-case identifier.

@@ -83,6 +83,16 @@ pub(super) async fn by_jti(executor: impl PgExecutor<'_>, ids: &[Uuid]) -> Resul
     rows.into_iter().map(Token::try_from).collect()
 }
 
+/// The same, each by itself: one whose row cannot be read is an error of its own.
+pub(super) async fn each_by_jti(
+    executor: impl PgExecutor<'_>,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, Result<Token, StoreError>)>, StoreError> {
+    let rows = sqlx::query(BY_JTI).bind(ids).fetch_all(executor).await?;
+    let token = |row: &PgRow| Token::try_from(TokenRow::from_row(row)?);
+    rows.iter().map(|row| Ok((row.try_get("jti")?, token(row)))).collect()
+}
+
 /// The tokens that may hold these names at `now`.
 pub(super) async fn by_name(
     connection: &mut PgConnection,
@@ -107,17 +117,16 @@ pub(super) async fn kept(
     Ok(sqlx::query_scalar(KEPT).bind(subjects).bind(now).bind(limit).fetch_all(connection).await?)
 }
 
-/// Of each subject at most `limit` tokens that may be suspended, or active, at `now`, as `true` and `false` say.
+/// At most `limit` tokens of a subject that may be suspended, or else active, at `now`.
 pub(super) async fn to_change(
     connection: &mut PgConnection,
-    wanted: &[(&Subject, bool)],
+    subject: &Subject,
+    is_suspended: bool,
     now: DateTime<Utc>,
     limit: usize,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let (subjects, suspended): (Vec<&str>, Vec<bool>) =
-        wanted.iter().map(|(sub, is_suspended)| (sub.as_str(), *is_suspended)).unzip();
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let query = sqlx::query_scalar(TO_CHANGE).bind(subjects).bind(suspended).bind(now).bind(limit);
+    let query = sqlx::query_scalar(TO_CHANGE).bind(subject.as_str()).bind(is_suspended).bind(now).bind(limit);
     Ok(query.fetch_all(connection).await?)
 }
 
