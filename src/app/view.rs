@@ -17,6 +17,7 @@ use crate::{
         revoke::RevocationReason,
         settings::Settings,
         text::{Audience, Description, Email, FullName, Kid, Name, Namespace, Note, RequestId, Subject},
+        token::Inactive,
     },
     store::codec::{self, CodecError},
 };
@@ -45,6 +46,9 @@ pub struct TokenView<'a> {
     description: Option<&'a Description>,
     /// Its state now.
     status: Status,
+    /// Why it is not active now; `null` when it is.
+    #[schema(required)]
+    inactive_because: Option<InactiveView>,
     /// The door it came through.
     path: Path,
     /// Whether it came past the API's controls.
@@ -91,6 +95,58 @@ pub struct TokenView<'a> {
     /// Whose place it took, and who took its own, once there is either.
     #[schema(required)]
     lineage: Option<LineageView>,
+}
+
+/// Why a token is not active.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Inactive)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum InactiveView {
+    /// It was revoked by name.
+    Revoked {
+        /// Where in the log.
+        position: Position,
+        /// Why.
+        reason: RevocationReason,
+    },
+    /// Another token took its place, and its deadline has passed.
+    Rotated {
+        /// Where in the log it was rotated.
+        position: Position,
+        /// The first instant at which it was inactive.
+        #[schema(format = DateTime)]
+        deadline: String,
+        /// The token that took its place.
+        #[schema(value_type = CanonicalUuid)]
+        successor: Uuid,
+    },
+    /// Its time is over.
+    Expired {
+        /// The first instant at which it was.
+        #[schema(format = DateTime)]
+        at: String,
+    },
+    /// It is held back until it is resumed.
+    Suspended {
+        /// Where in the log.
+        position: Position,
+        /// Since when.
+        #[schema(format = DateTime)]
+        since: String,
+    },
+}
+
+impl From<Inactive> for InactiveView {
+    fn from(inactive: Inactive) -> Self {
+        match inactive {
+            Inactive::Revoked { position, reason } => Self::Revoked { position, reason },
+            Inactive::Rotated { position, deadline, successor } => {
+                Self::Rotated { position, deadline: instant(deadline), successor }
+            }
+            Inactive::Expired { at } => Self::Expired { at: instant(at) },
+            Inactive::Suspended { position, since } => Self::Suspended { position, since: instant(since) },
+        }
+    }
 }
 
 /// A token's place among those that took each other's place.
@@ -147,6 +203,7 @@ impl<'a> TokenView<'a> {
             name: token.name.as_ref(),
             description: token.description.as_ref(),
             status: token.status(now),
+            inactive_because: token.inactive(now).map(InactiveView::from),
             path: token.path,
             out_of_band: token.out_of_band,
             elevated: &token.elevated,

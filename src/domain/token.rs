@@ -107,6 +107,39 @@ pub struct Suspension {
     pub at: DateTime<Utc>,
 }
 
+/// Why a token is not active at an instant: what its status goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inactive {
+    /// It was revoked by name.
+    Revoked {
+        /// Where in the log.
+        position: Position,
+        /// Why.
+        reason: RevocationReason,
+    },
+    /// Another token took its place, and its deadline has passed.
+    Rotated {
+        /// Where in the log it was rotated.
+        position: Position,
+        /// The first instant at which it was inactive.
+        deadline: DateTime<Utc>,
+        /// Who took its place.
+        successor: Uuid,
+    },
+    /// Its time is over.
+    Expired {
+        /// The first instant at which it was.
+        at: DateTime<Utc>,
+    },
+    /// It is held back.
+    Suspended {
+        /// Where in the log.
+        position: Position,
+        /// Since when.
+        since: DateTime<Utc>,
+    },
+}
+
 /// A token's state at an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -226,17 +259,37 @@ impl Token {
         self.suspension.get_or_insert(Suspension { position, at });
     }
 
-    /// The status at `now`: revoked before expired before suspended before active.
+    /// The status at `now`.
     #[must_use]
     pub fn status(&self, now: DateTime<Utc>) -> Status {
-        if self.revocation.as_ref().is_some_and(|revocation| revocation.holds(now)) {
-            Status::Revoked
-        } else if now >= self.expires_at {
-            Status::Expired
-        } else if self.suspension.is_some() {
-            Status::Suspended
-        } else {
-            Status::Active
+        match self.inactive(now) {
+            Some(Inactive::Revoked { .. } | Inactive::Rotated { .. }) => Status::Revoked,
+            Some(Inactive::Expired { .. }) => Status::Expired,
+            Some(Inactive::Suspended { .. }) => Status::Suspended,
+            None => Status::Active,
+        }
+    }
+
+    /// Why it is not active at `now`: revoked before expired before suspended. `None` = it is active.
+    #[must_use]
+    pub fn inactive(&self, now: DateTime<Utc>) -> Option<Inactive> {
+        if let Some(revocation) = self.revocation.as_ref().filter(|revocation| revocation.holds(now)) {
+            return Some(self.ended_by(revocation));
+        }
+        if now >= self.expires_at {
+            return Some(Inactive::Expired { at: self.expires_at });
+        }
+        let suspension = self.suspension.as_ref();
+        suspension.map(|suspension| Inactive::Suspended { position: suspension.position, since: suspension.at })
+    }
+
+    fn ended_by(&self, revocation: &Revocation) -> Inactive {
+        let Revocation { position, reason, .. } = *revocation;
+        match self.lineage.successor {
+            Some(successor) if reason == RevocationReason::Superseded => {
+                Inactive::Rotated { position, deadline: revocation.effective_from.unwrap_or(revocation.at), successor }
+            }
+            _ => Inactive::Revoked { position, reason },
         }
     }
 
@@ -255,8 +308,7 @@ impl Token {
     /// Whether its place was taken, and its deadline has passed at `now`.
     #[must_use]
     pub fn is_superseded(&self, now: DateTime<Utc>) -> bool {
-        let ends = |r: &Revocation| r.reason == RevocationReason::Superseded && r.holds(now);
-        self.lineage.successor.is_some() && self.revocation.as_ref().is_some_and(ends)
+        matches!(self.inactive(now), Some(Inactive::Rotated { .. }))
     }
 
     /// Whether a presented token's `header.payload` is the one that was issued, and active at `now`.

@@ -54,3 +54,4 @@ mod sight;
 mod suspension;
 mod sweeping;
 mod tampering;
+mod why_inactive;

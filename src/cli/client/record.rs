@@ -17,6 +17,7 @@ pub(super) struct Record {
     name: Option<Line>,
     description: Option<Line>,
     status: Line,
+    inactive_because: Option<Inactive>,
     pub(super) path: Line,
     out_of_band: bool,
     issued_at: DateTime<Utc>,
@@ -33,6 +34,29 @@ pub(super) struct Record {
     position: i64,
     revocation: Option<Revocation>,
     lineage: Option<Lineage>,
+}
+
+/// Why a token is not active, as far as this program knows the kind.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Inactive {
+    Revoked {
+        position: i64,
+    },
+    Rotated {
+        deadline: DateTime<Utc>,
+        successor: Line,
+    },
+    Expired {
+        at: DateTime<Utc>,
+    },
+    Suspended {
+        position: i64,
+        since: DateTime<Utc>,
+    },
+    /// A newer server knows of more.
+    #[serde(other)]
+    Other,
 }
 
 #[derive(Debug, Deserialize)]
@@ -92,7 +116,7 @@ impl Record {
         let optional = |label, value: Option<&Line>| value.map(|value| (label, value.to_string()));
         let all = [
             Some(("jti", self.jti.to_string())),
-            Some(("status", self.status.to_string())),
+            Some(("status", self.status_and_why())),
             Some(("subject", or_nothing(self.sub.as_ref()))),
             optional("name", self.name.as_ref()),
             optional("description", self.description.as_ref()),
@@ -111,6 +135,11 @@ impl Record {
             optional("successor", self.lineage.as_ref().and_then(|lineage| lineage.successor.as_ref())),
         ];
         all.into_iter().flatten().collect()
+    }
+
+    fn status_and_why(&self) -> String {
+        let why = self.inactive_because.as_ref().and_then(Inactive::summary);
+        why.map_or_else(|| self.status.to_string(), |why| format!("{}: {why}", self.status))
     }
 
     /// The door, and that it was not the API's.
@@ -137,6 +166,20 @@ impl Scopes {
         .flatten()
         .collect();
         (!parts.is_empty()).then(|| line(&parts.join("; ")))
+    }
+}
+
+impl Inactive {
+    fn summary(&self) -> Option<String> {
+        Some(match self {
+            Self::Revoked { position } => format!("position {position}"),
+            Self::Rotated { deadline, successor } => {
+                format!("its place was taken by {successor}, deadline {}", seconds(*deadline))
+            }
+            Self::Expired { at } => format!("since {}", seconds(*at)),
+            Self::Suspended { position, since } => format!("since {}, position {position}", seconds(*since)),
+            Self::Other => return None,
+        })
     }
 }
 
@@ -183,6 +226,26 @@ mod tests {
     const RECORD: &str = r#"{"jti":"j","status":"active","path":"api","out_of_band":false,"aud":[],"is_admin":false,
         "issued_at":"2026-03-01T12:00:00Z","expires_at":"2026-03-01T12:00:00Z","teams":null,"namespaces":[],"position":1,
         "scopes":{"permissions":[],"ip_restrictions":[],"time_restrictions":{},"usage_limits":{}}}"#;
+
+    #[test]
+    fn a_status_says_why_and_a_reason_of_a_newer_server_is_left_out() {
+        let status = |because: &str| {
+            let text = RECORD.replace(r#""status":"active""#, &format!(r#""status":"s","inactive_because":{because}"#));
+            serde_json::from_str::<Record>(&text).unwrap().status_and_why()
+        };
+
+        assert_eq!(status(r#"{"kind":"revoked","position":7,"reason":"superseded"}"#), "s: position 7");
+        assert_eq!(
+            status(r#"{"kind":"rotated","position":7,"deadline":"2026-03-01T12:00:00Z","successor":"x"}"#),
+            "s: its place was taken by x, deadline 2026-03-01T12:00:00Z"
+        );
+        assert_eq!(status(r#"{"kind":"expired","at":"2026-03-01T12:00:00Z"}"#), "s: since 2026-03-01T12:00:00Z");
+        assert_eq!(
+            status(r#"{"kind":"suspended","position":7,"since":"2026-03-01T12:00:00Z"}"#),
+            "s: since 2026-03-01T12:00:00Z, position 7"
+        );
+        assert_eq!([status(r#"{"kind":"by_magic","spell":1}"#), status("null")], ["s", "s"]);
+    }
 
     #[test]
     fn teams_that_are_not_told_are_not_every_team() {
