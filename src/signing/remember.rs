@@ -10,7 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::verify::Verified;
 
-/// How many are remembered, the latest ones, at about 2 KB each.
+/// The longest text that is remembered: what it says is held in a few times as many bytes.
+const BYTES_MAX: usize = 2_048;
+/// How many are remembered, the latest ones.
 const TOKENS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4_095);
 
 /// What stands for a token's text: the text itself is kept nowhere.
@@ -21,8 +23,9 @@ pub(super) struct Fingerprint([u8; 32]);
 pub(super) struct Remembered(Mutex<LruCache<Fingerprint, Arc<Verified>>>);
 
 impl Fingerprint {
-    pub(super) fn of(token: &str) -> Self {
-        Self(Sha256::digest(token.as_bytes()).into())
+    /// `None` for a token that is too long to be remembered.
+    pub(super) fn of(token: &str) -> Option<Self> {
+        (token.len() <= BYTES_MAX).then(|| Self(Sha256::digest(token.as_bytes()).into()))
     }
 }
 

@@ -215,12 +215,15 @@ impl Verifier {
     pub fn verify(&self, token: &str, issuer: &Issuer, now: DateTime<Utc>) -> Result<Arc<Verified>, Invalid> {
         let parts = Parts::of(token)?;
         let fingerprint = Fingerprint::of(token);
-        if let Some(known) = self.remembered.get(fingerprint).filter(|known| known.claims.iss == *issuer) {
+        let known = fingerprint.and_then(|fingerprint| self.remembered.get(fingerprint));
+        if let Some(known) = known.filter(|known| known.claims.iss == *issuer) {
             check_times(&known.claims, now)?;
             return Ok(known);
         }
         let verified = Arc::new(self.verify_anew(&parts, issuer, now)?);
-        self.remembered.put(fingerprint, verified.clone());
+        if let Some(fingerprint) = fingerprint {
+            self.remembered.put(fingerprint, verified.clone());
+        }
         Ok(verified)
     }
 

@@ -1,13 +1,21 @@
 //! Suspension holds a token back everywhere and at once, and resumption is the only way back.
 
 use axum::{body::Body, http::Request};
-use catalog::domain::text::Permission;
+use catalog::{
+    domain::{
+        Act, ChangeSuspension, Command, Refusal,
+        suspend::{Change, Which},
+        text::{Permission, Subject},
+    },
+    store::AppendError,
+};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::{
     Office, World,
+    appending::{as_one_batch, command, revocation},
     process::Done,
     world::{Reply, plain},
 };
@@ -338,4 +346,27 @@ async fn the_program_does_the_same_with_a_verdict_each() {
     assert!(office.run(&["suspend"]).bad(2).contains("<JTI"));
     assert!(office.run(&["suspend", &second, "--sub", "ci"]).bad(2).contains("cannot be used with"));
     assert!(office.run(&["resume", "x"]).bad(2).contains("UUID in lower case"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crowd_is_one_also_when_its_batch_ends_a_few_of_it() {
+    let world = World::new().await;
+    let mut crowd = Vec::new();
+    for _ in 0..11 {
+        let some = futures_util::future::join_all((0..92).map(|_| world.issue_dev(plain("crowd@example.com")))).await;
+        crowd.extend(some.into_iter().map(|issued| issued.token.jti));
+    }
+    let suspend = ChangeSuspension {
+        change: Change::Suspend,
+        which: Which::Subject(Subject::parse("crowd@example.com").unwrap()),
+        note: None,
+    };
+    let mut commands: Vec<Command> = crowd[..12].iter().map(|jti| revocation(&world, *jti)).collect();
+    commands.push(command(&world, Act::ChangeSuspension(suspend)));
+
+    let outcomes = as_one_batch(&world, commands).await;
+
+    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 12);
+    let last = outcomes.last().unwrap();
+    assert!(matches!(last, Err(AppendError::Refused(Refusal::TooManyTokens { .. }))), "{last:?}");
 }
