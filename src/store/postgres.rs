@@ -178,9 +178,10 @@ pub(super) const MAY_SET_ROLE: &str =
 ///
 /// A statement timeout could cut a commit in half, so there is none; `synchronous_commit` may be stronger than `on`
 /// where the administrator wants it, never weaker. Every statement looks rows up by a key, or walks an index in its order
-/// and stops early: what the planner has for queries that read much (whole tables, bitmaps, hashes, parallel workers,
-/// compiled expressions) can only mislead it where it has no statistics yet. A new catalog's statements are planned while
-/// its tables are empty, and a plan that reads all of an empty table would be kept while it grows.
+/// and stops early: what the planner has for queries that read much (whole tables, bitmaps, hashes, remembered inner rows,
+/// parallel workers, compiled expressions) can only mislead it where it has no statistics yet, or costs more to set up
+/// than the whole read. A new catalog's statements are planned while its tables are empty, and a plan that reads all of
+/// an empty table would be kept while it grows.
 fn session_sql(schema: &Schema) -> String {
     let (name, writer) = (schema.as_str(), schema.writer());
     let may_set = MAY_SET_ROLE;
@@ -196,6 +197,7 @@ fn session_sql(schema: &Schema) -> String {
          set enable_bitmapscan to off;
          set enable_hashjoin to off;
          set enable_mergejoin to off;
+         set enable_memoize to off;
          set max_parallel_workers_per_gather to 0;
          set jit to off;
          select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';
