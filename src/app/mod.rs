@@ -3,6 +3,7 @@
 mod check;
 mod denials;
 mod fetch;
+mod filling;
 mod issue;
 mod live;
 mod membership;
@@ -23,14 +24,14 @@ pub mod view;
 
 use std::sync::Arc;
 
-use tokio::task::JoinHandle;
+use tokio::{sync::Notify, task::JoinHandle};
 use uuid::Uuid;
 
 pub use check::{CheckError, Verdict};
 pub use live::{FollowError, Live};
 pub use open::{OpenError, Opening, SigningKey};
 pub use requester::Requester;
-pub use revocations::RevokedTokens;
+pub use revocations::{RevokedByRule, RevokedTokens, RuleError};
 pub use seed::{Plan, SeedError, Seeded};
 pub use suspend::ChangedTokens;
 
@@ -73,6 +74,7 @@ pub struct Catalog {
     denials: Denials,
     shadows: Arc<Shadows>,
     reuses: Arc<Reuses>,
+    rules_added: Notify,
     issuer: Issuer,
     log_id: Uuid,
     opened_at: Position,

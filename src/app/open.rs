@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use tokio::sync::Notify;
+
 use super::{
     Ambient, Catalog,
     denials::Denials,
@@ -130,6 +132,7 @@ impl Catalog {
             denials: Denials::default(),
             shadows: Arc::default(),
             reuses: Arc::default(),
+            rules_added: Notify::new(),
             issuer,
             ambient,
             log_id: head.log_id,

@@ -1,11 +1,17 @@
-//! Revocations of many tokens at once.
+//! Revocations of many tokens at once: named one by one, or by a rule.
 
 use uuid::Uuid;
 
 use super::{Catalog, CommandError, Requester};
 use crate::{
-    domain::{Act, Command, Origin, Position, Refusal, RevokeTokens, denial::Denial, revoke_several::Verdict},
-    store::AppendError,
+    domain::{
+        Act, Command, Origin, Position, Refusal, RevokeByRule, RevokeTokens, denial::Denial, revoke_several::Verdict,
+        rule::permit,
+    },
+    store::{
+        self, AppendError, StoreError, fill,
+        preview::{self, Preview},
+    },
 };
 
 /// What became of a request for the end of several tokens.
@@ -17,7 +23,75 @@ pub struct RevokedTokens {
     pub position: Position,
 }
 
+/// What became of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RevokedByRule {
+    /// The rule, by its position; `None` when it would have covered nothing, and none was needed.
+    pub rule: Option<Position>,
+    /// The position of the log that this holds for.
+    pub position: Position,
+}
+
+/// Why a rule was neither added nor previewed.
+#[derive(Debug, thiserror::Error)]
+pub enum RuleError {
+    /// It was refused, or could not be recorded.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// What it covers could not be looked up.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl Catalog {
+    /// What a rule would do, at this moment. It is let pass and refused like the rule itself.
+    ///
+    /// # Errors
+    /// [`RuleError`].
+    pub async fn preview(&self, command: &RevokeByRule, requester: Requester) -> Result<Preview, RuleError> {
+        if let Err(refusal) = permit(&command.predicate, &requester.authority) {
+            store::metrics::refused(&refusal, requester.origin.path);
+            return Err(self.denied_rule(command, refusal, requester.origin).await.into());
+        }
+        Ok(preview::preview(self.database.reads(), &command.predicate, self.ambient.clock.now()).await?)
+    }
+
+    /// Revokes every token that meets a predicate and was issued before: all at once, whatever their number, by one event.
+    ///
+    /// # Errors
+    /// [`RuleError`].
+    pub async fn revoke_by_rule(
+        &self,
+        command: RevokeByRule,
+        requester: Requester,
+    ) -> Result<RevokedByRule, RuleError> {
+        let covers_any = match fill::covers_any(self.database.reads(), &command.predicate).await {
+            // A rule that covers nothing does no harm, and one that is not added may.
+            Err(StoreError::TimedOut(_)) => true,
+            found => found?,
+        };
+        let now = self.ambient.clock.now();
+        let idempotency = requester.named("revoke by rule", &command)?;
+        let Requester { authority, origin, .. } = requester;
+        let act = Act::RevokeByRule { command: Box::new(command.clone()), covers_any };
+        let outcome = self.appender.append(Command { act, authority, origin: origin.clone(), now, idempotency }).await;
+        let appended = match outcome {
+            Err(AppendError::Refused(refusal)) => return Err(self.denied_rule(&command, refusal, origin).await.into()),
+            outcome => outcome.map_err(CommandError::from)?,
+        };
+        self.rules_added.notify_one();
+        let rule = appended.events.first().map(|event| event.position);
+        if let Some(rule) = rule.filter(|_| !appended.is_repeat) {
+            tracing::info!(command = "revoke by rule", reason = %command.reason, position = rule.0, "a rule was added");
+        }
+        Ok(RevokedByRule { rule, position: appended.position })
+    }
+
+    async fn denied_rule(&self, command: &RevokeByRule, refusal: Refusal, origin: Origin) -> CommandError {
+        let denial = Denial::of_rule(command, &refusal, self.ambient.clock.now());
+        self.denied(refusal, denial, origin).await
+    }
+
     /// Revokes several tokens in one transaction. A token that is unknown, or not the caller's to know, keeps no other
     /// from its end; that it was asked for is recorded like a revocation of it alone that was refused.
     ///

@@ -1,4 +1,5 @@
-//! What a server does besides answering: it forgets, follows the settings of the log, and records the refusals it counted.
+//! What a server does besides answering: it forgets, follows the settings of the log, fills rules into rows, and records the
+//! refusals it counted.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -15,7 +16,8 @@ const DENIALS_PERIOD: Duration = Duration::from_secs(5);
 impl Catalog {
     /// Does all of it, for as long as it is polled.
     pub async fn keep_house(&self) -> Infallible {
-        let (never, _, _) = tokio::join!(self.keep_swept(), self.keep_following(), self.keep_denials());
+        let (never, ..) =
+            tokio::join!(self.keep_swept(), self.keep_following(), self.keep_filled(), self.keep_denials());
         never
     }
 

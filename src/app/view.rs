@@ -109,6 +109,13 @@ enum InactiveView {
         /// Why.
         reason: RevocationReason,
     },
+    /// A rule covers it.
+    RevokedByRule {
+        /// The rule, by its place in the log.
+        position: Position,
+        /// Why.
+        reason: RevocationReason,
+    },
     /// Another token took its place, and its deadline has passed.
     Rotated {
         /// Where in the log it was rotated.
@@ -140,6 +147,7 @@ impl From<Inactive> for InactiveView {
     fn from(inactive: Inactive) -> Self {
         match inactive {
             Inactive::Revoked { position, reason } => Self::Revoked { position, reason },
+            Inactive::RevokedByRule { position, reason } => Self::RevokedByRule { position, reason },
             Inactive::Rotated { position, deadline, successor } => {
                 Self::Rotated { position, deadline: instant(deadline), successor }
             }
@@ -191,6 +199,8 @@ struct RevocationView<'a> {
     /// Who, for people to read.
     #[schema(required)]
     revoked_by: Option<&'a str>,
+    /// Whether a rule did it, the one at that position.
+    by_rule: bool,
 }
 
 impl<'a> TokenView<'a> {
@@ -228,6 +238,7 @@ impl<'a> TokenView<'a> {
                 reason: revocation.reason,
                 note: revocation.note.as_ref(),
                 revoked_by: revocation.by.as_deref(),
+                by_rule: revocation.by_rule,
             }),
             lineage: LineageView::of(token),
         }

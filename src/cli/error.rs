@@ -303,6 +303,7 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::OverlapTooLong { .. }
         | Refusal::SubjectOutOfReach { .. }
         | Refusal::TooManyTokens { .. }
-        | Refusal::TokenUnknown { .. } => REFUSED,
+        | Refusal::TokenUnknown { .. }
+        | Refusal::RuleTooWide { .. } => REFUSED,
     }
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use super::rows::NOTHING;
 use crate::{
     domain::{
-        Event, Recorded, TokenIssued, TokenRevoked,
+        Event, Recorded, TokenIssued, TokenRevoked, TokensRevokedByRule,
         claims::Teams,
         denial::IssuanceRefused,
         event::{Configured, Elevation, SuspensionChanged},
@@ -44,6 +44,8 @@ fn subject(event: &Event) -> Option<String> {
         Event::TokenIssued(issued) => issued.claims().map(|claims| claims.sub.to_string()),
         Event::IssuanceRefused(refused) => refused.sub.as_ref().map(ToString::to_string),
         Event::SuspensionRefused(refused) => refused.sub.as_ref().map(ToString::to_string),
+        Event::TokensRevokedByRule(added) => added.predicate.sub.as_ref().map(ToString::to_string),
+        Event::RevocationByRuleRefused(refused) => refused.predicate.sub.as_ref().map(ToString::to_string),
         Event::TokenRevoked(_)
         | Event::TokenSuspended(_)
         | Event::RotationRefused(_)
@@ -65,6 +67,7 @@ fn summary(event: &Event) -> String {
         Event::TokenSuspended(SuspensionChanged { note, .. }) | Event::TokenResumed(SuspensionChanged { note, .. }) => {
             note.as_ref().map(|note| format!("note '{note}'")).unwrap_or_default()
         }
+        Event::TokensRevokedByRule(added) => of_rule(added),
         Event::Configured(configured) => of_configuration(configured),
         Event::PolicyApplied(policy) => of_policy(policy),
         Event::KeyAdded(key) => {
@@ -76,6 +79,9 @@ fn summary(event: &Event) -> String {
         Event::SuspensionRefused(refused) => format!("{}: {}{}", refused.change, refused.rule, times(refused.count)),
         Event::RotationRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
         Event::RotatedTokenReused(reused) => format!("its place was taken by {}", reused.successor),
+        Event::RevocationByRuleRefused(refused) => {
+            format!("{}{}; where {}", refused.rule, times(refused.count), refused.predicate)
+        }
         Event::ShadowTokenSeen(shadow) => format!("{}; signed by {}", shadow.what.as_str(), shadow.kid),
     }
 }
@@ -126,6 +132,12 @@ fn of_revocation(revoked: &TokenRevoked) -> String {
     parts.extend(revoked.effective_from.map(|from| format!("effective from {}", seconds(from))));
     parts.extend(revoked.successor.map(|new| format!("its place was taken by {new}")));
     parts.extend(revoked.note.as_ref().map(|note| format!("note '{note}'")));
+    parts.join("; ")
+}
+
+fn of_rule(added: &TokensRevokedByRule) -> String {
+    let mut parts = vec![added.reason.to_string(), format!("where {}", added.predicate)];
+    parts.extend(added.note.as_ref().map(|note| format!("note '{note}'")));
     parts.join("; ")
 }
 

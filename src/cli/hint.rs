@@ -66,7 +66,8 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::OverlapTooLong { .. }
         | Refusal::SubjectOutOfReach { .. }
         | Refusal::TooManyTokens { .. }
-        | Refusal::TokenUnknown { .. } => None,
+        | Refusal::TokenUnknown { .. }
+        | Refusal::RuleTooWide { .. } => None,
     }
 }
 

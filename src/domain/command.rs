@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    Authority, ChangeSuspension, Event, IssueToken, Origin, Recorded, Refusal, RevokeToken, RevokeTokens, RotateToken,
-    State, Status,
+    Authority, ChangeSuspension, Event, IssueToken, Origin, Recorded, Refusal, RevokeByRule, RevokeToken, RevokeTokens,
+    RotateToken, State, Status,
     authority::RoutePermission,
     configure::{ApplyPolicy, Configure, add_key, apply_policy, configure},
     denial::{Denial, RotatedTokenReused, ShadowTokenSeen},
@@ -16,6 +16,7 @@ use super::{
     revoke::revoke,
     revoke_several::revoke_several,
     rotate::{rotate, see_reuse},
+    rule::revoke_by_rule,
     suspend::{Change, Which, change_suspension},
     text::{Kid, Name, Subject},
 };
@@ -77,6 +78,13 @@ pub enum Act {
     ChangeSuspension(ChangeSuspension),
     /// The end of several tokens.
     RevokeSeveral(RevokeTokens),
+    /// The end of every token that a rule covers.
+    RevokeByRule {
+        /// The rule.
+        command: Box<RevokeByRule>,
+        /// Whether it covers anything, looked up before the command was queued.
+        covers_any: bool,
+    },
     /// That the log agree with how this process was started.
     Configure(Box<Configure>),
     /// Other rules.
@@ -149,6 +157,10 @@ impl Command {
                 let revoked = revoke_several(state, command, &self.authority, self.now)?;
                 Ok(revoked.into_iter().map(Event::TokenRevoked).collect())
             }
+            Act::RevokeByRule { command, covers_any } => {
+                let added = revoke_by_rule(state, command, *covers_any, &self.authority, self.now)?;
+                Ok(added.map(|added| Event::TokensRevokedByRule(Box::new(added))).into_iter().collect())
+            }
             Act::Configure(command) => configure(&state.settings, command),
             Act::ApplyPolicy(command) => Ok(apply_policy(&state.settings, command)?.into_iter().collect()),
             Act::AddKey(key) => Ok(add_key(&state.settings, key).into_iter().collect()),
@@ -168,6 +180,7 @@ impl Command {
             Act::ChangeSuspension(command) => command.jti(),
             Act::SeeReuse(reused) => Some(reused.jti),
             Act::RevokeSeveral(_)
+            | Act::RevokeByRule { .. }
             | Act::Configure(_)
             | Act::ApplyPolicy(_)
             | Act::AddKey(_)

@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    ChangeSuspension, Event, IssueToken, Refusal, RevokeToken, RotateToken,
+    ChangeSuspension, Event, IssueToken, Predicate, Refusal, RevokeByRule, RevokeToken, RotateToken,
     claims::Teams,
     event::Elevation,
     revoke::RevocationReason,
     rotate::Overlap,
+    rule::Field,
     suspend::{Change, Which},
     text::{Audience, Kid, Name, Note, Permission, Subject},
 };
@@ -59,6 +60,27 @@ pub struct RevocationRefused {
     pub since: DateTime<Utc>,
     /// The token that was to be revoked; it may never have been issued.
     pub jti: Uuid,
+    /// Why.
+    pub reason: RevocationReason,
+    /// Personal: why, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
+}
+
+/// `revocation_by_rule.refused.v1`: a rule that was to be added, and was not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevocationByRuleRefused {
+    /// The rule that said no, as [`Refusal::code`] names it.
+    pub rule: String,
+    /// How often it said so to this actor since then.
+    pub count: u32,
+    /// When it did for the first of these times.
+    pub since: DateTime<Utc>,
+    /// The fields that the predicate names. Those that are personal may have been erased.
+    pub fields: Vec<Field>,
+    /// What a token was to be like to be revoked.
+    #[serde(flatten)]
+    pub predicate: Predicate,
     /// Why.
     pub reason: RevocationReason,
     /// Personal: why, in a person's words.
@@ -163,6 +185,8 @@ pub enum Denial {
     Suspension(SuspensionRefused),
     /// A token was not rotated.
     Rotation(RotationRefused),
+    /// A rule was not added.
+    Rule(Box<RevocationByRuleRefused>),
 }
 
 impl Denial {
@@ -229,6 +253,20 @@ impl Denial {
         })
     }
 
+    /// A rule that was refused for the first time.
+    #[must_use]
+    pub fn of_rule(command: &RevokeByRule, refusal: &Refusal, now: DateTime<Utc>) -> Self {
+        Self::Rule(Box::new(RevocationByRuleRefused {
+            rule: refusal.code().to_owned(),
+            count: 1,
+            since: now,
+            fields: command.predicate.fields(),
+            predicate: command.predicate.clone(),
+            reason: command.reason,
+            note: command.note.clone(),
+        }))
+    }
+
     /// The event that it is recorded as.
     #[must_use]
     pub fn event(&self) -> Event {
@@ -237,6 +275,7 @@ impl Denial {
             Self::Revocation(refused) => Event::RevocationRefused(refused),
             Self::Suspension(refused) => Event::SuspensionRefused(refused),
             Self::Rotation(refused) => Event::RotationRefused(refused),
+            Self::Rule(refused) => Event::RevocationByRuleRefused(refused),
         }
     }
 
@@ -248,6 +287,7 @@ impl Denial {
             Self::Revocation(refused) => &refused.rule,
             Self::Suspension(refused) => &refused.rule,
             Self::Rotation(refused) => &refused.rule,
+            Self::Rule(refused) => &refused.rule,
         }
     }
 
@@ -259,6 +299,7 @@ impl Denial {
             Self::Revocation(refused) => (refused.count, refused.since),
             Self::Suspension(refused) => (refused.count, refused.since),
             Self::Rotation(refused) => (refused.count, refused.since),
+            Self::Rule(refused) => (refused.count, refused.since),
         }
     }
 
@@ -270,6 +311,7 @@ impl Denial {
             Self::Revocation(refused) => (&mut refused.count, &mut refused.since),
             Self::Suspension(refused) => (&mut refused.count, &mut refused.since),
             Self::Rotation(refused) => (&mut refused.count, &mut refused.since),
+            Self::Rule(refused) => (&mut refused.count, &mut refused.since),
         };
         (*count, *since) = (times, from);
         self

@@ -9,12 +9,14 @@ use uuid::Uuid;
 use super::{
     claims::{self, Claims, Teams},
     denial::{
-        IssuanceRefused, RevocationRefused, RotatedTokenReused, RotationRefused, ShadowTokenSeen, SuspensionRefused,
+        IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused,
+        ShadowTokenSeen, SuspensionRefused,
     },
     key::{Algorithm, PublicJwk},
     origin::Origin,
     policy::Policy,
     revoke::RevocationReason,
+    rule::{Field, Predicate},
     text::{Audience, Description, Environment, Issuer, Kid, Name, Note, Permission},
 };
 
@@ -48,6 +50,8 @@ pub enum Event {
     TokenSuspended(SuspensionChanged),
     /// A token that was held back was let go.
     TokenResumed(SuspensionChanged),
+    /// A rule was added that revoked tokens.
+    TokensRevokedByRule(Box<TokensRevokedByRule>),
     /// The catalog was told who it is.
     Configured(Configured),
     /// A policy took effect.
@@ -66,6 +70,8 @@ pub enum Event {
     RotationRefused(RotationRefused),
     /// A rotated token was presented after its deadline.
     RotatedTokenReused(RotatedTokenReused),
+    /// A rule was asked for and refused.
+    RevocationByRuleRefused(Box<RevocationByRuleRefused>),
     /// A validly signed token was presented that is not as it was issued, or never was.
     ShadowTokenSeen(ShadowTokenSeen),
 }
@@ -87,7 +93,9 @@ impl Event {
             | Self::PolicyApplied(_)
             | Self::KeyAdded(_)
             | Self::KeyActivated(_)
-            | Self::IssuanceRefused(_) => None,
+            | Self::IssuanceRefused(_)
+            | Self::TokensRevokedByRule(_)
+            | Self::RevocationByRuleRefused(_) => None,
         }
     }
 }
@@ -218,6 +226,21 @@ pub struct TokenRevoked {
 pub struct SuspensionChanged {
     /// The token.
     pub jti: Uuid,
+    /// Personal: why, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
+}
+
+/// `tokens.revoked_by_rule.v1`: every token that was issued before and meets the predicate is revoked, at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokensRevokedByRule {
+    /// The fields that the predicate names. Those that are personal may have been erased.
+    pub fields: Vec<Field>,
+    /// What a token must be like.
+    #[serde(flatten)]
+    pub predicate: Predicate,
+    /// Why, in one of RFC 5280's words.
+    pub reason: RevocationReason,
     /// Personal: why, in a person's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,

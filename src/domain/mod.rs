@@ -17,6 +17,7 @@
 //! | out-of-band | issued through a shell, past the API's controls, and flagged so |
 //! | state | what the log says of a token: issued, revoked, suspended |
 //! | status | a state at an instant: `active`, `expired`, `suspended`, `revoked` |
+//! | rule | a revocation of every token that was issued before it and meets its predicate: [`Rule`] |
 //! | refusal | the domain said no |
 //! | malformed | an input that did not parse |
 //! | settings | what shapes every token and is itself in the log: issuer, audience, policy, keys |
@@ -45,6 +46,7 @@ pub mod restrictions;
 pub mod revoke;
 pub mod revoke_several;
 pub mod rotate;
+pub mod rule;
 pub mod settings;
 pub mod state;
 pub mod suspend;
@@ -54,7 +56,7 @@ pub mod token;
 pub use authority::Authority;
 pub use claims::{Claims, Header};
 pub use command::{Act, Command};
-pub use event::{Event, Occurrence, Position, Recorded, TokenIssued, TokenRevoked};
+pub use event::{Event, Occurrence, Position, Recorded, TokenIssued, TokenRevoked, TokensRevokedByRule};
 pub use issue::IssueToken;
 pub use malformed::Malformed;
 pub use origin::{Actor, Origin, Path};
@@ -62,6 +64,7 @@ pub use refusal::Refusal;
 pub use revoke::RevokeToken;
 pub use revoke_several::RevokeTokens;
 pub use rotate::RotateToken;
+pub use rule::{Predicate, RevokeByRule, Rule};
 pub use settings::Settings;
 pub use state::State;
 pub use suspend::ChangeSuspension;

@@ -236,6 +236,12 @@ pub enum Refusal {
         /// The most that one command changes.
         max: usize,
     },
+    /// A rule could cover tokens that are not the caller's to revoke.
+    #[error("such a rule could cover tokens beyond its caller's reach; {}", narrower(own.as_ref()))]
+    RuleTooWide {
+        /// The caller's subject.
+        own: Option<Subject>,
+    },
     /// The key that signs, by the log, is not in this process's keyring.
     #[error("the active key {kid} is not in the keyring of this process")]
     KeyNotHere {
@@ -303,6 +309,7 @@ impl Refusal {
             Self::OverlapTooLong { .. } => "overlap_too_long",
             Self::SubjectOutOfReach { .. } => "subject_out_of_reach",
             Self::TooManyTokens { .. } => "too_many_tokens",
+            Self::RuleTooWide { .. } => "rule_too_wide",
             Self::KeyNotHere { .. } => "key_not_here",
             Self::NotConfigured => "not_configured",
             Self::CatalogByDefault => "catalog_by_default",
@@ -341,7 +348,8 @@ impl Refusal {
             | Self::TooManyActive { .. }
             | Self::TtlTooLong { .. }
             | Self::SubjectOutOfReach { .. }
-            | Self::TokenUnknown { .. } => true,
+            | Self::TokenUnknown { .. }
+            | Self::RuleTooWide { .. } => true,
             Self::CredentialInactive
             | Self::NotADevKey { .. }
             | Self::NameInUse { .. }
@@ -362,6 +370,11 @@ impl Refusal {
 
 fn active(jti: Option<Uuid>) -> String {
     jti.map_or_else(|| "another active token".to_owned(), |jti| format!("the active token {jti}"))
+}
+
+fn narrower(own: Option<&Subject>) -> String {
+    let own = own.map(|own| format!("add sub={own}, or ")).unwrap_or_default();
+    format!("{own}name the tokens by their identifiers")
 }
 
 fn every_or(teams: &[TeamId]) -> String {

@@ -64,6 +64,8 @@ impl Settings {
             | Event::TokenRevoked(_)
             | Event::TokenSuspended(_)
             | Event::TokenResumed(_)
+            | Event::TokensRevokedByRule(_)
+            | Event::RevocationByRuleRefused(_)
             | Event::IssuanceRefused(_)
             | Event::RevocationRefused(_)
             | Event::SuspensionRefused(_)

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    Event, Recorded, Refusal, Settings, Status, Token,
+    Event, Recorded, Refusal, Rule, Settings, Status, Token,
     idempotency::{Answered, Scope, remembered_for},
     suspend::Change,
     text::{Name, Subject},
@@ -25,6 +25,7 @@ pub struct State {
     shadows: HashSet<Uuid>,
     reuses: HashSet<Uuid>,
     crowds: HashSet<(Subject, Change)>,
+    rules: Vec<Rule>,
 }
 
 impl State {
@@ -173,6 +174,11 @@ impl State {
                     self.touched.insert(resumed.jti);
                 }
             }
+            Event::TokensRevokedByRule(added) => {
+                let rule = Rule::added(added, recorded);
+                self.tokens.values_mut().for_each(|token| token.revoke_by(&rule));
+                self.rules.push(rule);
+            }
             Event::Configured(_) | Event::PolicyApplied(_) | Event::KeyAdded(_) | Event::KeyActivated(_) => {
                 self.settings.apply(recorded);
             }
@@ -181,11 +187,19 @@ impl State {
             Event::IssuanceRefused(_)
             | Event::RevocationRefused(_)
             | Event::SuspensionRefused(_)
-            | Event::RotationRefused(_) => {}
+            | Event::RotationRefused(_)
+            | Event::RevocationByRuleRefused(_) => {}
         }
     }
 
-    /// The tokens that [`Self::apply`] made or changed.
+    /// The rules that [`Self::apply`] added, in the order of the log.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The tokens that [`Self::apply`] made or changed by an event of their own. What a rule alone changed is not among
+    /// them: any number may be.
     pub fn touched(&self) -> impl Iterator<Item = &Token> {
         self.touched.iter().filter_map(|jti| self.tokens.get(jti))
     }

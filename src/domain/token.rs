@@ -12,6 +12,7 @@ use super::{
     event::{Elevation, TokenIssued, TokenRevoked},
     origin::Path,
     revoke::RevocationReason,
+    rule::Rule,
     text::{Audience, Description, Email, FullName, Kid, Name, Namespace, Note, Subject},
 };
 
@@ -96,6 +97,8 @@ pub struct Revocation {
     pub note: Option<Note>,
     /// Personal: who, for people to read.
     pub by: Option<String>,
+    /// Whether a rule did it, the one at that position.
+    pub by_rule: bool,
 }
 
 /// How a token was suspended.
@@ -113,6 +116,13 @@ pub enum Inactive {
     /// It was revoked by name.
     Revoked {
         /// Where in the log.
+        position: Position,
+        /// Why.
+        reason: RevocationReason,
+    },
+    /// A rule covers it.
+    RevokedByRule {
+        /// The rule, by its place in the log.
         position: Position,
         /// Why.
         reason: RevocationReason,
@@ -245,8 +255,20 @@ impl Token {
             reason: event.reason,
             note: event.note.clone(),
             by: recorded.occurrence.origin.actor.display(),
+            by_rule: false,
         };
         self.lineage.successor = self.lineage.successor.or(event.successor);
+        self.end(revocation);
+    }
+
+    /// The token after a rule was added: the same for a token that it covers.
+    pub fn revoke_by(&mut self, rule: &Rule) {
+        if rule.covers(self) {
+            self.end(rule.revocation());
+        }
+    }
+
+    fn end(&mut self, revocation: Revocation) {
         match &self.revocation {
             Some(first) if !revocation.is_sooner_than(first) => {}
             _ => self.revocation = Some(revocation),
@@ -263,7 +285,9 @@ impl Token {
     #[must_use]
     pub fn status(&self, now: DateTime<Utc>) -> Status {
         match self.inactive(now) {
-            Some(Inactive::Revoked { .. } | Inactive::Rotated { .. }) => Status::Revoked,
+            Some(Inactive::Revoked { .. } | Inactive::RevokedByRule { .. } | Inactive::Rotated { .. }) => {
+                Status::Revoked
+            }
             Some(Inactive::Expired { .. }) => Status::Expired,
             Some(Inactive::Suspended { .. }) => Status::Suspended,
             None => Status::Active,
@@ -284,7 +308,10 @@ impl Token {
     }
 
     fn ended_by(&self, revocation: &Revocation) -> Inactive {
-        let Revocation { position, reason, .. } = *revocation;
+        let Revocation { position, reason, by_rule, .. } = *revocation;
+        if by_rule {
+            return Inactive::RevokedByRule { position, reason };
+        }
         match self.lineage.successor {
             Some(successor) if reason == RevocationReason::Superseded => {
                 Inactive::Rotated { position, deadline: revocation.effective_from.unwrap_or(revocation.at), successor }

@@ -132,8 +132,20 @@ impl Listing {
     fn split(self) -> (Filter, Option<String>) {
         let Self { sub, status, path, name, team, permission, issued_after, issued_before, expires_before, .. } = self;
         let sight = Sight::All;
-        let filter =
-            Filter { sight, sub, status, path, name, team, permission, issued_after, issued_before, expires_before };
+        let kid = None;
+        let filter = Filter {
+            sight,
+            sub,
+            status,
+            path,
+            name,
+            team,
+            permission,
+            kid,
+            issued_after,
+            issued_before,
+            expires_before,
+        };
         (filter, self.cursor)
     }
 }

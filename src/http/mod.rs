@@ -21,6 +21,8 @@ mod problem;
 mod request;
 mod revocation;
 mod revocations;
+mod revocations_answer;
+mod revocations_asked;
 mod revoke;
 mod revoke_token;
 mod rotate_token;

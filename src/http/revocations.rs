@@ -1,4 +1,4 @@
-//! `POST /revocations`: revoke several tokens in one transaction, with a verdict on each.
+//! `POST /revocations`: revoke several tokens in one transaction, or all that a rule covers by one event.
 
 use std::sync::Arc;
 
@@ -7,9 +7,6 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::{
     POSITION,
@@ -18,67 +15,23 @@ use super::{
     detached::detached,
     openapi::problems,
     problem::{Code, Problem},
+    revocations_answer::{Revocations, RuleResult},
+    revocations_asked::{Asked, Body},
 };
 use crate::{
-    app::{Catalog, RevokedTokens},
-    domain::{
-        Position, RevokeTokens, claims::CanonicalUuid, revoke::RevocationReason, revoke_several::Verdict, text::Note,
-    },
+    app::{Catalog, Requester},
+    domain::Position,
 };
 
-/// Tokens to revoke.
-#[derive(Debug, Deserialize, ToSchema)]
-#[schema(as = RevocationsRequest)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Revocations {
-    /// Their identifiers, in any order and as often as one likes.
-    #[schema(min_items = 1, max_items = 1000)]
-    ids: Vec<CanonicalUuid>,
-    /// Why, in one of RFC 5280's words; absent = `unspecified`.
-    #[serde(default)]
-    reason: RevocationReason,
-    /// Why, in a person's words.
-    #[serde(default)]
-    note: Option<Note>,
-}
+problems!(Problems = [PERMITTED, JSON_BODY, WRITE, &[Code::RuleTooWide, Code::IdempotencyKeyReused]]);
 
-/// What became of the tokens.
-#[derive(Serialize, ToSchema)]
-#[schema(as = RevocationResults)]
-struct Results {
-    /// One for each identifier, in their order.
-    results: Vec<RevocationResult>,
-}
-
-/// What became of one token.
-#[derive(Serialize, ToSchema)]
-struct RevocationResult {
-    /// Its identifier.
-    #[schema(value_type = CanonicalUuid)]
-    jti: Uuid,
-    /// What became of it.
-    outcome: RevocationOutcome,
-    /// Where in the log its revocation stands.
-    #[schema(required)]
-    position: Option<Position>,
-}
-
-/// What became of a token: `revoked` by this request, revoked before, or unknown, which is also said of one that is not
-/// the caller's to know.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-enum RevocationOutcome {
-    Revoked,
-    AlreadyRevoked,
-    Unknown,
-}
-
-problems!(Problems = [PERMITTED, JSON_BODY, WRITE, &[Code::IdempotencyKeyReused]]);
-
-/// Revoke several tokens
+/// Revoke several tokens, or by rule
 ///
-/// Those that are the caller's to revoke are over at once and for good, all in one transaction. One that is unknown
-/// keeps no other from its end.
+/// With `ids` those that are the caller's to revoke are over at once and for good, all in one transaction; one that is
+/// unknown keeps no other from its end. With `where`, or `all`, a rule is added: every token that was issued before and
+/// meets all conditions is over at once, whatever their number, and tokens that are issued later are untouched. Only an
+/// administrator of every team may name any conditions; anybody else names its own subject among them. `dry_run` tells
+/// what a rule would do, and does nothing.
 #[utoipa::path(
     post,
     path = "/revocations",
@@ -86,13 +39,27 @@ problems!(Problems = [PERMITTED, JSON_BODY, WRITE, &[Code::IdempotencyKeyReused]
     operation_id = "revokeTokens",
     params(RequestName),
     request_body(
-        content = Revocations,
-        example = json!({ "ids": ["01990000-0000-7000-8000-000000000000"], "reason": "key_compromise" }),
+        content = Body,
+        examples(
+            ("tokens" = (summary = "Tokens that are named", value = json!({
+                "ids": ["01990000-0000-7000-8000-000000000000"], "reason": "key_compromise",
+            }))),
+            ("rule" = (summary = "What somebody had issued before an incident", value = json!({
+                "where": { "sub": "contractor@example.com", "issued_before": "2026-11-01T00:00:00Z" },
+                "reason": "privilege_withdrawn",
+                "note": "the contract has ended",
+            }))),
+            ("preview" = (summary = "What a rule would do", value = json!({
+                "where": { "team": "ops", "path": "cli-dev" }, "dry_run": true,
+            }))),
+            ("everything" = (summary = "How many tokens there are to revoke", value = json!({
+                "all": true, "dry_run": true,
+            }))),
+        ),
     ),
     responses(
-        (status = 200, description = "What became of each.", body = Results, headers(
-            ("catalog-position" = Position, description = "The position of the log that it holds for."),
-        )),
+        (status = 200, description = "What became of each, which rule was added, or what one would do.", body = Revocations,
+            headers(("catalog-position" = Position, description = "The position of the log that it holds for."))),
         Problems,
     ),
     security(("bearer" = ["tokens.revoke"])),
@@ -101,24 +68,29 @@ pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
     RequestName(key): RequestName,
-    JsonBody(asked): JsonBody<Revocations>,
+    JsonBody(body): JsonBody<Body>,
 ) -> Result<Response, Problem> {
-    let ids = asked.ids.into_iter().map(|CanonicalUuid(jti)| jti).collect();
-    let command = RevokeTokens::new(ids, asked.reason, asked.note)
-        .map_err(|error| Problem::malformed_body("/ids", error.to_string()))?;
-    let work = async move { catalog.revoke_several(command, caller.requester(key)).await };
-    let RevokedTokens { verdicts, position } = detached(work).await??;
-    let results = verdicts.into_iter().map(RevocationResult::from).collect();
-    Ok(([(POSITION, position.to_string())], Json(Results { results })).into_response())
+    let (asked, requester) = (body.asked()?, caller.requester(key));
+    detached(async move { answer(&catalog, asked, requester).await }).await?
 }
 
-impl From<(Uuid, Verdict)> for RevocationResult {
-    fn from((jti, verdict): (Uuid, Verdict)) -> Self {
-        let (outcome, position) = match verdict {
-            Verdict::Revoked(position) => (RevocationOutcome::Revoked, Some(position)),
-            Verdict::AlreadyRevoked(position) => (RevocationOutcome::AlreadyRevoked, Some(position)),
-            Verdict::Unknown => (RevocationOutcome::Unknown, None),
-        };
-        Self { jti, outcome, position }
+async fn answer(catalog: &Catalog, asked: Asked, requester: Requester) -> Result<Response, Problem> {
+    match asked {
+        Asked::Tokens(command) => {
+            let revoked = catalog.revoke_several(command, requester).await?;
+            Ok(told(revoked.position, &revoked.into()))
+        }
+        Asked::Rule(command) => {
+            let revoked = catalog.revoke_by_rule(command, requester).await?;
+            Ok(told(revoked.position, &Revocations::Rule(RuleResult { rule: revoked.rule })))
+        }
+        Asked::Preview(command) => {
+            let preview = catalog.preview(&command, requester).await?;
+            Ok(told(preview.position, &Revocations::from(&preview)))
+        }
     }
+}
+
+fn told(position: Position, answer: &Revocations<'_>) -> Response {
+    ([(POSITION, position.to_string())], Json(answer)).into_response()
 }

@@ -22,7 +22,10 @@ use super::{
 use crate::{
     app::{Catalog, view::EventView},
     domain::authority::RoutePermission,
-    store::log::{self, Selection},
+    store::{
+        log::{self, Selection},
+        rules,
+    },
 };
 
 /// More than any token's life has.
@@ -40,7 +43,7 @@ problems!(Problems = [PERMITTED, FRESH, &[Code::TokenUnknown]]);
 
 /// Show a token's history
 ///
-/// Its life: issued, revoked. Whoever may read the log (`audit.read`) sees refused attempts on it and forgeries of it, too.
+/// Its life: issued, revoked, by itself or by rules that cover it. Whoever may read the log (`audit.read`) sees refused attempts on it and forgeries of it, too.
 #[utoipa::path(
     get,
     path = "/tokens/{jti}/events",
@@ -60,6 +63,9 @@ pub(super) async fn handle(
     // What others tried with it is for auditors: they are named in it.
     let of_its_life = caller.require(RoutePermission::AuditRead).is_err();
     let selection = Selection { jti: Some(token.jti), of_its_life, ..Selection::default() };
-    let events = log::page(catalog.database().reads(), &selection, EVENTS_MAX).await?;
+    let reads = catalog.database().reads();
+    let mut events = log::page(reads, &selection, EVENTS_MAX).await?;
+    events.extend(log::at(reads, &rules::covering(reads, &token).await?).await?);
+    events.sort_by_key(|event| event.position);
     Ok(Json(History { events: views(&events)? }).into_response())
 }

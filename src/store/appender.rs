@@ -20,7 +20,7 @@ use super::{
     metrics::{self, Outcome},
     names::Names,
 };
-use crate::domain::{Command, Position, Recorded, Refusal, Token, ambient::Entropy, causes::Causes};
+use crate::domain::{Act, Command, Position, Recorded, Refusal, Token, ambient::Entropy, causes::Causes};
 
 /// The most commands in one transaction.
 pub const BATCH_MAX: usize = 1_000;
@@ -199,12 +199,15 @@ async fn record(mut writer: Writer, batch: Vec<Request>, new_writer: impl Fn() -
     })
 }
 
-/// What waits, cut into batches: commands that name many tokens share no transaction that would take too long for all.
+/// What waits, cut into batches: commands that name many tokens share no transaction that would take too long for all,
+/// and a rule has one of its own.
 fn portions(waiting: impl Iterator<Item = Request>) -> Vec<Vec<Request>> {
     let mut portions: Vec<Vec<Request>> = Vec::new();
     let mut tokens = 0;
     for request in waiting {
-        let named = request.command.several().len();
+        // A rule ends any number of tokens, and what else a batch is decided on is only so many of them.
+        let is_rule = matches!(request.command.act, Act::RevokeByRule { .. });
+        let named = if is_rule { TOKENS_MAX + 1 } else { request.command.several().len() };
         match portions.last_mut() {
             Some(last) if tokens + named <= TOKENS_MAX => last.push(request),
             _ => {

@@ -18,6 +18,7 @@ use super::{
     names::Names,
     reach::Reach,
     row::{self, TokenRow},
+    rules,
 };
 use crate::domain::{
     Command, Event, Occurrence, Position, Recorded, Refusal, Settings, State, Token,
@@ -344,6 +345,7 @@ impl Draft {
         let query = row::bind(Reach::of(issued).bind(query), &tokens);
         let written = query.execute(&mut *connection).await?;
         if written.rows_affected() == tokens.len() as u64 {
+            rules::insert(connection, self.state.rules()).await?;
             return idempotency::insert(connection, &self.named).await;
         }
         // A row of another issuance already has one of the identifiers.

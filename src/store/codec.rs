@@ -18,6 +18,7 @@ const TOKEN_ISSUED: &str = "token.issued.v1";
 const TOKEN_REVOKED: &str = "token.revoked.v1";
 const TOKEN_SUSPENDED: &str = "token.suspended.v1";
 const TOKEN_RESUMED: &str = "token.resumed.v1";
+const TOKENS_REVOKED_BY_RULE: &str = "tokens.revoked_by_rule.v1";
 const CONFIGURED: &str = "catalog.configured.v1";
 const POLICY_APPLIED: &str = "policy.applied.v1";
 const KEY_ADDED: &str = "key.added.v1";
@@ -27,14 +28,16 @@ const REVOCATION_REFUSED: &str = "revocation.refused.v1";
 const SUSPENSION_REFUSED: &str = "suspension.refused.v1";
 const ROTATION_REFUSED: &str = "rotation.refused.v1";
 const ROTATED_TOKEN_REUSED: &str = "rotated_token.reused.v1";
+const REVOCATION_BY_RULE_REFUSED: &str = "revocation_by_rule.refused.v1";
 const SHADOW_TOKEN_SEEN: &str = "shadow_token.seen.v1";
 
 /// The persisted names of all kinds.
-pub const KINDS: [&str; 14] = [
+pub const KINDS: [&str; 16] = [
     TOKEN_ISSUED,
     TOKEN_REVOKED,
     TOKEN_SUSPENDED,
     TOKEN_RESUMED,
+    TOKENS_REVOKED_BY_RULE,
     CONFIGURED,
     POLICY_APPLIED,
     KEY_ADDED,
@@ -44,6 +47,7 @@ pub const KINDS: [&str; 14] = [
     SUSPENSION_REFUSED,
     ROTATION_REFUSED,
     ROTATED_TOKEN_REUSED,
+    REVOCATION_BY_RULE_REFUSED,
     SHADOW_TOKEN_SEEN,
 ];
 
@@ -56,6 +60,7 @@ fn personal_of_data(kind: &str) -> &'static [&'static str] {
         TOKEN_ISSUED => &["name", "description", "reason", "signing_input"],
         TOKEN_REVOKED | TOKEN_SUSPENDED | TOKEN_RESUMED | REVOCATION_REFUSED => &["note"],
         SUSPENSION_REFUSED => &["sub", "note"],
+        TOKENS_REVOKED_BY_RULE | REVOCATION_BY_RULE_REFUSED => &["sub", "name", "note"],
         ISSUANCE_REFUSED => &["sub", "name", "reason"],
         _ => &[],
     }
@@ -69,6 +74,7 @@ pub fn kind(event: &Event) -> &'static str {
         Event::TokenRevoked(_) => TOKEN_REVOKED,
         Event::TokenSuspended(_) => TOKEN_SUSPENDED,
         Event::TokenResumed(_) => TOKEN_RESUMED,
+        Event::TokensRevokedByRule(_) => TOKENS_REVOKED_BY_RULE,
         Event::Configured(_) => CONFIGURED,
         Event::PolicyApplied(_) => POLICY_APPLIED,
         Event::KeyAdded(_) => KEY_ADDED,
@@ -78,6 +84,7 @@ pub fn kind(event: &Event) -> &'static str {
         Event::SuspensionRefused(_) => SUSPENSION_REFUSED,
         Event::RotationRefused(_) => ROTATION_REFUSED,
         Event::RotatedTokenReused(_) => ROTATED_TOKEN_REUSED,
+        Event::RevocationByRuleRefused(_) => REVOCATION_BY_RULE_REFUSED,
         Event::ShadowTokenSeen(_) => SHADOW_TOKEN_SEEN,
     }
 }
@@ -157,6 +164,7 @@ pub fn data(event: &Event) -> Result<Value, CodecError> {
         Event::TokenIssued(issued) => serde_json::to_value(issued)?,
         Event::TokenRevoked(revoked) => serde_json::to_value(revoked)?,
         Event::TokenSuspended(changed) | Event::TokenResumed(changed) => serde_json::to_value(changed)?,
+        Event::TokensRevokedByRule(added) => serde_json::to_value(added)?,
         Event::Configured(configured) => serde_json::to_value(configured)?,
         Event::PolicyApplied(policy) => serde_json::to_value(policy)?,
         Event::KeyAdded(key) => serde_json::to_value(key)?,
@@ -166,6 +174,7 @@ pub fn data(event: &Event) -> Result<Value, CodecError> {
         Event::SuspensionRefused(refused) => serde_json::to_value(refused)?,
         Event::RotationRefused(refused) => serde_json::to_value(refused)?,
         Event::RotatedTokenReused(reused) => serde_json::to_value(reused)?,
+        Event::RevocationByRuleRefused(refused) => serde_json::to_value(refused)?,
         Event::ShadowTokenSeen(shadow) => serde_json::to_value(shadow)?,
     })
 }
@@ -190,6 +199,7 @@ pub fn decode(body: &[u8], personal: Option<&[u8]>) -> Result<Occurrence, CodecE
         TOKEN_REVOKED => Event::TokenRevoked(typed(form.data)?),
         TOKEN_SUSPENDED => Event::TokenSuspended(typed(form.data)?),
         TOKEN_RESUMED => Event::TokenResumed(typed(form.data)?),
+        TOKENS_REVOKED_BY_RULE => Event::TokensRevokedByRule(typed(form.data)?),
         CONFIGURED => Event::Configured(typed(form.data)?),
         POLICY_APPLIED => Event::PolicyApplied(typed(form.data)?),
         KEY_ADDED => Event::KeyAdded(typed(form.data)?),
@@ -199,6 +209,7 @@ pub fn decode(body: &[u8], personal: Option<&[u8]>) -> Result<Occurrence, CodecE
         SUSPENSION_REFUSED => Event::SuspensionRefused(typed(form.data)?),
         ROTATION_REFUSED => Event::RotationRefused(typed(form.data)?),
         ROTATED_TOKEN_REUSED => Event::RotatedTokenReused(typed(form.data)?),
+        REVOCATION_BY_RULE_REFUSED => Event::RevocationByRuleRefused(typed(form.data)?),
         SHADOW_TOKEN_SEEN => Event::ShadowTokenSeen(typed(form.data)?),
         unknown => return Err(CodecError::UnknownKind(unknown.to_owned())),
     };

@@ -9,6 +9,7 @@ use sqlx::{Postgres, QueryBuilder};
 
 use super::{
     reach::{EVERYTHING, SPAN},
+    rules::COVERED,
     tokens::{Filter, LISTED},
 };
 use crate::domain::{
@@ -25,7 +26,7 @@ pub(super) fn push_page(
     limit: i64,
     now: DateTime<Utc>,
 ) {
-    let page = Page { filter, before, limit, now };
+    let page = Page { filter, before, limit, now, rows: Rows::Judged };
     query.push(LISTED);
     match Walk::of(filter) {
         Walk::Tokens => {
@@ -33,16 +34,53 @@ pub(super) fn push_page(
             page.push_range(query, "issued_pos");
             page.push_conditions(query);
         }
+        Walk::Revoked => page.push_revoked(query),
         Walk::Reach(branches) => {
-            query.push(" where issued_pos = any(array(select issued_pos from (");
-            for (index, branch) in branches.into_iter().enumerate() {
-                query.push(if index == 0 { "" } else { " union " });
-                page.push_branch(query, branch);
-            }
-            query.push(") as reached order by issued_pos desc limit ").push_bind(limit).push("))");
+            query.push(" where issued_pos = any(array(");
+            page.push_reached(query, branches);
+            query.push("))");
         }
     }
     query.push(" order by issued_pos desc limit ").push_bind(limit);
+}
+
+/// The positions of at most `limit` rows issued before `before` that a rule would change, newest first.
+pub(super) fn push_open(query: &mut QueryBuilder<Postgres>, filter: &Filter, before: Position, limit: i64) {
+    let now = DateTime::UNIX_EPOCH;
+    Page { filter, before: Some(before), limit, now, rows: Rows::Open }.push_positions(query);
+}
+
+/// The position of one of them that no rule covers yet.
+pub(super) fn push_newly(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
+    let now = DateTime::UNIX_EPOCH;
+    Page { filter, before: None, limit: 1, now, rows: Rows::New }.push_positions(query);
+}
+
+/// Which rows a rule would revoke that are not revoked at `now`: in no order, and all of them.
+pub(super) fn push_unrevoked(query: &mut QueryBuilder<Postgres>, filter: &Filter, now: DateTime<Utc>) {
+    let page = Page { filter, before: None, limit: 0, now, rows: Rows::Judged };
+    query.push(" where true");
+    page.push_range(query, "issued_pos");
+    page.push_fields(query);
+    if let Some(team) = &filter.team {
+        let values = vec![EVERYTHING.to_owned(), team.as_str().to_owned()];
+        query.push(" and issued_pos in (select issued_pos from token_teams where team = any(");
+        query.push_bind(values).push("))");
+    }
+    query.push(" and not (");
+    push_revoked(query, now);
+    query.push(" or ").push(COVERED).push(")");
+}
+
+/// What of the tokens' rows is looked at besides what never changes of a token.
+#[derive(Clone, Copy)]
+enum Rows {
+    /// That the token is in the status that the filter asks for.
+    Judged,
+    /// That a rule would change it.
+    Open,
+    /// The same, and that no rule covers it yet.
+    New,
 }
 
 struct Page<'a> {
@@ -50,12 +88,15 @@ struct Page<'a> {
     before: Option<Position>,
     limit: i64,
     now: DateTime<Utc>,
+    rows: Rows,
 }
 
 /// What is walked.
 enum Walk {
     /// The tokens, in an order that an index of theirs has.
     Tokens,
+    /// The tokens whose row says that they are revoked, and those that rules cover which are not filled yet.
+    Revoked,
     /// The rows of each of these teams, permissions or subjects.
     Reach(Vec<Branch>),
 }
@@ -85,8 +126,12 @@ impl Walk {
     /// One subject's tokens, those of a name, and revoked or suspended ones are the fewest; then one team's, then what
     /// the asker may know of.
     fn of(filter: &Filter) -> Self {
-        let is_over = matches!(filter.status, Some(Status::Revoked | Status::Suspended));
-        if filter.sub.is_some() || filter.name.is_some() || is_over {
+        match filter.status {
+            Some(Status::Revoked) => return Self::Revoked,
+            Some(Status::Suspended) => return Self::Tokens,
+            Some(Status::Active | Status::Expired) | None => {}
+        }
+        if filter.sub.is_some() || filter.name.is_some() {
             return Self::Tokens;
         }
         if let Some(team) = &filter.team {
@@ -105,6 +150,23 @@ impl Walk {
 }
 
 impl Page<'_> {
+    /// The positions alone.
+    fn push_positions(&self, query: &mut QueryBuilder<Postgres>) {
+        match Walk::of(self.filter) {
+            Walk::Tokens | Walk::Revoked => self.push_walk(query, |query| self.push_state(query)),
+            Walk::Reach(branches) => self.push_reached(query, branches),
+        }
+    }
+
+    fn push_reached(&self, query: &mut QueryBuilder<Postgres>, branches: Vec<Branch>) {
+        query.push("select issued_pos from (");
+        for (index, branch) in branches.into_iter().enumerate() {
+            query.push(if index == 0 { "" } else { " union " });
+            self.push_branch(query, branch);
+        }
+        query.push(") as reached order by issued_pos desc limit ").push_bind(self.limit);
+    }
+
     /// The positions of one team or permission. What is walked is looked up row by row: joined in any other way it would
     /// be read to its end first.
     fn push_branch(&self, query: &mut QueryBuilder<Postgres>, Branch { from, value }: Branch) {
@@ -114,6 +176,27 @@ impl Page<'_> {
         query.push(" offset 0) as kept where walked.value = ").push_bind(value);
         self.push_range(query, "walked.issued_pos");
         query.push(" order by walked.issued_pos desc limit ").push_bind(self.limit).push(")");
+    }
+
+    /// Two walks: no index knows of both. The second is none at all while every rule is filled.
+    fn push_revoked(&self, query: &mut QueryBuilder<Postgres>) {
+        query.push(" where issued_pos = any(array(select issued_pos from (");
+        self.push_walk(query, |query| {
+            query.push(" and ");
+            push_revoked(query, self.now);
+        });
+        query.push(" union ");
+        self.push_walk(query, |query| _ = query.push(" and ").push(COVERED));
+        query.push(") as over order by issued_pos desc limit ").push_bind(self.limit).push("))");
+    }
+
+    /// The positions of the tokens that meet what `push_condition` says, too.
+    fn push_walk(&self, query: &mut QueryBuilder<Postgres>, push_condition: impl FnOnce(&mut QueryBuilder<Postgres>)) {
+        query.push("(select issued_pos from tokens where true");
+        self.push_range(query, "issued_pos");
+        self.push_fields(query);
+        push_condition(query);
+        query.push(" order by issued_pos desc limit ").push_bind(self.limit).push(")");
     }
 
     /// Between which positions there is anything to find.
@@ -157,6 +240,25 @@ impl Page<'_> {
     }
 
     fn push_conditions(&self, query: &mut QueryBuilder<Postgres>) {
+        self.push_fields(query);
+        self.push_state(query);
+    }
+
+    /// What may change of it.
+    fn push_state(&self, query: &mut QueryBuilder<Postgres>) {
+        match (self.rows, self.filter.status) {
+            (Rows::Judged, None) => {}
+            (Rows::Judged, Some(status)) => push_status(query, status, self.now),
+            (Rows::Open, _) => push_open_row(query),
+            (Rows::New, _) => {
+                push_open_row(query);
+                query.push(" and not ").push(COVERED);
+            }
+        }
+    }
+
+    /// What never changes of a token.
+    fn push_fields(&self, query: &mut QueryBuilder<Postgres>) {
         let filter = self.filter;
         if let Sight::Of { subject, teams } = &filter.sight {
             let teams: Vec<String> = teams.iter().map(ToString::to_string).collect();
@@ -168,6 +270,9 @@ impl Page<'_> {
         }
         if let Some(path) = filter.path {
             query.push(" and path = ").push_bind(path.as_str());
+        }
+        if let Some(kid) = &filter.kid {
+            query.push(" and kid = ").push_bind(kid.as_str().to_owned());
         }
         if let Some(name) = &filter.name {
             query.push(" and name = ").push_bind(name.as_str().to_owned());
@@ -188,9 +293,6 @@ impl Page<'_> {
                 query.push(comparison).push_bind(bound);
             }
         }
-        if let Some(status) = filter.status {
-            push_status(query, status, self.now);
-        }
     }
 }
 
@@ -205,17 +307,9 @@ fn covering(permission: &Permission) -> impl Iterator<Item = String> {
 
 /// The same precedence as [`Token::status`](crate::domain::Token::status): revoked, expired, suspended, active.
 fn push_status(query: &mut QueryBuilder<Postgres>, status: Status, now: DateTime<Utc>) {
-    let revoked = |query: &mut QueryBuilder<Postgres>| {
-        query
-            .push("(revoked_pos is not null and (effective_from is null or effective_from <= ")
-            .push_bind(now)
-            .push("))");
-    };
-    query.push(" and ");
-    if status != Status::Revoked {
-        query.push("not ");
-    }
-    revoked(query);
+    query.push(if status == Status::Revoked { " and (" } else { " and not (" });
+    push_revoked(query, now);
+    query.push(" or ").push(COVERED).push(")");
     match status {
         Status::Revoked => {}
         Status::Expired => {
@@ -228,4 +322,14 @@ fn push_status(query: &mut QueryBuilder<Postgres>, status: Status, now: DateTime
             query.push(" and suspended_pos is null and exp > ").push_bind(now);
         }
     }
+}
+
+/// Whether a rule would change the row: it says of no revocation that holds at once.
+fn push_open_row(query: &mut QueryBuilder<Postgres>) {
+    query.push(" and (revoked_pos is null or effective_from is not null)");
+}
+
+/// Whether the row says that it is revoked.
+fn push_revoked(query: &mut QueryBuilder<Postgres>, now: DateTime<Utc>) {
+    query.push("(revoked_pos is not null and (effective_from is null or effective_from <= ").push_bind(now).push("))");
 }

@@ -84,6 +84,18 @@ pub async fn page(pool: &PgPool, selection: &Selection, limit: u16) -> Result<Ve
     rows.iter().map(EventRow::decode).collect()
 }
 
+/// The events at these positions, in order.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn at(pool: &PgPool, positions: &[Position]) -> Result<Vec<Recorded>, StoreError> {
+    let positions: Vec<i64> = positions.iter().map(|position| position.0).collect();
+    let mut query = QueryBuilder::<Postgres>::new(COLUMNS);
+    query.push("0 and position = any(").push_bind(positions).push(") order by position");
+    let rows: Vec<EventRow> = bounded(async { Ok(query.build_query_as().fetch_all(pool).await?) }).await?;
+    rows.iter().map(EventRow::decode).collect()
+}
+
 /// Every selected row, in order, one at a time.
 pub(super) fn rows<'a>(
     connection: &'a mut PgConnection,

@@ -7,6 +7,7 @@ pub mod chain;
 pub mod codec;
 
 pub mod embedded;
+pub mod fill;
 pub mod head;
 pub mod idempotency;
 mod listing;
@@ -16,14 +17,17 @@ pub mod lookups;
 pub mod metrics;
 mod names;
 pub mod postgres;
+pub mod preview;
 mod reach;
 pub mod row;
+pub mod rules;
 pub mod schema;
 pub mod tally;
 pub mod tokens;
 pub mod trouble;
 pub mod verify;
 mod verify_reach;
+mod verify_rules;
 
 pub use address::{Address, AddressError};
 pub use appender::{AppendError, Appended, Appender, Pending};

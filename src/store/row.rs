@@ -234,6 +234,7 @@ impl TokenRow {
             reason: reason.parse()?,
             note: parsed(self.revocation_note.clone())?,
             by: self.revoked_by.clone(),
+            by_rule: false,
         }))
     }
 }

@@ -19,4 +19,12 @@ select 'tokens' as place, issued_pos
 select 'token_spans' as place, span * 1024
   from token_spans
  where not (isfinite(iat_min) and isfinite(iat_max) and isfinite(exp_min) and isfinite(exp_max))
+ union all
+select 'revocation_rules' as place, position
+  from revocation_rules
+ where not (
+           isfinite(revoked_at)
+       and coalesce(isfinite(issued_after), true)
+       and coalesce(isfinite(issued_before), true)
+       )
  order by position

@@ -2,21 +2,19 @@
 
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, TryStreamExt};
-use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, QueryBuilder, Row, postgres::PgRow};
+use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{StoreError, listing, postgres::bounded, row::TokenRow};
+use super::{StoreError, listing, postgres::bounded, row::TokenRow, rules};
 use crate::domain::{
-    Path, Position, Status, Token,
+    Path, Position, Predicate, Rule, Status, Token,
     authority::Sight,
-    text::{Name, Permission, Subject, TeamId},
+    text::{Kid, Name, Permission, Subject, TeamId},
 };
 
 static BY_JTI: &str = include_str!("tokens_by_jti.sql");
 static BY_NAME: &str = include_str!("tokens_by_name.sql");
-static KEPT: &str = include_str!("tokens_kept.sql");
 static OF_FAMILIES: &str = include_str!("tokens_of_families.sql");
-static TO_CHANGE: &str = include_str!("tokens_to_change.sql");
 pub(super) static LISTED: &str = include_str!("tokens_listed.sql");
 
 /// Which tokens a listing shows: those that meet every condition.
@@ -36,12 +34,22 @@ pub struct Filter {
     pub team: Option<TeamId>,
     /// That may use this permission: they name it or a wildcard over it, or leave everything to their subject's roles.
     pub permission: Option<Permission>,
+    /// Signed by this key.
+    pub kid: Option<Kid>,
     /// Issued at this instant or later.
     pub issued_after: Option<DateTime<Utc>>,
     /// Issued before this instant.
     pub issued_before: Option<DateTime<Utc>>,
     /// Expired before this instant, then or by now.
     pub expires_before: Option<DateTime<Utc>>,
+}
+
+impl From<&Predicate> for Filter {
+    /// The tokens that meet it, whoever asks.
+    fn from(predicate: &Predicate) -> Self {
+        let Predicate { sub, team, path, kid, permission, name, issued_after, issued_before } = predicate.clone();
+        Self { sub, path, name, team, permission, kid, issued_after, issued_before, ..Self::default() }
+    }
 }
 
 /// One page of a listing, newest first.
@@ -79,8 +87,24 @@ pub async fn are_there(pool: &PgPool) -> Result<bool, StoreError> {
 
 /// The tokens of these identifiers, in no order.
 pub(super) async fn by_jti(executor: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<Token>, StoreError> {
-    let rows: Vec<TokenRow> = sqlx::query_as(BY_JTI).bind(ids).fetch_all(executor).await?;
-    rows.into_iter().map(Token::try_from).collect()
+    read(&sqlx::query(BY_JTI).bind(ids).fetch_all(executor).await?)
+}
+
+/// The tokens of rows that one statement has read with the rules that are not filled yet.
+fn read(rows: &[PgRow]) -> Result<Vec<Token>, StoreError> {
+    let Some(first) = rows.first() else { return Ok(Vec::new()) };
+    let rules = rules::read_with(first)?;
+    rows.iter().map(|row| read_one(row, &rules)).collect()
+}
+
+fn read_one(row: &PgRow, rules: &[Rule]) -> Result<Token, StoreError> {
+    let mut token = Token::try_from(TokenRow::from_row(row)?)?;
+    let by_rule = row.try_get("by_rule")?;
+    token.revocation.iter_mut().for_each(|revocation| revocation.by_rule = by_rule);
+    for rule in rules {
+        token.revoke_by(rule);
+    }
+    Ok(token)
 }
 
 /// The same, each by itself: one whose row cannot be read is an error of its own.
@@ -89,8 +113,9 @@ pub(super) async fn each_by_jti(
     ids: &[Uuid],
 ) -> Result<Vec<(Uuid, Result<Token, StoreError>)>, StoreError> {
     let rows = sqlx::query(BY_JTI).bind(ids).fetch_all(executor).await?;
-    let token = |row: &PgRow| Token::try_from(TokenRow::from_row(row)?);
-    rows.iter().map(|row| Ok((row.try_get("jti")?, token(row)))).collect()
+    let Some(first) = rows.first() else { return Ok(Vec::new()) };
+    let rules = rules::read_with(first)?;
+    rows.iter().map(|row| Ok((row.try_get("jti")?, read_one(row, &rules)))).collect()
 }
 
 /// The tokens that may hold these names at `now`.
@@ -101,9 +126,7 @@ pub(super) async fn by_name(
 ) -> Result<Vec<Token>, StoreError> {
     let (subjects, names): (Vec<&str>, Vec<&str>) =
         names.iter().map(|(sub, name)| (sub.as_str(), name.as_str())).unzip();
-    let rows: Vec<TokenRow> =
-        sqlx::query_as(BY_NAME).bind(subjects).bind(names).bind(now).fetch_all(connection).await?;
-    rows.into_iter().map(Token::try_from).collect()
+    read(&sqlx::query(BY_NAME).bind(subjects).bind(names).bind(now).fetch_all(connection).await?)
 }
 
 /// Of each subject at most `limit` tokens that may be active or suspended at `now`: enough to count up to that.
@@ -114,7 +137,12 @@ pub(super) async fn kept(
     limit: i64,
 ) -> Result<Vec<Uuid>, StoreError> {
     let subjects: Vec<&str> = subjects.iter().map(|sub| sub.as_str()).collect();
-    Ok(sqlx::query_scalar(KEPT).bind(subjects).bind(now).bind(limit).fetch_all(connection).await?)
+    let mut query = QueryBuilder::<Postgres>::new("select kept.jti from unnest(");
+    query.push_bind(subjects).push("::text[]) as wanted (sub) cross join lateral (");
+    query.push("select jti from tokens where tokens.sub = wanted.sub and exp > ").push_bind(now);
+    query.push(" and (revoked_pos is null or effective_from is not null) and not ").push(rules::COVERED);
+    query.push(" limit ").push_bind(limit).push(") as kept");
+    Ok(query.build_query_scalar().fetch_all(connection).await?)
 }
 
 /// At most `limit` tokens of a subject that may be suspended, or else active, at `now`.
@@ -125,9 +153,13 @@ pub(super) async fn to_change(
     now: DateTime<Utc>,
     limit: usize,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let query = sqlx::query_scalar(TO_CHANGE).bind(subject.as_str()).bind(is_suspended).bind(now).bind(limit);
-    Ok(query.fetch_all(connection).await?)
+    let mut query = QueryBuilder::<Postgres>::new("select jti from tokens where sub = ");
+    query.push_bind(subject.as_str()).push(" and (suspended_pos is not null) = ").push_bind(is_suspended);
+    query.push(" and exp > ").push_bind(now);
+    query.push(" and (revoked_pos is null or effective_from > ").push_bind(now);
+    query.push(") and not ").push(rules::COVERED);
+    query.push(" limit ").push_bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    Ok(query.build_query_scalar().fetch_all(connection).await?)
 }
 
 /// The tokens of these families that may be active or suspended at `now`.
@@ -165,11 +197,10 @@ pub async fn list(
     let mut query = QueryBuilder::new("");
     listing::push_page(&mut query, filter, before, i64::from(limit) + 1, now);
     // Planned each time for its own values: rare ones and frequent ones may be reached by different ways.
-    let rows = query.build_query_as().persistent(false).fetch_all(pool);
-    let rows: Vec<TokenRow> = bounded(async { Ok(rows.await?) }).await?;
+    let rows = query.build().persistent(false).fetch_all(pool);
+    let rows = bounded(async { Ok(rows.await?) }).await?;
     let more = rows.len() > usize::from(limit);
-    let tokens: Vec<Token> =
-        rows.into_iter().take(usize::from(limit)).map(Token::try_from).collect::<Result<_, _>>()?;
+    let tokens = read(&rows[..rows.len().min(usize::from(limit))])?;
     let next = tokens.last().filter(|_| more).map(|token| token.issued);
     Ok(Page { tokens, next })
 }

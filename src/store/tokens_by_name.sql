@@ -33,7 +33,9 @@ select
     suspended_at,
     family,
     predecessor,
-    successor
+    successor,
+    exists (select from revocation_rules where position = tokens.revoked_pos) as by_rule,
+    (select jsonb_agg(to_jsonb(rule) order by position) from revocation_rules as rule where filled_to > 0) as rules
   from tokens
   join unnest($1::text[], $2::text[]) as wanted (sub, name)
     on wanted.sub = tokens.sub

@@ -14,9 +14,9 @@ use super::{
     codec, head,
     log::{self, EventRow, Selection},
     row::TokenRow,
-    tokens, verify_reach,
+    rules, tokens, verify_reach, verify_rules,
 };
-use crate::domain::{Event, Position, Recorded, Settings, State, Token};
+use crate::domain::{Event, Position, Recorded, Rule as RevocationRule, Settings, State, Token};
 
 /// After this many findings the rest is not looked for: the log is broken.
 const FINDINGS_MAX: usize = 20;
@@ -111,7 +111,6 @@ pub async fn verify(
     }
     walk.compare_head(&head);
     walk.compare_tokens(&mut connection).await?;
-    walk.compare_rules(&mut connection).await?;
     connection.close().await?;
     Ok(walk.finish(head))
 }
@@ -243,17 +242,21 @@ impl Walk {
         }
     }
 
-    /// Row by row against the fold; what is left of the fold has no row.
+    /// Row by row against the fold; what is left of the fold has no row. A rule that is not filled yet may be in a row
+    /// already, or not: both are the fold.
     async fn compare_tokens(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        let rules = rules::all(&mut *connection).await?;
+        let unfilled = rules.iter().filter(|row| row.filled_to > 0).cloned().map(RevocationRule::from).collect();
         let state = std::mem::take(&mut self.state);
+        let mut differences = verify_rules::differences(rules, state.rules());
+        let expected = Expected { unfilled, rules: state.rules().to_vec() };
         let mut folded: HashMap<Uuid, Token> = state.into_tokens().map(|token| (token.jti, token)).collect();
         let tokens = folded.len() as u64;
         let listed = verify_reach::differences(connection, &folded).await?;
-        let mut differences = Vec::new();
         {
             let mut rows = std::pin::pin!(tokens::all_rows(connection));
             while let Some(row) = rows.try_next().await? {
-                differences.extend(difference(folded.remove(&row.jti).as_ref(), &row));
+                differences.extend(expected.difference(folded.remove(&row.jti).as_ref(), row));
             }
         }
         differences
@@ -270,32 +273,52 @@ impl Walk {
         Ok(())
     }
 
-    /// No kind of event adds a rule yet, so a row of this projection has no event.
-    async fn compare_rules(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
-        let rules: Vec<i64> =
-            sqlx::query_scalar("select position from revocation_rules order by position").fetch_all(connection).await?;
-        for position in rules {
-            self.find(Position(position), Rule::Projection, "a row of revocation_rules has no event");
-        }
-        Ok(())
-    }
-
     fn finish(mut self, head: Head) -> Verification {
         self.findings.sort_by_key(|finding| finding.position.map_or(i64::MAX, |position| position.0));
         Verification { head, events: self.events, tokens: self.tokens, erased: self.erased, findings: self.findings }
     }
 }
 
-/// Column by column: a row that no program of ours would write differs, too.
-fn difference(folded: Option<&Token>, row: &tokens::LooseRow) -> Option<(Option<Position>, String)> {
-    let Some(folded) = folded else {
-        return Some((None, format!("the row of token {} has no event", row.jti)));
-    };
-    let expected = TokenRow::from(folded);
-    if row.whole.as_ref().is_ok_and(|row| *row == expected) {
-        return None;
+/// A place in the log, if there is one, and what is wrong there.
+pub(super) type Difference = (Option<Position>, String);
+
+/// What rows are held against.
+struct Expected {
+    unfilled: Vec<RevocationRule>,
+    rules: Vec<RevocationRule>,
+}
+
+impl Expected {
+    /// Column by column: a row that no program of ours would write differs, too.
+    fn difference(&self, folded: Option<&Token>, row: tokens::LooseRow) -> Option<Difference> {
+        let jti = row.jti;
+        let Some(folded) = folded else {
+            return Some((None, format!("the row of token {jti} has no event")));
+        };
+        if row.whole.is_ok_and(|row| self.is_as_folded(&row, folded)) {
+            return None;
+        }
+        let last = [folded.revocation.as_ref().map(|r| r.position), folded.suspension.as_ref().map(|s| s.position)];
+        let last = last.into_iter().flatten().max().unwrap_or(folded.issued);
+        Some((Some(last), format!("the row of token {jti} is not what its events say")))
     }
-    let last = [folded.revocation.as_ref().map(|r| r.position), folded.suspension.as_ref().map(|s| s.position)];
-    let last = last.into_iter().flatten().max().unwrap_or(folded.issued);
-    Some((Some(last), format!("the row of token {} is not what its events say", row.jti)))
+
+    fn is_as_folded(&self, row: &TokenRow, folded: &Token) -> bool {
+        let expected = TokenRow::from(folded);
+        if *row == expected {
+            return true;
+        }
+        let Ok(mut token) = Token::try_from(row.clone()) else { return false };
+        // Half a revocation reads as none.
+        if TokenRow::from(&token) != *row {
+            return false;
+        }
+        self.unfilled.iter().for_each(|rule| token.revoke_by(rule));
+        let by = token.revocation.as_ref().map(|revocation| revocation.position);
+        // Of what was erased nobody can tell any more that the rule covered it, and the row is believed.
+        let erased = self.rules.iter().find(|rule| Some(rule.position) == by && rule.may_have_covered(folded));
+        let mut folded = folded.clone();
+        folded.revocation = erased.map(RevocationRule::revocation).or(folded.revocation);
+        TokenRow::from(&token) == TokenRow::from(&folded)
+    }
 }

@@ -2,11 +2,11 @@
 
 use catalog::{
     domain::{
-        Actor, Event, Occurrence, Origin, Path, TokenIssued, TokenRevoked,
+        Actor, Event, Occurrence, Origin, Path, Predicate, TokenIssued, TokenRevoked, TokensRevokedByRule,
         claims::Teams,
         denial::{
-            IssuanceRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow, ShadowTokenSeen,
-            SuspensionRefused,
+            IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
+            ShadowTokenSeen, SuspensionRefused,
         },
         event::{Configured, Elevation, KeyActivated, KeyAdded, SuspensionChanged},
         key::{Algorithm, PublicJwk},
@@ -235,8 +235,40 @@ fn actor() -> impl Strategy<Value = Actor> {
     ]
 }
 
+fn predicate() -> impl Strategy<Value = Predicate> {
+    let words = (option::of(personal()), option::of(word()), option::of(word()), option::of(personal()));
+    let closed = (option::of(select(&Path::ALL[..])), option::of(select(&["*", "tools.*", "tools.read"][..])));
+    (words, closed, option::of(instant()), option::of(instant())).prop_map(
+        |((sub, team, kid, name), (path, permission), issued_after, issued_before)| {
+            let permission = permission.map(|text| text.parse().unwrap());
+            Predicate { sub, team, path, kid, permission, name, issued_after, issued_before }
+        },
+    )
+}
+
+fn by_rule() -> impl Strategy<Value = Event> {
+    let why = (select(&RevocationReason::ALL[..]), option::of(personal()));
+    (predicate(), why, any::<u32>(), instant()).prop_flat_map(|(predicate, (reason, note), count, since)| {
+        let fields = predicate.fields();
+        let (rule, denied) = ("rule_too_wide".to_owned(), (fields.clone(), predicate.clone(), note.clone()));
+        let (of_denied, predicate_denied, note_denied) = denied;
+        prop_oneof![
+            Just(Event::TokensRevokedByRule(Box::new(TokensRevokedByRule { fields, predicate, reason, note }))),
+            Just(Event::RevocationByRuleRefused(Box::new(RevocationByRuleRefused {
+                rule,
+                count,
+                since,
+                fields: of_denied,
+                predicate: predicate_denied,
+                reason,
+                note: note_denied,
+            }))),
+        ]
+    })
+}
+
 fn occurrence() -> impl Strategy<Value = Occurrence> {
-    let event = prop_oneof![issued(), revoked(), changed(), rotated(), settings(), evidence()];
+    let event = prop_oneof![issued(), revoked(), changed(), rotated(), by_rule(), settings(), evidence()];
     let origin =
         (select(&Path::ALL[..]), actor(), request_id(), any::<Option<std::net::IpAddr>>(), option::of(personal()))
             .prop_map(|(path, actor, request_id, address, user_agent)| Origin {
@@ -268,6 +300,12 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
         Event::SuspensionRefused(refused) => (refused.sub, refused.note) = (None, None),
         Event::IssuanceRefused(refused) => (refused.sub, refused.name, refused.reason) = (None, None, None),
         Event::RevocationRefused(refused) => refused.note = None,
+        Event::TokensRevokedByRule(added) => {
+            (added.predicate.sub, added.predicate.name, added.note) = (None, None, None);
+        }
+        Event::RevocationByRuleRefused(refused) => {
+            (refused.predicate.sub, refused.predicate.name, refused.note) = (None, None, None);
+        }
         Event::Configured(_)
         | Event::PolicyApplied(_)
         | Event::KeyAdded(_)

@@ -2,11 +2,11 @@
 
 use catalog::{
     domain::{
-        Actor, Event, Occurrence, Origin, Path, Position, TokenIssued, TokenRevoked,
+        Actor, Event, Occurrence, Origin, Path, Position, Predicate, TokenIssued, TokenRevoked, TokensRevokedByRule,
         claims::Teams,
         denial::{
-            IssuanceRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow, ShadowTokenSeen,
-            SuspensionRefused,
+            IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
+            ShadowTokenSeen, SuspensionRefused,
         },
         event::{Configured, Elevation, KeyActivated, KeyAdded, SuspensionChanged},
         key::{Algorithm, PublicJwk},
@@ -130,12 +130,45 @@ fn nobody() -> Origin {
     }
 }
 
+/// A predicate in which every condition is said.
+fn sample_predicate() -> Predicate {
+    Predicate {
+        sub: Some("alice@example.com".parse().unwrap()),
+        team: Some("red".parse().unwrap()),
+        path: Some(Path::CliDev),
+        kid: Some("k1".parse().unwrap()),
+        permission: Some("tools.read".parse().unwrap()),
+        name: Some("ci".parse().unwrap()),
+        issued_after: Some("2026-01-01T00:00:00Z".parse().unwrap()),
+        issued_before: Some("2026-02-01T00:00:00.000001Z".parse().unwrap()),
+    }
+}
+
+fn by_rule(predicate: Predicate, reason: RevocationReason, note: Option<&str>) -> Event {
+    let note = note.map(|text| text.parse().unwrap());
+    Event::TokensRevokedByRule(Box::new(TokensRevokedByRule { fields: predicate.fields(), predicate, reason, note }))
+}
+
+fn refused_rule() -> RevocationByRuleRefused {
+    let sub = Some("bob@example.com".parse().unwrap());
+    let predicate = Predicate { sub, path: Some(Path::CliDev), ..Predicate::default() };
+    RevocationByRuleRefused {
+        rule: "rule_too_wide".to_owned(),
+        count: 1,
+        since: "2026-03-01T12:00:00Z".parse().unwrap(),
+        fields: predicate.fields(),
+        predicate,
+        reason: RevocationReason::Unspecified,
+        note: Some(Note::parse("just trying").unwrap()),
+    }
+}
+
 /// The stored forms of [`samples`], for ever: body, personal part and digest. A change here means that logs already
 /// written can no longer be read or verified.
 ///
 /// The digests are those of a first event, recorded at 2026-03-01T12:00:00Z, with sixteen bytes 7 as salt. They were
 /// computed a second time by a few lines of Python over these strings.
-const GOLDEN: [[&str; 3]; 24] = [
+const GOLDEN: [[&str; 3]; 27] = [
     [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","aud":["gateway"],"elevated":["admin","teams","permissions"],"exp":1772370000,"iat":1772366400,"is_admin":true,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":["tools.read"],"policy_version":1,"teams":null},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"description":"builds","name":"ci","reason":"on call","signing_input":"aGVhZGVy.cGF5bG9hZA"}}"#,
@@ -175,6 +208,16 @@ const GOLDEN: [[&str; 3]; 24] = [
         r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"jti":"00000000-0000-0000-0000-000000000001"},"kind":"token.resumed.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
         r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","user_agent":"curl/8"}"#,
         "2595babf361ffcfbe9d6b1e5b6032af57529da738b22af177aece2bc57c2c393",
+    ],
+    [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"fields":["sub","team","path","kid","permission","name","issued_after","issued_before"],"issued_after":"2026-01-01T00:00:00Z","issued_before":"2026-02-01T00:00:00.000001Z","kid":"k1","path":"cli-dev","permission":"tools.read","reason":"privilege_withdrawn","team":"red"},"kind":"tokens.revoked_by_rule.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","data":{"name":"ci","note":"the contract has ended","sub":"alice@example.com"},"user_agent":"curl/8"}"#,
+        "031dc8c3d6ad92bcadcac53ae4a3bf6bf5a8536a88b10dd757646527ddf7ee39",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"fields":[],"reason":"unspecified"},"kind":"tokens.revoked_by_rule.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "1ea2094f84a4161d3ed926f694ea30bf6063056c3a79dc6c7460d6c408af7833",
     ],
     [
         r#"{"actor":{"kind":"os-user"},"data":{"audience":"gateway","env":"production","issuer":"https://catalog.example.com"},"kind":"catalog.configured.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
@@ -252,6 +295,11 @@ const GOLDEN: [[&str; 3]; 24] = [
         "6355e06d6be0936b91652de571ee46e3a825424560499326a45548cd72c2067a",
     ],
     [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"count":1,"fields":["sub","path"],"path":"cli-dev","reason":"unspecified","rule":"rule_too_wide","since":"2026-03-01T12:00:00Z"},"kind":"revocation_by_rule.refused.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","data":{"note":"just trying","sub":"bob@example.com"},"user_agent":"curl/8"}"#,
+        "9c56bc923577746ecccdc00199b7ad80292d1bdbb4b3af0c727b1476934a7e8d",
+    ],
+    [
         r#"{"actor":{"kind":"anonymous"},"data":{"claims_digest":"abababababababababababababababababababababababababababababababab","jti":"00000000-0000-0000-0000-000000000001","kid":"k1","what":"never_issued"},"kind":"shadow_token.seen.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
         r#"{"address":"192.0.2.1","user_agent":"curl/8"}"#,
         "bd4b5e7be4357a61c790bb9728bd58e40d1508a644bdccfe201985898ce155f4",
@@ -307,6 +355,8 @@ fn of_tokens() -> Vec<Occurrence> {
             note: Some(Note::parse("asking its owner").unwrap()),
         })),
         over_http(Event::TokenResumed(SuspensionChanged { jti: Uuid::from_u128(1), note: None })),
+        over_http(by_rule(sample_predicate(), RevocationReason::PrivilegeWithdrawn, Some("the contract has ended"))),
+        at_a_shell(by_rule(Predicate::default(), RevocationReason::Unspecified, None)),
     ]
 }
 
@@ -378,6 +428,7 @@ fn evidence() -> Vec<Occurrence> {
             family: Uuid::from_u128(1),
             successor: Uuid::from_u128(3),
         })),
+        over_http(Event::RevocationByRuleRefused(Box::new(refused_rule()))),
         Occurrence {
             origin: nobody(),
             ..over_http(Event::ShadowTokenSeen(ShadowTokenSeen {
@@ -424,6 +475,7 @@ fn every_kind_has_a_golden_form() {
             "token.revoked.v1",
             "token.suspended.v1",
             "token.resumed.v1",
+            "tokens.revoked_by_rule.v1",
             "catalog.configured.v1",
             "policy.applied.v1",
             "key.added.v1",
@@ -435,6 +487,7 @@ fn every_kind_has_a_golden_form() {
             "suspension.refused.v1",
             "rotation.refused.v1",
             "rotated_token.reused.v1",
+            "revocation_by_rule.refused.v1",
             "shadow_token.seen.v1"
         ]
     );

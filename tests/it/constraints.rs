@@ -26,8 +26,8 @@ const ROWS: &str = "
     insert into token_spans (span, iat_min, iat_max, exp_min, exp_max)
     select span, now(), now(), now(), now()
       from generate_series(0, 1) as span;
-    insert into revocation_rules (position, predicate, reason, recorded_at)
-    select position, '{}', 'unspecified', now()
+    insert into revocation_rules (position, revoked_at, reason, filled_to)
+    select position, now(), 'unspecified', position
       from generate_series(1, 2) as position;
     insert into idempotency (credential, key, request_digest, position, at)
     select 'c', 'key ' || position, sha256(''), position, now()
@@ -133,6 +133,18 @@ const OTHERS: &[Case] = &[
         &["iat_min = 'infinity'", "iat_max = 'infinity'", "exp_min = '-infinity'", "exp_max = 'infinity'"],
     ),
     ("revocation_rules_pkey", "update revocation_rules set position =", "position + 2", &["2"]),
+    (
+        "revocation_rules_times_are_finite",
+        "update revocation_rules set",
+        "issued_after = now(), issued_before = now()",
+        &["revoked_at = 'infinity'", "issued_after = '-infinity'", "issued_before = 'infinity'"],
+    ),
+    (
+        "revocation_rules_filled_to_is_before_it",
+        "update revocation_rules set filled_to =",
+        "case position when 1 then 0 else position end",
+        &["-1", "position + 1"],
+    ),
     ("idempotency_pkey", "update idempotency set key =", "key || '!'", &["'key 2'"]),
     (
         "idempotency_request_digest_is_sha256",

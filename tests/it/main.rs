@@ -46,6 +46,7 @@ mod policy;
 mod readme;
 mod revoke_several;
 mod rotation;
+mod rules;
 mod schema;
 mod seed;
 mod shadows;

@@ -314,7 +314,12 @@ async fn a_changed_missing_or_invented_row_of_a_projection_is_found() {
             &[(0, Projection)],
         ),
         (
-            "insert into revocation_rules (position, predicate, reason, recorded_at) values (7, '{}', 'unspecified', now())",
+            "insert into revocation_rules (position, revoked_at, reason, filled_to) values (7, now(), 'unspecified', 0)",
+            &[(7, Projection)],
+        ),
+        // One that reads would go by.
+        (
+            "insert into revocation_rules (position, revoked_at, reason, filled_to) values (7, now(), 'unspecified', 7)",
             &[(7, Projection)],
         ),
         // Rows that do not even read.

@@ -8,12 +8,16 @@ use utoipa::openapi::{
 use super::{described, list, nullable, object, of, plain, seconds, short_list};
 use crate::{
     domain::{
-        Event,
+        Event, Path, Predicate,
         claims::{CanonicalUuid, Claims, Teams},
         denial::{
-            IssuanceRefused, RevocationRefused, RotatedTokenReused, RotationRefused, ShadowTokenSeen, SuspensionRefused,
+            IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused,
+            ShadowTokenSeen, SuspensionRefused,
         },
-        event::{Configured, Elevation, KeyActivated, KeyAdded, SuspensionChanged, TokenIssued, TokenRevoked},
+        event::{
+            Configured, Elevation, KeyActivated, KeyAdded, SuspensionChanged, TokenIssued, TokenRevoked,
+            TokensRevokedByRule,
+        },
         issue::LIST_MAX,
         key::{Algorithm, PublicJwk},
         origin::Actor,
@@ -22,8 +26,9 @@ use crate::{
         },
         revoke::RevocationReason,
         rotate::Overlap,
+        rule::Field,
         suspend::Change,
-        text::{Audience, Description, Environment, Issuer, Kid, Name, Note, Permission, Subject},
+        text::{Audience, Description, Environment, Issuer, Kid, Name, Note, Permission, Subject, TeamId},
     },
     store::{Head, codec},
 };
@@ -48,6 +53,7 @@ described! {
         .item(of::<TokenIssued>())
         .item(of::<TokenRevoked>())
         .item(of::<SuspensionChanged>())
+        .item(of::<TokensRevokedByRule>())
         .item(of::<Configured>())
         .item(of::<Policy>())
         .item(of::<KeyAdded>())
@@ -57,6 +63,7 @@ described! {
         .item(of::<SuspensionRefused>())
         .item(of::<RotationRefused>())
         .item(of::<RotatedTokenReused>())
+        .item(of::<RevocationByRuleRefused>())
         .item(of::<ShadowTokenSeen>());
     TokenIssued, "TokenIssued" => object("`token.issued.v1`.")
         .member("jti", of::<CanonicalUuid>(), "The token.")
@@ -88,6 +95,23 @@ described! {
     )
         .member("jti", of::<CanonicalUuid>(), "The token.")
         .optional("note", of::<Note>(), "Why, in a person's words.");
+    TokensRevokedByRule, "TokensRevokedByRule" => predicate(
+            object("`tokens.revoked_by_rule.v1`: every token issued before it that meets all its conditions is revoked.")
+                .member("fields", fields(), "Its conditions. Those that are personal may have been erased."),
+        )
+        .member("reason", of::<RevocationReason>(), "Why.")
+        .optional("note", of::<Note>(), "Why, in a person's words.");
+    RevocationByRuleRefused, "RevocationByRuleRefused" => predicate(
+            object("`revocation_by_rule.refused.v1`: a rule that was asked for, and not added.")
+                .member("rule", plain::<String>(), "The rule that said no: the `code` of the problem.")
+                .member("count", super::unsigned(), "How often in a row it said so to this actor.")
+                .member("since", instant(), "When it did for the first of these times.")
+                .member("fields", fields(), "Its conditions. Those that are personal may have been erased."),
+        )
+        .member("reason", of::<RevocationReason>(), "Why.")
+        .optional("note", of::<Note>(), "Why, in a person's words.");
+    Predicate, "RuleConditions" => predicate(object("What a token must be like to be covered, all of it."))
+        .at_least_one();
     Configured, "Configured" => object("`catalog.configured.v1`: what the catalog calls itself from here on.")
         .member("issuer", of::<Issuer>(), "`iss` of every token.")
         .member("audience", of::<Audience>(), "`aud` of a token for which none was asked.")
@@ -197,6 +221,26 @@ described! {
         .member("log_id", of::<CanonicalUuid>(), "The log's epoch.")
         .member("position", of::<crate::domain::Position>(), "The last position.")
         .member("digest", digest(), "The last digest, SHA-256 in hexadecimal.");
+}
+
+/// The conditions of a rule.
+fn predicate(form: super::Form) -> super::Form {
+    form.optional("sub", of::<Subject>(), "It speaks for this subject.")
+        .optional("team", of::<TeamId>(), "It reaches this team: it names it, or reaches every team.")
+        .optional("path", of::<Path>(), "It came through this door.")
+        .optional("kid", of::<Kid>(), "This key signed it.")
+        .optional(
+            "permission",
+            of::<Permission>(),
+            "It may use this permission: it names it or a wildcard over it, or names none.",
+        )
+        .optional("name", of::<Name>(), "It has this name.")
+        .optional("issued_after", instant(), "It was issued at this instant or later.")
+        .optional("issued_before", instant(), "It was issued before this instant.")
+}
+
+fn fields() -> RefOr<Schema> {
+    list(super::one_of(Field::ALL.map(Field::as_str)).into())
 }
 
 /// The names of the kinds.

@@ -127,6 +127,11 @@ impl Form {
         Self(self.0.property(name, one_of([value])).required(name))
     }
 
+    /// That it is not empty.
+    fn at_least_one(self) -> Self {
+        Self(self.0.min_properties(Some(1)))
+    }
+
     /// Whether members go together: schemas of which one must hold besides.
     fn any_of(self, alternatives: Value) -> Self {
         Self(self.0.extensions(Some(Extensions::from_iter([("anyOf", alternatives)]))))

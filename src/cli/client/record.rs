@@ -43,6 +43,9 @@ enum Inactive {
     Revoked {
         position: i64,
     },
+    RevokedByRule {
+        position: i64,
+    },
     Rotated {
         deadline: DateTime<Utc>,
         successor: Line,
@@ -173,6 +176,7 @@ impl Inactive {
     fn summary(&self) -> Option<String> {
         Some(match self {
             Self::Revoked { position } => format!("position {position}"),
+            Self::RevokedByRule { position } => format!("by the rule at position {position}"),
             Self::Rotated { deadline, successor } => {
                 format!("its place was taken by {successor}, deadline {}", seconds(*deadline))
             }
@@ -235,6 +239,10 @@ mod tests {
         };
 
         assert_eq!(status(r#"{"kind":"revoked","position":7,"reason":"superseded"}"#), "s: position 7");
+        assert_eq!(
+            status(r#"{"kind":"revoked_by_rule","position":7,"reason":"superseded"}"#),
+            "s: by the rule at position 7"
+        );
         assert_eq!(
             status(r#"{"kind":"rotated","position":7,"deadline":"2026-03-01T12:00:00Z","successor":"x"}"#),
             "s: its place was taken by x, deadline 2026-03-01T12:00:00Z"

@@ -187,6 +187,12 @@ codes! {
         "Name your own subject, or let an administrator do it.",
         "only an administrator reaches another subject's tokens; this token speaks for alice@example.com",
     }
+    RuleTooWide "rule_too_wide" FORBIDDEN {
+        "The rule could cover others' tokens",
+        "Only an administrator of every team may revoke by any rule. Nothing was revoked.",
+        "Name your own subject in `where.sub`, or name the tokens by their identifiers.",
+        "such a rule could cover tokens beyond its caller's reach; add sub=a, or name the tokens by their identifiers",
+    }
     TokenUnknown "token_unknown" NOT_FOUND {
         "There is no such token",
         "No token has that identifier, or none that the caller may know of: another subject's is answered the same.",

@@ -2,7 +2,7 @@
 
 use super::{Code, Problem};
 use crate::{
-    app::{CheckError, CommandError},
+    app::{CheckError, CommandError, RuleError},
     domain::{Refusal, causes::Causes},
     store::{AppendError, StoreError},
 };
@@ -49,6 +49,7 @@ impl From<&Refusal> for Code {
             Refusal::WrongStatus { .. } => Self::WrongStatus,
             Refusal::SubjectOutOfReach { .. } => Self::SubjectOutOfReach,
             Refusal::TooManyTokens { .. } => Self::TooManyTokens,
+            Refusal::RuleTooWide { .. } => Self::RuleTooWide,
             Refusal::KeyNotHere { .. } => Self::KeyNotHere,
             Refusal::NotConfigured => Self::NotConfigured,
             Refusal::SettingDiffers { .. } => Self::SettingDiffers,
@@ -89,6 +90,15 @@ impl From<CommandError> for Problem {
                 tracing::error!(error = %Causes(&error), "a command did not come to its end");
                 Self::internal()
             }
+        }
+    }
+}
+
+impl From<RuleError> for Problem {
+    fn from(error: RuleError) -> Self {
+        match error {
+            RuleError::Command(error) => error.into(),
+            RuleError::Store(error) => error.into(),
         }
     }
 }
@@ -167,6 +177,7 @@ mod tests {
             Refusal::WrongStatus { jti, status: Status::Expired, wish: "resumed" },
             Refusal::SubjectOutOfReach { own: subject.clone() },
             Refusal::TooManyTokens { max: 1 },
+            Refusal::RuleTooWide { own: None },
             Refusal::KeyNotHere { kid },
             Refusal::NotConfigured,
             Refusal::SettingDiffers { setting: "issuer", given, logged },

@@ -1,0 +1,17 @@
+insert into revocation_rules (
+    position,
+    sub,
+    team,
+    path,
+    kid,
+    permission,
+    name,
+    issued_after,
+    issued_before,
+    revoked_at,
+    reason,
+    note,
+    revoked_by,
+    filled_to
+)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $1)
