@@ -6,7 +6,7 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 export RUST_BACKTRACE ?= 0
 
-.PHONY: help setup build serve demo test schemathesis check fmt clippy doc bench-issue bench-list
+.PHONY: help setup build serve demo test schemathesis check fmt clippy doc bench-issue bench-list bench-revocation
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench-issue: setup ## issuances a second beside pgbench on one cluster; ARGS="--
 
 bench-list: setup ## the first page of every listing among a million tokens; ARGS="--tokens 10000" for a glance
 	$(CARGO) bench --locked --bench figures -- list $(ARGS)
+
+bench-revocation: setup ## rules over 1 k, 10 k and 100 k of a million tokens, with others at work; ARGS="--tokens 20000 --covered 1000" for a glance
+	$(CARGO) bench --locked --bench figures -- revocation $(ARGS)
 
 fmt:
 	$(CARGO) fmt --all --check

@@ -5,6 +5,7 @@
 
 mod issue;
 mod list;
+mod revocation;
 mod support;
 
 use clap::{Parser, Subcommand};
@@ -26,6 +27,8 @@ enum Bench {
     Issue(issue::Arguments),
     /// The first page of a listing, by every single filter
     List(list::Arguments),
+    /// Revocations by rule, with others at work beside them
+    Revocation(revocation::Arguments),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -33,5 +36,6 @@ async fn main() -> Result<(), Error> {
     match Arguments::parse().bench {
         Bench::Issue(arguments) => issue::run(&arguments).await,
         Bench::List(arguments) => list::run(&arguments).await,
+        Bench::Revocation(arguments) => revocation::run(&arguments).await,
     }
 }
