@@ -152,6 +152,15 @@ pub enum CliError {
     /// stdout cannot be written.
     #[error("cannot write to stdout")]
     Output(#[from] io::Error),
+    /// So many tokens are not revoked without a word of a person.
+    #[error("a rule is added by --yes, or after a question; there is nobody to ask here")]
+    NotAgreed,
+    /// Every token is not revoked after a mere question.
+    #[error("--all revokes every token there is, and is only done with --yes")]
+    AllNotAgreed,
+    /// The person who was asked did not agree.
+    #[error("nothing was revoked")]
+    Declined,
     /// Signals cannot be received.
     #[error("cannot receive signals")]
     Signals(#[source] io::Error),
@@ -169,7 +178,7 @@ impl CliError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => 0,
-            Self::KeyUnknown { .. } | Self::KeyShared { .. } | Self::NotEmpty { .. } => REFUSED,
+            Self::KeyUnknown { .. } | Self::KeyShared { .. } | Self::NotEmpty { .. } | Self::Declined => REFUSED,
             Self::Client(error) => error.exit_code(),
             Self::Interrupted => INTERRUPTED,
             Self::Open(_) | Self::Command(_) => self.refusal().map_or(COULD_NOT_RUN, refusal_code),
@@ -195,6 +204,8 @@ impl CliError {
             | Self::Metrics(_)
             | Self::Input(_)
             | Self::Output(_)
+            | Self::NotAgreed
+            | Self::AllNotAgreed
             | Self::Signals(_)
             | Self::Thread(_) => COULD_NOT_RUN,
         }
@@ -207,6 +218,7 @@ impl CliError {
             Self::Config(error) => error.hint()?,
             Self::Client(error) | Self::NotChecked(error) => return error.hint(),
             Self::FlagOfTheLog { .. } => "name the server in --url or CATALOG_URL; 'issue' goes to the log with --dev",
+            Self::NotAgreed | Self::AllNotAgreed => "see with --dry-run what would be revoked; nothing was",
             Self::NoSuchCommand { .. } => "see 'catalog help'",
             Self::NoCatalog { .. } => {
                 "make one with 'catalog serve', or name another in --data (CATALOG_DATA) or CATALOG_DATABASE_URL"
@@ -245,6 +257,7 @@ impl CliError {
             | Self::Metrics(_)
             | Self::Input(_)
             | Self::Output(_)
+            | Self::Declined
             | Self::Signals(_)
             | Self::Thread(_)
             | Self::Interrupted => return None,

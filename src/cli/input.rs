@@ -1,6 +1,6 @@
 //! What a command is given on stdin, in place of an argument that other users could read.
 
-use std::io::Read;
+use std::io::{BufRead, Read};
 
 use super::CliError;
 
@@ -20,4 +20,14 @@ fn stdin() -> Result<String, CliError> {
         return Err(CliError::NotAToken("more than 64 KiB"));
     }
     Ok(text)
+}
+
+/// One line of what a person types; nothing at the end of the input.
+pub(super) async fn line() -> Result<String, CliError> {
+    // A signal must be heard while nobody types.
+    let read = tokio::task::spawn_blocking(|| {
+        let mut text = String::new();
+        std::io::stdin().lock().take(BYTES_MAX).read_line(&mut text).map(|_| text)
+    });
+    read.await?.map_err(CliError::Input)
 }

@@ -6,6 +6,7 @@ mod banner;
 mod client;
 mod command;
 mod completions;
+mod conditions;
 pub mod config;
 mod decode;
 mod dev_seed;

@@ -23,7 +23,12 @@ use super::openapi::problems;
 use crate::{
     app::Catalog,
     domain::{Position, origin::Path},
-    store::{StoreError, appender::QUEUE_MAX, log, tally},
+    store::{
+        StoreError,
+        appender::QUEUE_MAX,
+        log,
+        tally::{self, Tally},
+    },
 };
 
 const REQUESTS: &str = "catalog_http_requests_total";
@@ -36,6 +41,7 @@ const UP: &str = "catalog_database_up";
 const POSITION: &str = "catalog_log_position";
 const ISSUED: &str = "catalog_tokens_issued_total";
 const REVOKED: &str = "catalog_tokens_revoked_total";
+const RULES: &str = "catalog_revocation_rules_total";
 
 /// The upper bounds of the histogram.
 pub const BUCKETS: [(&str, &[f64]); 1] =
@@ -68,7 +74,7 @@ impl Metrics {
         let tallies = tally::between(pool, Position(begin), Position(end)).await?;
         if self.counted.compare_exchange(begin, end, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             for tally in tallies {
-                happened(tally.path, tally.issued, tally.revoked);
+                happened(&tally);
             }
         }
         gauge!(POSITION).set(figure(head.0));
@@ -106,9 +112,10 @@ pub fn describe() {
     describe_gauge!(UP, Unit::Count, "1 if the log could be read for this scrape, else 0.");
     describe_gauge!(POSITION, Unit::Count, "The end of the log when it could last be read.");
     describe_counter!(ISSUED, Unit::Count, "Tokens in the log that were issued since this process started.");
-    describe_counter!(REVOKED, Unit::Count, "Tokens in the log that were revoked since this process started.");
+    describe_counter!(REVOKED, Unit::Count, "Tokens in the log that were revoked by name since this process started.");
+    describe_counter!(RULES, Unit::Count, "Rules in the log that revoked tokens since this process started.");
     for path in Path::ALL {
-        happened(path, 0, 0);
+        happened(&Tally { path, issued: 0, revoked: 0, rules: 0 });
     }
 }
 
@@ -133,9 +140,11 @@ pub(super) fn name(method: &Method) -> &'static str {
     }
 }
 
-fn happened(path: Path, issued: u64, revoked: u64) {
-    counter!(ISSUED, "path" => path.as_str()).increment(issued);
-    counter!(REVOKED, "path" => path.as_str()).increment(revoked);
+fn happened(tally: &Tally) {
+    let path = tally.path.as_str();
+    counter!(ISSUED, "path" => path).increment(tally.issued);
+    counter!(REVOKED, "path" => path).increment(tally.revoked);
+    counter!(RULES, "path" => path).increment(tally.rules);
 }
 
 /// What has a value at any time, as it is now.

@@ -12,8 +12,10 @@ pub struct Tally {
     pub path: Path,
     /// Tokens issued.
     pub issued: u64,
-    /// Tokens revoked.
+    /// Tokens revoked, each by name.
     pub revoked: u64,
+    /// Rules added, each of which revoked any number of tokens.
+    pub rules: u64,
 }
 
 /// What happened after one position, up to and with another.
@@ -33,5 +35,6 @@ fn tally(row: &PgRow) -> Result<Tally, sqlx::Error> {
         path: path.parse().map_err(|_| sqlx::Error::Decode("events.path is no door of this program".into()))?,
         issued: count("issued")?,
         revoked: count("revoked")?,
+        rules: count("rules")?,
     })
 }

@@ -2,6 +2,7 @@
 //! the covered tokens one by one.
 
 mod api;
+mod cli;
 mod decisions;
 mod filling;
 mod fold;

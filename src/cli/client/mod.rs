@@ -12,6 +12,7 @@ pub(super) mod list;
 mod problem;
 mod record;
 pub(super) mod revoke;
+mod revoke_rule;
 pub(super) mod rotate;
 pub(super) mod show;
 pub(super) mod suspend;

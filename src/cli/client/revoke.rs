@@ -1,4 +1,4 @@
-//! `catalog revoke`: the end of one token or several, with a verdict for each.
+//! `catalog revoke`: the end of one token or several, with a verdict for each, or of all that a rule covers.
 
 use clap::Args;
 use reqwest::{Method, header::HeaderName};
@@ -6,7 +6,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Api, ClientError, ServerArgs, answer::Answer, issue::fresh_key, text::Line};
+use super::{
+    Api, ClientError, ServerArgs,
+    answer::Answer,
+    issue::fresh_key,
+    revoke_rule::{self, RULES, RuleArgs, Why},
+    text::Line,
+};
 use crate::{
     cli::{
         CliError, Outcome, Shell,
@@ -23,15 +29,20 @@ use crate::{
 /// Revoke tokens, at once and for good
 ///
 /// A token that is revoked already stays as it is, and counts as revoked.
+///
+/// With --where, --sub or --all it is one rule that covers every such token issued until now, whatever their number. It
+/// holds at once; later tokens are not covered. On a terminal you see first what would be revoked, and are asked.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct RevokeArgs {
     /// The tokens' identifiers
-    #[arg(value_name = "JTI", required = true, value_parser = values::jti)]
+    #[arg(value_name = "JTI", required_unless_present_any = RULES, conflicts_with_all = RULES, value_parser = values::jti)]
     jtis: Vec<Uuid>,
+    #[command(flatten)]
+    rule: RuleArgs,
     /// Why
-    #[arg(long, value_parser = values::one_of::<RevocationReason>(RevocationReason::ALL.map(RevocationReason::as_str)))]
-    reason: RevocationReason,
+    #[arg(long, required_unless_present = "dry_run", value_parser = values::one_of::<RevocationReason>(RevocationReason::ALL.map(RevocationReason::as_str)))]
+    reason: Option<RevocationReason>,
     /// Why, in your own words, for the log
     #[arg(long)]
     note: Option<Note>,
@@ -46,17 +57,26 @@ const EXAMPLES: &str = "\
 Examples:
   catalog revoke 0199d7a8-5c3e-7b11-9a0e-0d5c4a3f2b10 --reason key_compromise --note 'it was in a build log'
   catalog list --all --sub bob --status active | cut -f1 | xargs -r catalog revoke --reason superseded
+  catalog revoke --where 'team=ops and path=cli-dev and issued_before=2026-11-01' --dry-run
+  catalog revoke --where 'permission=tools.admin and name=\"night build\"' --reason privilege_withdrawn --yes
+  catalog revoke --sub contractor@example.com --reason cessation_of_operation
+  catalog revoke --all --reason key_compromise --yes
 
-Exit codes: 0 all are revoked, 1 some are unknown or not yours to revoke, 2 could not tell.";
+A condition is FIELD=VALUE, and 'and' joins them. The fields are sub, team, path, kid, permission, name, issued_after \
+and issued_before. Tokens of every team meet any team=, those without a permission list any permission=. A day begins at \
+midnight UTC.
+
+Exit codes: 0 all are revoked, 1 some are unknown or not yours to revoke, or you declined, 2 could not tell.";
 
 const HEADINGS: &[&str] = &["jti", "outcome", "detail"];
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// The body of `POST /revocations`.
 #[derive(Serialize)]
 struct Body<'a> {
     ids: &'a [Uuid],
-    reason: RevocationReason,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<RevocationReason>,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<&'a Note>,
 }
@@ -77,6 +97,9 @@ struct Told {
 
 pub(in crate::cli) async fn run(shell: &Shell<'_>, args: RevokeArgs) -> Result<Outcome, CliError> {
     let api = Api::open(shell, args.server)?;
+    if let Some(rule) = args.rule.asked() {
+        return revoke_rule::run(shell, &api, &rule, &Why { reason: args.reason, note: args.note }, args.format).await;
+    }
     let mut listing = Listing::stdout(args.format, HEADINGS);
     let mut outcome = Outcome::Done;
     for (asked, ids) in args.jtis.chunks(RevokeTokens::IDS_MAX).enumerate() {

@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{ErrorKind, Read},
+    io::{ErrorKind, Read, Write},
     os::fd::OwnedFd,
     process::Command,
 };
@@ -32,9 +32,12 @@ impl Terminal {
 
     /// Makes the terminal the command's stdout and stderr.
     pub fn shows(&self, command: &mut Command) {
-        let terminal: File =
-            rustix::fs::open(self.name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap().into();
+        let terminal = self.end();
         command.stdout(terminal.try_clone().unwrap()).stderr(terminal);
+    }
+
+    fn end(&self) -> File {
+        rustix::fs::open(self.name.as_c_str(), OFlags::RDWR | OFlags::NOCTTY, Mode::empty()).unwrap().into()
     }
 
     /// What is written to it next; nothing once nobody holds it any more.
@@ -50,8 +53,19 @@ impl Terminal {
 }
 
 /// Runs a command on a terminal of so many columns to its end, and returns all that is written there.
-pub fn seen(mut command: Command, columns: u16) -> String {
-    let mut terminal = Terminal::new(columns);
+pub fn seen(command: Command, columns: u16) -> String {
+    run(Terminal::new(columns), command).0
+}
+
+/// The same on a terminal that a person types a line into, which is written there, too; and the exit code.
+pub fn answered(mut command: Command, typed: &str) -> (String, Option<i32>) {
+    let mut terminal = Terminal::new(200);
+    command.stdin(terminal.end());
+    terminal.controller.write_all(format!("{typed}\n").as_bytes()).unwrap();
+    run(terminal, command)
+}
+
+fn run(mut terminal: Terminal, mut command: Command) -> (String, Option<i32>) {
     terminal.shows(command.env("TERM", "xterm"));
     let mut child = command.spawn().unwrap();
     // The command holds the terminal's other end, too: reading ends when both are gone.
@@ -63,8 +77,8 @@ pub fn seen(mut command: Command, columns: u16) -> String {
             bytes => written.extend(bytes),
         }
     }
-    child.wait().unwrap();
-    text(written)
+    let code = child.wait().unwrap().code();
+    (text(written), code)
 }
 
 /// What was written, with the line breaks that were meant.
