@@ -13,6 +13,7 @@ use std::{
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
+use futures_util::future::try_join_all;
 use sqlx::PgConnection;
 use tokio::task::JoinHandle;
 
@@ -168,9 +169,7 @@ impl Bench {
 
         let begun = Instant::now();
         rule.once().await?;
-        for check in &mut checks {
-            check.once().await?;
-        }
+        try_join_all(checks.iter_mut().map(Caller::once)).await?;
         row.refused_ms.push(begun.elapsed().as_secs_f64() * 1_000.0);
         for check in &checks {
             expect_revoked(check)?;

@@ -2,7 +2,7 @@
 //! afterwards.
 //!
 //! A read takes the rows and the rules that are not filled yet in one statement, and so in one snapshot: whatever a rule
-//! covers is revoked by its row or by the rule, at any moment of filling. [`Rule::covers`] decides, and [`COVERED`] says
+//! covers is revoked by its row or by the rule, at any moment of filling. [`Rule::covers`] decides, and `COVERED` says
 //! the same in SQL where a statement chooses rows by their state.
 
 use chrono::{DateTime, Utc};
