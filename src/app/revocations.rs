@@ -65,12 +65,12 @@ impl Catalog {
         command: RevokeByRule,
         requester: Requester,
     ) -> Result<RevokedByRule, RuleError> {
-        let covers_any = match fill::covers_any(self.database.reads(), &command.predicate).await {
+        let now = self.ambient.clock.now();
+        let covers_any = match fill::covers_any(self.database.reads(), &command.predicate, now).await {
             // A rule that covers nothing does no harm, and one that is not added may.
             Err(StoreError::TimedOut(_)) => true,
             found => found?,
         };
-        let now = self.ambient.clock.now();
         let idempotency = requester.named("revoke by rule", &command)?;
         let Requester { authority, origin, .. } = requester;
         let act = Act::RevokeByRule { command: Box::new(command.clone()), covers_any };

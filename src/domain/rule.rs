@@ -16,6 +16,10 @@ use super::{
     token::Revocation,
 };
 
+/// The instants that the log keeps, in seconds since 1970: for 8,000 years, within which every reader of a time can read
+/// one, and every token is issued.
+const SECONDS_MAX: i64 = 8_000 * 365 * 86_400;
+
 /// What a token must be like, all of it. Its fields never change for a token, so whether it is met does not either.
 /// They mean what the filters of a listing mean.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,8 +129,8 @@ impl Predicate {
         self.fields().is_empty()
     }
 
-    /// The same, its instants in whole microseconds as the log keeps them. Tokens are issued at whole seconds, so that it
-    /// is met by the same ones.
+    /// The same, its instants in whole microseconds and of no year that a database or a reader might write otherwise, as the
+    /// log keeps them. Tokens are issued at whole seconds after 1970, so that it is met by the same ones.
     #[must_use]
     pub fn kept(self) -> Self {
         let (issued_after, issued_before) = (self.issued_after.map(kept), self.issued_before.map(kept));
@@ -185,7 +189,8 @@ fn condition(field: &str, value: &str) -> String {
 
 fn kept(instant: DateTime<Utc>) -> DateTime<Utc> {
     let is_whole = instant.timestamp_subsec_nanos().is_multiple_of(1_000);
-    DateTime::from_timestamp_micros(instant.timestamp_micros() + i64::from(!is_whole)).unwrap_or(instant)
+    let micros = instant.timestamp_micros().saturating_add(i64::from(!is_whole));
+    DateTime::from_timestamp_micros(micros.clamp(0, SECONDS_MAX * 1_000_000)).unwrap_or(DateTime::UNIX_EPOCH)
 }
 
 fn is_same<T: PartialEq>(wanted: Option<&T>, found: Option<&T>) -> bool {

@@ -261,9 +261,10 @@ impl Token {
         self.end(revocation);
     }
 
-    /// The token after a rule was added: the same for a token that it covers.
+    /// The token after a rule was added: the same for a token that it covers. What was over by then stays as it is.
     pub fn revoke_by(&mut self, rule: &Rule) {
-        if rule.covers(self) {
+        let is_over = self.revocation.as_ref().is_some_and(|revocation| revocation.holds(rule.at));
+        if !is_over && rule.covers(self) {
             self.end(rule.revocation());
         }
     }

@@ -1,6 +1,7 @@
 //! Filling: the rows of the tokens that a rule covers come to say so themselves, a few at a time and outside the head's
 //! lock. Nothing waits for it: the rule is in force meanwhile. Whoever is killed at it leaves the rest to the next.
 
+use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool, QueryBuilder, types::Json};
 use tokio::time::{Duration, timeout};
 
@@ -78,9 +79,9 @@ async fn advance(
     filled_to: i64,
     rows_max: u16,
 ) -> Result<(u64, i64), StoreError> {
-    let found = open(connection, &rule.predicate, Position(filled_to), rows_max).await?;
+    let found = open(connection, rule, Position(filled_to), rows_max).await?;
     let Some(last) = found.last() else {
-        let passed_over = open(connection, &rule.predicate, rule.position, 1).await?;
+        let passed_over = open(connection, rule, rule.position, 1).await?;
         return Ok((0, if passed_over.is_empty() { 0 } else { rule.position.0 }));
     };
     let is_end = found.len() < usize::from(rows_max);
@@ -101,24 +102,24 @@ async fn advance(
 /// first.
 async fn open(
     connection: &mut PgConnection,
-    predicate: &Predicate,
+    rule: &Rule,
     before: Position,
     limit: u16,
 ) -> Result<Vec<i64>, StoreError> {
     let mut query = QueryBuilder::new("");
-    listing::push_open(&mut query, &Filter::from(predicate), before, i64::from(limit));
+    listing::push_open(&mut query, &Filter::from(&rule.predicate), before, i64::from(limit), rule.at);
     Ok(query.build_query_scalar().persistent(false).fetch_all(connection).await?)
 }
 
-/// Whether there is any token that meets the predicate and that a rule would change.
+/// Whether there is any token that meets the predicate and that a rule of `now` would change.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn covers_any(pool: &PgPool, predicate: &Predicate) -> Result<bool, StoreError> {
+pub async fn covers_any(pool: &PgPool, predicate: &Predicate, now: DateTime<Utc>) -> Result<bool, StoreError> {
     super::postgres::bounded(async {
         let mut connection = pool.acquire().await?;
         let mut query = QueryBuilder::new("");
-        listing::push_newly(&mut query, &Filter::from(predicate));
+        listing::push_newly(&mut query, &Filter::from(predicate), now);
         let found: Option<i64> = query.build_query_scalar().persistent(false).fetch_optional(&mut *connection).await?;
         Ok(found.is_some())
     })

@@ -44,15 +44,19 @@ pub(super) fn push_page(
     query.push(" order by issued_pos desc limit ").push_bind(limit);
 }
 
-/// The positions of at most `limit` rows issued before `before` that a rule would change, newest first.
-pub(super) fn push_open(query: &mut QueryBuilder<Postgres>, filter: &Filter, before: Position, limit: i64) {
-    let now = DateTime::UNIX_EPOCH;
+/// The positions of at most `limit` rows issued before `before` that a rule of `now` would change, newest first.
+pub(super) fn push_open(
+    query: &mut QueryBuilder<Postgres>,
+    filter: &Filter,
+    before: Position,
+    limit: i64,
+    now: DateTime<Utc>,
+) {
     Page { filter, before: Some(before), limit, now, rows: Rows::Open }.push_positions(query);
 }
 
 /// The position of one of them that no rule covers yet.
-pub(super) fn push_newly(query: &mut QueryBuilder<Postgres>, filter: &Filter) {
-    let now = DateTime::UNIX_EPOCH;
+pub(super) fn push_newly(query: &mut QueryBuilder<Postgres>, filter: &Filter, now: DateTime<Utc>) {
     Page { filter, before: None, limit: 1, now, rows: Rows::New }.push_positions(query);
 }
 
@@ -249,9 +253,9 @@ impl Page<'_> {
         match (self.rows, self.filter.status) {
             (Rows::Judged, None) => {}
             (Rows::Judged, Some(status)) => push_status(query, status, self.now),
-            (Rows::Open, _) => push_open_row(query),
+            (Rows::Open, _) => push_open_row(query, self.now),
             (Rows::New, _) => {
-                push_open_row(query);
+                push_open_row(query, self.now);
                 query.push(" and not ").push(COVERED);
             }
         }
@@ -324,9 +328,9 @@ fn push_status(query: &mut QueryBuilder<Postgres>, status: Status, now: DateTime
     }
 }
 
-/// Whether a rule would change the row: it says of no revocation that holds at once.
-fn push_open_row(query: &mut QueryBuilder<Postgres>) {
-    query.push(" and (revoked_pos is null or effective_from is not null)");
+/// Whether a rule of `now` would change the row: it says of no revocation that holds by then.
+fn push_open_row(query: &mut QueryBuilder<Postgres>, now: DateTime<Utc>) {
+    query.push(" and (revoked_pos is null or effective_from > ").push_bind(now).push(")");
 }
 
 /// Whether the row says that it is revoked.

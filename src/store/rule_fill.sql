@@ -2,7 +2,7 @@ with free as (
     select jti
       from tokens
      where issued_pos = any($1)
-       and (revoked_pos is null or effective_from is not null)
+       and (revoked_pos is null or effective_from > $3)
      order by issued_pos
        for update skip locked
 )

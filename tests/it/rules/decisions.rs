@@ -1,6 +1,7 @@
 //! What a rule covers is over for every command that comes after it, whether or not the rows say so.
 
 use catalog::domain::{Predicate, suspend::CHANGED_MAX};
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::{none, revoke};
@@ -50,6 +51,51 @@ async fn what_a_rule_covers_is_neither_suspended_resumed_nor_rotated_and_needs_n
         world.verify().await;
         world.catalog.fill_rules().await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_whose_deadline_has_passed_is_over_and_no_rule_takes_that_over() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let rotated = issue(&world, "alice@example.com").await;
+    let body = json!({"overlap": "1s"});
+    let reply = world.post(&format!("/tokens/{rotated}/rotate"), &admin, body).await.json();
+    let successor = reply["token"]["jti"].as_str().unwrap();
+    world.delete(&format!("/tokens/{successor}"), &admin, Value::Null).await;
+    world.clock.advance(TimeDelta::seconds(1));
+    let record = async || world.get(&format!("/tokens/{rotated}"), &admin).await.json();
+    let before = record().await;
+
+    assert_eq!(revoke(&world, of("alice@example.com")).await.rule, None, "nothing is left to end");
+    issue(&world, "alice@example.com").await;
+    assert!(revoke(&world, of("alice@example.com")).await.rule.is_some());
+
+    for _ in ["before it is filled", "after it is filled"] {
+        assert_eq!(record().await, before);
+        world.verify().await;
+        world.catalog.fill_rules().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_instant_that_a_rule_names_is_one_that_cannot_be_read_back() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let issued = issue(&world, "alice@example.com").await;
+    for (sub, [after, before]) in [
+        ("alice@example.com", ["0000-01-01T00:00:00Z", "1969-12-31T23:59:59Z"]),
+        ("alice@example.com", ["9999-12-31T23:59:59.9999999999+00:00", "9999-12-31T23:59:59-23:59"]),
+        ("alice@example.com", ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999999+00:00"]),
+    ] {
+        let body =
+            json!({"where": {"sub": sub, "issued_after": after, "issued_before": before}, "reason": "unspecified"});
+        assert_eq!(world.post("/revocations", &admin, body).await.status, 200);
+    }
+
+    let record = world.get(&format!("/tokens/{issued}"), &admin).await;
+
+    assert_eq!((record.status.as_u16(), &record.json()["status"]), (200, &json!("revoked")));
+    world.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
