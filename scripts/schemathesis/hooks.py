@@ -58,14 +58,21 @@ def before_call(context, case, kwargs):
     if not is_negated(case, ParameterLocation.BODY):
         present_real_tokens(case)
         name_one_person(case)
+        only_preview_rules(case)
         write_plainly(case, "body")
     if not is_negated(case, ParameterLocation.HEADER):
         name_requests_apart(case)
 
 
 def spare_the_credential(case):
-    if case.operation.method.upper() == "DELETE" and case.path_parameters.get("jti") == CREDENTIAL:
+    if case.operation.method.upper() != "GET" and case.path_parameters.get("jti") == CREDENTIAL:
         case.path_parameters["jti"] = next(SPARE)["token"]["jti"]
+
+
+def only_preview_rules(case):
+    """A rule covers the credential, too, as soon as it is wide: it is asked what it would do."""
+    if isinstance(case.body, dict) and ("where" in case.body or "all" in case.body):
+        case.body["dry_run"] = True
 
 
 def ask_for_positions_that_exist(case):
