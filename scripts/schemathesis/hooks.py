@@ -31,7 +31,7 @@ def issue(number):
     return ask("POST", "/tokens", {"sub": f"user{number}@example.com", "expires_in": 86400})
 
 
-CREDENTIAL = ask("GET", "/whoami")["credential"]["jti"]
+OWN = ask("GET", "/whoami")["credential"]
 # Tokens to be asked about, and to be revoked instead of the credential.
 ISSUED = [issue(number) for number in range(24)]
 SPARE = iter(ISSUED * 1000)
@@ -58,21 +58,33 @@ def before_call(context, case, kwargs):
     if not is_negated(case, ParameterLocation.BODY):
         present_real_tokens(case)
         name_one_person(case)
-        only_preview_rules(case)
         write_plainly(case, "body")
     if not is_negated(case, ParameterLocation.HEADER):
         name_requests_apart(case)
 
 
 def spare_the_credential(case):
-    if case.operation.method.upper() != "GET" and case.path_parameters.get("jti") == CREDENTIAL:
-        case.path_parameters["jti"] = next(SPARE)["token"]["jti"]
+    """Whatever would end it is about another token: by its identifier, its subject or itself. Both were in answers, of
+    which cases are made. A rule covers it as soon as it is wide, so rules are asked what they would do."""
+    if case.operation.method.upper() == "GET":
+        return
+    spare = next(SPARE)
+    instead = {OWN["jti"]: spare["token"]["jti"], OWN["sub"]: spare["token"]["sub"], TOKEN: spare["access_token"]}
+    if case.path_parameters.get("jti") in instead:
+        case.path_parameters["jti"] = instead[case.path_parameters["jti"]]
+    if isinstance(case.body, dict):
+        if (spared := replaced(case.body, instead)) != case.body:
+            case.body = spared
+        if ("where" in case.body or "all" in case.body) and case.body.get("dry_run", False) is False:
+            case.body["dry_run"] = True
 
 
-def only_preview_rules(case):
-    """A rule covers the credential, too, as soon as it is wide: it is asked what it would do."""
-    if isinstance(case.body, dict) and ("where" in case.body or "all" in case.body):
-        case.body["dry_run"] = True
+def replaced(value, instead):
+    if isinstance(value, dict):
+        return {key: replaced(member, instead) for key, member in value.items()}
+    if isinstance(value, list):
+        return [replaced(member, instead) for member in value]
+    return instead.get(value, value) if isinstance(value, str) else value
 
 
 def ask_for_positions_that_exist(case):
