@@ -220,6 +220,12 @@ impl Catalog {
         self.appender.waiting()
     }
 
+    /// How many tokens checks wait for that no statement reads yet.
+    #[must_use]
+    pub fn checks_waiting(&self) -> usize {
+        self.lookups.waiting()
+    }
+
     /// Whether this process can still record what it is told.
     #[must_use]
     pub fn can_record(&self) -> bool {

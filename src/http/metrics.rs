@@ -24,7 +24,7 @@ use crate::{
     app::Catalog,
     domain::{Position, origin::Path},
     store::{
-        StoreError,
+        Connections, StoreError,
         appender::QUEUE_MAX,
         log,
         tally::{self, Tally},
@@ -35,6 +35,7 @@ const REQUESTS: &str = "catalog_http_requests_total";
 const DURATION: &str = "catalog_http_request_duration_seconds";
 const QUEUE: &str = "catalog_append_queue_commands";
 const QUEUE_SIZE: &str = "catalog_append_queue_commands_max";
+const WAITING: &str = "catalog_check_queue_tokens";
 const CONNECTIONS: &str = "catalog_database_connections";
 const CONNECTIONS_MAX: &str = "catalog_database_connections_max";
 const UP: &str = "catalog_database_up";
@@ -107,6 +108,7 @@ pub fn describe() {
     describe_histogram!(DURATION, Unit::Seconds, "From a request's head to the head of its answer.");
     describe_gauge!(QUEUE, Unit::Count, "Commands that wait for the appender.");
     describe_gauge!(QUEUE_SIZE, Unit::Count, "The most commands that may wait for the appender.");
+    describe_gauge!(WAITING, Unit::Count, "Tokens that checks ask for and that no statement reads yet.");
     describe_gauge!(CONNECTIONS, Unit::Count, "Connections to the database that reads go through.");
     describe_gauge!(CONNECTIONS_MAX, Unit::Count, "The most connections to the database that reads go through.");
     describe_gauge!(UP, Unit::Count, "1 if the log could be read for this scrape, else 0.");
@@ -149,11 +151,13 @@ fn happened(tally: &Tally) {
 
 /// What has a value at any time, as it is now.
 fn sample(catalog: &Catalog) {
-    let connections = catalog.database().connections();
-    gauge!(CONNECTIONS, "state" => "in_use").set(connections.in_use);
-    gauge!(CONNECTIONS, "state" => "idle").set(connections.idle);
-    gauge!(CONNECTIONS_MAX).set(connections.max);
+    for Connections { pool, in_use, idle, max } in catalog.database().connections() {
+        gauge!(CONNECTIONS, "pool" => pool, "state" => "in_use").set(in_use);
+        gauge!(CONNECTIONS, "pool" => pool, "state" => "idle").set(idle);
+        gauge!(CONNECTIONS_MAX, "pool" => pool).set(max);
+    }
     gauge!(QUEUE).set(u32::try_from(catalog.commands_waiting()).unwrap_or(u32::MAX));
+    gauge!(WAITING).set(u32::try_from(catalog.checks_waiting()).unwrap_or(u32::MAX));
     gauge!(QUEUE_SIZE).set(u32::try_from(QUEUE_MAX).unwrap_or(u32::MAX));
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::{
-    Database, StoreError,
+    Database, StoreError, metrics,
     postgres::{CHECKERS_MAX, bounded},
     tokens,
 };
@@ -41,6 +41,12 @@ impl Lookups {
         let (queue, asked) = mpsc::channel(QUEUE_MAX);
         tokio::spawn(serve(asked, database.checks().clone()));
         Self { queue }
+    }
+
+    /// How many wait for a statement.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
     }
 
     /// One token, as it is now.
@@ -79,6 +85,7 @@ async fn answer(pool: &PgPool, mut batch: Vec<Asked>) {
     if batch.is_empty() {
         return;
     }
+    metrics::lookup(batch.len());
     let ids: Vec<Uuid> = batch.iter().map(|asked| asked.jti).collect();
     match bounded(tokens::each_by_jti(pool, &ids)).await {
         Ok(found) => {

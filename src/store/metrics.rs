@@ -1,4 +1,4 @@
-//! What the one writer of a process counts and measures. docs/operations.md says what each figure means.
+//! What the one writer of a process, and its lookups, count and measure. docs/operations.md says what each figure means.
 
 use std::time::Duration;
 
@@ -9,12 +9,14 @@ use crate::domain::{Path, Refusal};
 
 const BATCH: &str = "catalog_append_batch_commands";
 const COMMIT: &str = "catalog_append_commit_duration_seconds";
+const LOOKUP: &str = "catalog_check_batch_tokens";
 const OUTCOMES: &str = "catalog_append_outcomes_total";
 const REFUSALS: &str = "catalog_refusals_total";
 
 /// The upper bounds of each histogram.
-pub const BUCKETS: [(&str, &[f64]); 2] = [
+pub const BUCKETS: [(&str, &[f64]); 3] = [
     (BATCH, &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0]),
+    (LOOKUP, &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0]),
     (COMMIT, &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0]),
 ];
 
@@ -77,6 +79,7 @@ impl Outcome {
 pub fn describe() {
     describe_histogram!(BATCH, Unit::Count, "Commands in one transaction of the appender.");
     describe_histogram!(COMMIT, Unit::Seconds, "From sending a COMMIT to its answer.");
+    describe_histogram!(LOOKUP, Unit::Count, "Tokens that one statement reads for checks.");
     describe_counter!(OUTCOMES, Unit::Count, "Commands by what became of them.");
     describe_counter!(REFUSALS, Unit::Count, "Commands and requests that the domain refused, by its rule.");
     for outcome in Outcome::ALL {
@@ -86,7 +89,12 @@ pub fn describe() {
 
 /// A transaction is begun for so many commands.
 pub(super) fn batch(commands: usize) {
-    histogram!(BATCH).record(u32::try_from(commands).map_or(f64::INFINITY, f64::from));
+    histogram!(BATCH).record(figure(commands));
+}
+
+/// One statement is to read so many tokens for checks.
+pub(super) fn lookup(tokens: usize) {
+    histogram!(LOOKUP).record(figure(tokens));
 }
 
 /// A COMMIT was answered, or given up, after so long.
@@ -102,4 +110,8 @@ pub(super) fn ended(outcome: Outcome, commands: u64) {
 /// The domain said no to somebody at this door.
 pub fn refused(refusal: &Refusal, path: Path) {
     counter!(REFUSALS, "rule" => refusal.code(), "path" => path.as_str()).increment(1);
+}
+
+fn figure(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::INFINITY, f64::from)
 }

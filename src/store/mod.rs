@@ -33,7 +33,7 @@ pub use address::{Address, AddressError};
 pub use appender::{AppendError, Appended, Appender, Pending};
 pub use head::Head;
 pub use lookups::Lookups;
-pub use postgres::Database;
+pub use postgres::{Connections, Database};
 pub use trouble::Trouble;
 
 /// Why something could not be read. None of them says anything about a token: could not tell is not no.

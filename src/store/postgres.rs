@@ -63,9 +63,11 @@ impl std::str::FromStr for Schema {
     }
 }
 
-/// The connections of the pools, at an instant.
+/// The connections of a pool, at an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Connections {
+    /// What they are for.
+    pub pool: &'static str,
     /// That somebody uses.
     pub in_use: u32,
     /// That wait to be used.
@@ -110,12 +112,13 @@ impl Database {
         &self.checks
     }
 
-    /// The connections of both pools, now.
+    /// The connections of each pool, now.
     #[must_use]
-    pub fn connections(&self) -> Connections {
-        let idle = u32::try_from(self.reads.num_idle() + self.checks.num_idle()).unwrap_or(u32::MAX);
-        let open = self.reads.size() + self.checks.size();
-        Connections { in_use: open.saturating_sub(idle), idle, max: READERS_MAX + CHECKERS_MAX }
+    pub fn connections(&self) -> [Connections; 2] {
+        [("reads", &self.reads, READERS_MAX), ("checks", &self.checks, CHECKERS_MAX)].map(|(name, pool, max)| {
+            let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
+            Connections { pool: name, in_use: pool.size().saturating_sub(idle), idle, max }
+        })
     }
 
     /// A connection of its own as the writer role.

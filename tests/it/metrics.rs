@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
+use sqlx::{ConnectOptions, Connection, Executor};
 
 use crate::support::{
     Site, TestDatabase,
@@ -150,7 +152,9 @@ const EXPECTED: &[(&str, &str)] = &[
     (r#"catalog_http_request_duration_seconds_bucket{le="+Inf",method="POST",route="/tokens"}"#, "5"),
     ("catalog_append_queue_commands", "0"),
     ("catalog_append_queue_commands_max", "4096"),
-    ("catalog_database_connections_max", "16"),
+    (r#"catalog_database_connections_max{pool="checks"}"#, "2"),
+    (r#"catalog_database_connections_max{pool="reads"}"#, "14"),
+    ("catalog_check_queue_tokens", "0"),
     ("catalog_database_up", "1"),
     // Five of the first start, one each for the administrator's token, the four that were issued, the revocation, the one
     // that was refused, and the shadow token.
@@ -221,4 +225,35 @@ async fn figures_are_given_while_the_database_is_gone_and_say_so() {
     assert_eq!(back.value("catalog_database_up"), "1");
     assert_eq!(back.value("catalog_log_position"), issued.json()["position"].to_string());
     assert_eq!(back.value(r#"catalog_tokens_issued_total{path="api"}"#), "1");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_that_wait_for_the_database_are_seen_to_wait_and_share_the_next_statement() {
+    let database = TestDatabase::migrated().await;
+    let site = Site::on(&database.url());
+    let admin = site.admin();
+    let server = site.serve().await;
+    let client = &server.client;
+    client.get("/whoami", &admin).await;
+    let mut locking = database.superuser().connect().await.unwrap();
+    locking.execute("begin; lock table tokens in access exclusive mode").await.unwrap();
+
+    let asked = join_all((0..24).map(|_| client.get("/whoami", &admin)));
+    let released = async {
+        let waiting = until("most of them wait", async || {
+            let scrape = Scrape::of(client).await;
+            (scrape.number("catalog_check_queue_tokens") > 10.0).then_some(scrape)
+        })
+        .await;
+        locking.close().await.unwrap();
+        waiting
+    };
+    let (replies, waiting) = join(asked, released).await;
+    let after = Scrape::of(client).await;
+
+    assert!(replies.iter().all(|reply| reply.status == 200));
+    assert_eq!(waiting.value(r#"catalog_database_connections{pool="checks",state="in_use"}"#), "2");
+    assert_eq!(after.value("catalog_check_queue_tokens"), "0");
+    let small = after.number(r#"catalog_check_batch_tokens_bucket{le="10"}"#);
+    assert!(small < after.number("catalog_check_batch_tokens_count"), "no statement read more than 10\n{}", after.text);
 }
