@@ -53,7 +53,13 @@ impl Catalog {
             store::metrics::refused(&refusal, requester.origin.path);
             return Err(self.denied_rule(command, refusal, requester.origin).await.into());
         }
-        Ok(preview::preview(self.database.reads(), &command.predicate, self.ambient.clock.now()).await?)
+        Ok(preview::preview(
+            self.database.reads(),
+            &command.predicate,
+            requester.authority.credential,
+            self.ambient.clock.now(),
+        )
+        .await?)
     }
 
     /// Revokes every token that meets a predicate and was issued before: all at once, whatever their number, by one event.

@@ -85,6 +85,10 @@ pub(super) struct RulePreview<'a> {
     /// The newest, 20 at most.
     #[schema(max_items = 20)]
     sample: Vec<RuleSample<'a>>,
+    /// Whether the token that this was asked with is among them.
+    covers_credential: bool,
+    /// How many active tokens would stay that the rule covered with `successors`: they took the place of tokens that meet it.
+    successors_left: u64,
 }
 
 /// How many tokens share something.
@@ -148,6 +152,8 @@ impl<'a> From<&'a Preview> for Revocations<'a> {
             by_team: shares(&preview.by_team),
             by_path: shares(&preview.by_path),
             sample: preview.sample.iter().map(RuleSample::from).collect(),
+            covers_credential: preview.covers_credential,
+            successors_left: preview.successors_left,
         })
     }
 }
