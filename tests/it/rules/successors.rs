@@ -229,3 +229,55 @@ async fn a_person_is_told_of_successors_that_a_rule_leaves_and_can_cover_them() 
     assert!(was_active && !office.server.client.is_active(&successor, &office.admin).await);
     assert!(revoke(&["--sub", "ci", "--successors", "--yes"]).bad(2).contains("cannot be used with"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_ends_a_rotated_token_is_told_its_successor_and_how_to_end_the_family() {
+    let office = Office::new().await;
+    let (first, _) = office.issue(&["--sub", "ci"]);
+    let rotated = office.run(&["rotate", &first, "--overlap", "10m", "--format", "json"]).json();
+    let successor = rotated["token"]["jti"].as_str().unwrap();
+    let (plain, _) = office.issue(&["--sub", "bob"]);
+    let revoke = |arguments: &[&str]| office.run(&[&["revoke", "--reason", "superseded"], arguments].concat());
+
+    let told = revoke(&[&first, &plain]);
+    let value = revoke(&[&first, "--format", "ndjson"]).json();
+    let family = format!("family={first}");
+    let done = revoke(&["--where", &family, "--yes"]).good();
+    let both = revoke(&[&first, successor]);
+    let limited = office.caller(&["--sub", "bob", "--permissions", "tokens.revoke"]);
+    let unknown = limited.cli(&["revoke", &first, "--reason", "superseded", "--format", "ndjson"]);
+
+    let note = format!(
+        "note: {first} had been rotated, and its successor {successor} does not end with it; --where {family} ends \
+         the whole family\n"
+    );
+    assert_eq!((told.code, told.stderr), (0, note));
+    assert_eq!(value["rotated"], json!({"family": first, "successor": successor}));
+    assert!(done.starts_with(&format!("{family}\trevoked\t")), "{done}");
+    assert_eq!((both.code, both.stderr.as_str()), (0, ""));
+    assert_eq!((unknown.code, unknown.stderr.as_str()), (1, ""));
+    assert!(!unknown.stdout.contains("rotated"), "{}", unknown.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_says_that_it_covers_the_token_that_asks() {
+    let office = Office::new().await;
+    office.issue(&["--sub", "ci"]);
+    let whoami = office.run(&["whoami", "--format", "json"]).json();
+    let own = whoami["sub"].as_str().unwrap_or_else(|| panic!("{whoami}"));
+    let shown = |arguments: &[&str]| office.run(&[&["revoke", "--dry-run"], arguments].concat());
+    let covers = async |body: Value| {
+        office.server.client.post("/revocations", &office.admin, body).await.json()["covers_credential"].clone()
+    };
+
+    let other = shown(&["--sub", "ci"]);
+    let mine = shown(&["--sub", own]);
+    let everything = shown(&["--all"]);
+
+    let warning = "warning: the rule also revokes the token that you ask with\n";
+    assert_eq!((other.stderr.as_str(), mine.stderr.as_str(), everything.stderr.as_str()), ("", warning, warning));
+    assert_eq!(covers(json!({"where": {"sub": "ci"}, "dry_run": true})).await, false);
+    assert_eq!(covers(json!({"where": {"sub": own, "path": "cli-dev"}, "dry_run": true})).await, true);
+    assert_eq!(covers(json!({"where": {"sub": own, "path": "api"}, "dry_run": true})).await, false);
+    assert_eq!(covers(json!({"all": true, "dry_run": true})).await, true);
+}
