@@ -31,7 +31,7 @@ pub use check::{CheckError, Verdict};
 pub use live::{FollowError, Live};
 pub use open::{OpenError, Opening, SigningKey};
 pub use requester::Requester;
-pub use revocations::{RevokedByRule, RevokedTokens, RuleError};
+pub use revocations::{RevokedByRule, RevokedTokens, Rotated, RuleError};
 pub use seed::{Plan, SeedError, Seeded};
 pub use suspend::ChangedTokens;
 

@@ -1,12 +1,14 @@
 //! Revocations of many tokens at once: named one by one, or by a rule.
 
+use std::collections::HashMap;
+
 use uuid::Uuid;
 
 use super::{Catalog, CommandError, Requester};
 use crate::{
     domain::{
-        Act, Command, Origin, Position, Refusal, RevokeByRule, RevokeTokens, denial::Denial, revoke_several::Verdict,
-        rule::permit,
+        Act, Command, Origin, Position, Refusal, RevokeByRule, RevokeTokens, Token, denial::Denial,
+        revoke_several::Verdict, rule::permit,
     },
     store::{
         self, AppendError, StoreError, fill,
@@ -19,8 +21,19 @@ use crate::{
 pub struct RevokedTokens {
     /// The verdicts, in the order of the request.
     pub verdicts: Vec<(Uuid, Verdict)>,
+    /// Those that had been rotated, and what is left of their families.
+    pub rotated: HashMap<Uuid, Rotated>,
     /// The position of the log that they hold for.
     pub position: Position,
+}
+
+/// Where a rotated token went on: its own end is not its successor's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rotated {
+    /// The first token of its family.
+    pub family: Uuid,
+    /// The token that took its place.
+    pub successor: Uuid,
 }
 
 /// What became of a rule.
@@ -53,7 +66,13 @@ impl Catalog {
             store::metrics::refused(&refusal, requester.origin.path);
             return Err(self.denied_rule(command, refusal, requester.origin).await.into());
         }
-        Ok(preview::preview(self.database.reads(), &command.predicate, self.ambient.clock.now()).await?)
+        Ok(preview::preview(
+            self.database.reads(),
+            &command.predicate,
+            requester.authority.credential,
+            self.ambient.clock.now(),
+        )
+        .await?)
     }
 
     /// Revokes every token that meets a predicate and was issued before: all at once, whatever their number, by one event.
@@ -123,7 +142,11 @@ impl Catalog {
         let is_unknown = |(_, verdict): &&(Uuid, Verdict)| *verdict == Verdict::Unknown;
         let unknown: Vec<Uuid> = verdicts.iter().filter(is_unknown).map(|(jti, _)| *jti).collect();
         self.note_denials(&command, &unknown, |jti| Refusal::TokenUnknown { jti }, &origin).await?;
+        let within = appended.several.iter().filter(|token| authority.reaches(token));
+        let rotated =
+            |token: &Token| Some((token.jti, Rotated { family: token.family(), successor: token.lineage.successor? }));
         Ok(RevokedTokens {
+            rotated: within.filter_map(rotated).collect(),
             position: verdicts.iter().filter_map(position_of).fold(appended.position, Position::max),
             verdicts,
         })

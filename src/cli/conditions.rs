@@ -3,7 +3,9 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use uuid::Uuid;
 
+use super::values;
 use crate::domain::{Malformed, Predicate, rule::Field};
 
 /// What joins conditions.
@@ -138,12 +140,17 @@ fn set(predicate: &mut Predicate, field: Field, text: &str) -> Result<(), NoCond
         Field::Name => predicate.name = Some(parsed(field, text)?),
         Field::IssuedAfter => predicate.issued_after = Some(instant(field, text)?),
         Field::IssuedBefore => predicate.issued_before = Some(instant(field, text)?),
+        Field::Family => predicate.family = Some(family(field, text)?),
     }
     Ok(())
 }
 
 fn parsed<T: FromStr<Err = Malformed>>(field: Field, text: &str) -> Result<T, NoConditions> {
     text.parse().map_err(|source| NoConditions::Value { field: field.as_str(), source })
+}
+
+fn family(field: Field, text: &str) -> Result<Uuid, NoConditions> {
+    values::jti(text).map_err(|source| NoConditions::Value { field: field.as_str(), source })
 }
 
 /// An instant with its zone, or a day, which begins at midnight UTC. No span: what a rule says must not depend on when it
@@ -173,7 +180,8 @@ mod tests {
     #[test]
     fn conditions_are_read_as_they_are_written_and_written_as_they_are_read() {
         let all = "sub=alice@example.com and team=ops and path=cli-dev and kid=k1 and permission=tools.read and name='my \
-                   \\'ci\\' \\\\ and' and issued_after=2026-03-01T12:00:00Z and issued_before=2026-11-01T00:00:00Z";
+                   \\'ci\\' \\\\ and' and issued_after=2026-03-01T12:00:00Z and issued_before=2026-11-01T00:00:00Z and \
+                   family=0199d7a8-5c3e-7b11-9a0e-0d5c4a3f2b10";
 
         let predicate = read(all).unwrap();
 
@@ -203,11 +211,11 @@ mod tests {
             ("  ", "there is no condition in it; if every token is meant, say --all"),
             (
                 "user=a",
-                "there is no field 'user'; there are sub, team, path, kid, permission, name, issued_after, issued_before",
+                "there is no field 'user'; there are sub, team, path, kid, permission, name, issued_after, issued_before, family",
             ),
             (
                 "Sub=a",
-                "there is no field 'Sub'; there are sub, team, path, kid, permission, name, issued_after, issued_before",
+                "there is no field 'Sub'; there are sub, team, path, kid, permission, name, issued_after, issued_before, family",
             ),
             ("team!=ops", "the condition on team has no '=', which is the only operator; found '!='"),
             (
@@ -242,6 +250,7 @@ mod tests {
             ("team=a and and path=api", "there is no field 'and'"),
             ("path=http", "the value of path is wrong"),
             ("name=''", "the value of name is wrong"),
+            ("family=0199", "the value of family is wrong"),
         ] {
             let told = read(text).unwrap_err();
             assert!(told.starts_with(error), "{text}: {told}");

@@ -13,7 +13,7 @@ use super::{
         ShadowTokenSeen, SuspensionRefused,
     },
     key::{Algorithm, PublicJwk},
-    origin::Origin,
+    origin::{Origin, Path},
     policy::Policy,
     revoke::RevocationReason,
     rule::{Field, Predicate},
@@ -136,6 +136,18 @@ impl fmt::Display for Elevation {
     }
 }
 
+/// How the first token of a family was issued. A rotation has another door, another key and another instant, and must not
+/// take a token out of what is said of those.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct First {
+    /// The door it came through.
+    pub path: Path,
+    /// `iat`, seconds since 1970.
+    pub iat: i64,
+    /// The key that signs it.
+    pub kid: Kid,
+}
+
 /// `token.issued.v1`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TokenIssued {
@@ -179,6 +191,9 @@ pub struct TokenIssued {
     /// The token whose place it takes, for a successor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predecessor: Option<Uuid>,
+    /// How its family began, for a successor; `None` of those that were issued before it was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<First>,
     /// Personal: the exact `header.payload` that is signed; `None` once erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing_input: Option<String>,

@@ -347,6 +347,7 @@ fn record(
         reason: command.reason.clone(),
         family: None,
         predecessor: None,
+        first: None,
         signing_input: Some(input),
     })
 }

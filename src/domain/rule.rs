@@ -5,15 +5,16 @@ use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{
     Authority, Path, Position, Recorded, Refusal, State, Token,
     authority::RoutePermission,
     claims::Teams,
-    event::TokensRevokedByRule,
+    event::{First, TokensRevokedByRule},
     revoke::RevocationReason,
     text::{Kid, Name, Note, Permission, Subject, TeamId},
-    token::Revocation,
+    token::{Revocation, instant},
 };
 
 /// The instants that the log keeps, in seconds since 1970: for 8,000 years, within which every reader of a time can read
@@ -21,7 +22,7 @@ use super::{
 const SECONDS_MAX: i64 = 8_000 * 365 * 86_400;
 
 /// What a token must be like, all of it. Its fields never change for a token, so whether it is met does not either.
-/// They mean what the filters of a listing mean.
+/// They mean what the filters of a listing of the same names mean.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Predicate {
     /// Personal: it speaks for this subject.
@@ -48,6 +49,13 @@ pub struct Predicate {
     /// It was issued before this instant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub issued_before: Option<DateTime<Utc>>,
+    /// It is of the family that began with this token, or is this token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family: Option<Uuid>,
+    /// Whether the door, the key and the instants may also be those of the first of its family: all of them, for no token
+    /// was ever issued by the one's door at the other's instant.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub successors: bool,
 }
 
 /// A field that a predicate names.
@@ -70,11 +78,13 @@ pub enum Field {
     IssuedAfter,
     /// `issued_before`
     IssuedBefore,
+    /// `family`
+    Family,
 }
 
 impl Field {
     /// Every field.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Sub,
         Self::Team,
         Self::Path,
@@ -83,6 +93,7 @@ impl Field {
         Self::Name,
         Self::IssuedAfter,
         Self::IssuedBefore,
+        Self::Family,
     ];
 
     /// As it is written.
@@ -97,6 +108,7 @@ impl Field {
             Self::Name => "name",
             Self::IssuedAfter => "issued_after",
             Self::IssuedBefore => "issued_before",
+            Self::Family => "family",
         }
     }
 }
@@ -120,6 +132,7 @@ impl Predicate {
             Field::Name => self.name.is_some(),
             Field::IssuedAfter => self.issued_after.is_some(),
             Field::IssuedBefore => self.issued_before.is_some(),
+            Field::Family => self.family.is_some(),
         }
     }
 
@@ -142,12 +155,22 @@ impl Predicate {
     pub fn is_met_by(&self, token: &Token) -> bool {
         is_same(self.sub.as_ref(), token.sub.as_ref())
             && self.team.as_ref().is_none_or(|team| reaches(token, team))
-            && is_same(self.path.as_ref(), Some(&token.path))
-            && is_same(self.kid.as_ref(), Some(&token.kid))
             && self.permission.as_ref().is_none_or(|permission| may_use(token, permission))
             && is_same(self.name.as_ref(), token.name.as_ref())
-            && self.issued_after.is_none_or(|bound| token.issued_at >= bound)
-            && self.issued_before.is_none_or(|bound| token.issued_at < bound)
+            && self.family.is_none_or(|family| token.family() == family)
+            && (self.is_met_by_issuance(token.path, &token.kid, token.issued_at)
+                || (self.successors && token.lineage.first.as_ref().is_some_and(|first| self.is_met_by_first(first))))
+    }
+
+    fn is_met_by_first(&self, first: &First) -> bool {
+        self.is_met_by_issuance(first.path, &first.kid, instant(first.iat))
+    }
+
+    fn is_met_by_issuance(&self, path: Path, kid: &Kid, at: DateTime<Utc>) -> bool {
+        is_same(self.path.as_ref(), Some(&path))
+            && is_same(self.kid.as_ref(), Some(kid))
+            && self.issued_after.is_none_or(|bound| at >= bound)
+            && self.issued_before.is_none_or(|bound| at < bound)
     }
 
     /// Whether it may be met by a token of which erasure has left no subject and no name.
@@ -157,9 +180,9 @@ impl Predicate {
 }
 
 impl fmt::Display for Predicate {
-    /// As it is written on a command line; `everything` when it is empty.
+    /// As its conditions are written on a command line; `everything` when there are none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let instant = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        let written = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
         let conditions: Vec<String> = [
             self.sub.as_ref().map(|sub| condition("sub", sub.as_str())),
             self.team.as_ref().map(|team| condition("team", team.as_str())),
@@ -167,14 +190,16 @@ impl fmt::Display for Predicate {
             self.kid.as_ref().map(|kid| condition("kid", kid.as_str())),
             self.permission.as_ref().map(|permission| condition("permission", permission.as_str())),
             self.name.as_ref().map(|name| condition("name", name.as_str())),
-            self.issued_after.map(|at| condition("issued_after", &instant(at))),
-            self.issued_before.map(|at| condition("issued_before", &instant(at))),
+            self.issued_after.map(|at| condition("issued_after", &written(at))),
+            self.issued_before.map(|at| condition("issued_before", &written(at))),
+            self.family.map(|family| condition("family", &family.to_string())),
         ]
         .into_iter()
         .flatten()
         .collect();
         f.write_str(if conditions.is_empty() { "everything" } else { "" })?;
-        f.write_str(&conditions.join(" and "))
+        f.write_str(&conditions.join(" and "))?;
+        f.write_str(if self.successors { ", with successors" } else { "" })
     }
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{
     Position, Recorded,
     claims::{Scopes, Teams, signing_input_digest},
-    event::{Elevation, TokenIssued, TokenRevoked},
+    event::{Elevation, First, TokenIssued, TokenRevoked},
     origin::Path,
     revoke::RevocationReason,
     rule::Rule,
@@ -80,6 +80,8 @@ pub struct Lineage {
     pub predecessor: Option<Uuid>,
     /// The token that took its own.
     pub successor: Option<Uuid>,
+    /// How its family began, for a successor; `None` of those that were issued before it was kept.
+    pub first: Option<First>,
 }
 
 /// How a token was revoked.
@@ -234,7 +236,12 @@ impl Token {
             claims_digest: event.signing_input.as_deref().map(signing_input_digest),
             revocation: None,
             suspension: None,
-            lineage: Lineage { family: event.family, predecessor: event.predecessor, successor: None },
+            lineage: Lineage {
+                family: event.family,
+                predecessor: event.predecessor,
+                successor: None,
+                first: event.first.clone(),
+            },
         };
         if let Some(claims) = claims {
             token.sub = Some(claims.sub);
@@ -325,6 +332,13 @@ impl Token {
     #[must_use]
     pub fn family(&self) -> Uuid {
         self.lineage.family.unwrap_or(self.jti)
+    }
+
+    /// How its family began, itself included, as far as the log says so.
+    #[must_use]
+    pub fn first(&self) -> Option<First> {
+        let own = || First { path: self.path, iat: self.issued_at.timestamp(), kid: self.kid.clone() };
+        self.lineage.first.clone().or_else(|| self.lineage.family.is_none().then(own))
     }
 
     /// Whether it is active at `now`, or may become so again: then it keeps its name and its place.

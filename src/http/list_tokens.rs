@@ -145,6 +145,8 @@ impl Listing {
             issued_after,
             issued_before,
             expires_before,
+            family: None,
+            successors: false,
         };
         (filter, self.cursor)
     }

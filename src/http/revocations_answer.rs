@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
-    app::{RevokedTokens, view::instant},
+    app::{RevokedTokens, Rotated, view::instant},
     domain::{
         Path, Position,
         claims::CanonicalUuid,
@@ -42,6 +42,20 @@ struct RevocationResult {
     /// Where in the log its revocation stands.
     #[schema(required)]
     position: Option<Position>,
+    /// For a token that had been rotated: its successor, which does not end with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rotated: Option<RotatedToken>,
+}
+
+/// Where a rotated token went on.
+#[derive(Serialize, ToSchema)]
+struct RotatedToken {
+    /// The first token of its family: a rule `where` it is the `family` ends them all.
+    #[schema(value_type = CanonicalUuid)]
+    family: Uuid,
+    /// The token that took its place.
+    #[schema(value_type = CanonicalUuid)]
+    successor: Uuid,
 }
 
 /// What became of a token: `revoked` by this request, revoked before, or unknown, which is also said of one that is not
@@ -85,6 +99,10 @@ pub(super) struct RulePreview<'a> {
     /// The newest, 20 at most.
     #[schema(max_items = 20)]
     sample: Vec<RuleSample<'a>>,
+    /// Whether the token that this was asked with is among them.
+    covers_credential: bool,
+    /// How many active tokens would stay that the rule covered with `successors`: they took the place of tokens that meet it.
+    successors_left: u64,
 }
 
 /// How many tokens share something.
@@ -119,18 +137,21 @@ struct RuleSample<'a> {
 
 impl From<RevokedTokens> for Revocations<'_> {
     fn from(revoked: RevokedTokens) -> Self {
-        Self::Results(RevocationResults { results: revoked.verdicts.into_iter().map(RevocationResult::from).collect() })
+        let RevokedTokens { verdicts, rotated, .. } = revoked;
+        let result = |(jti, verdict)| RevocationResult::of(jti, verdict, rotated.get(&jti).copied());
+        Self::Results(RevocationResults { results: verdicts.into_iter().map(result).collect() })
     }
 }
 
-impl From<(Uuid, Verdict)> for RevocationResult {
-    fn from((jti, verdict): (Uuid, Verdict)) -> Self {
+impl RevocationResult {
+    fn of(jti: Uuid, verdict: Verdict, rotated: Option<Rotated>) -> Self {
         let (outcome, position) = match verdict {
             Verdict::Revoked(position) => (RevocationOutcome::Revoked, Some(position)),
             Verdict::AlreadyRevoked(position) => (RevocationOutcome::AlreadyRevoked, Some(position)),
             Verdict::Unknown => (RevocationOutcome::Unknown, None),
         };
-        Self { jti, outcome, position }
+        let rotated = rotated.map(|Rotated { family, successor }| RotatedToken { family, successor });
+        Self { jti, outcome, position, rotated }
     }
 }
 
@@ -148,6 +169,8 @@ impl<'a> From<&'a Preview> for Revocations<'a> {
             by_team: shares(&preview.by_team),
             by_path: shares(&preview.by_path),
             sample: preview.sample.iter().map(RuleSample::from).collect(),
+            covers_credential: preview.covers_credential,
+            successors_left: preview.successors_left,
         })
     }
 }

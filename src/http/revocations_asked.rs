@@ -39,6 +39,8 @@ pub(super) struct Body {
     #[serde(default, rename = "where", deserialize_with = "said_object")]
     conditions: Option<Conditions>,
     #[serde(default, deserialize_with = "said")]
+    successors: Option<bool>,
+    #[serde(default, deserialize_with = "said")]
     all: Option<bool>,
     #[serde(default)]
     reason: RevocationReason,
@@ -68,6 +70,8 @@ struct Conditions {
     issued_after: Option<DateTime<Utc>>,
     #[serde(default, deserialize_with = "instant")]
     issued_before: Option<DateTime<Utc>>,
+    #[serde(default, deserialize_with = "said")]
+    family: Option<CanonicalUuid>,
 }
 
 /// For members whose `null` must not be read as absent.
@@ -92,6 +96,9 @@ impl Body {
     /// What is asked for, if it is one thing.
     pub(super) fn asked(self) -> Result<Asked, Problem> {
         let (reason, note, dry_run) = (self.reason, self.note, self.dry_run);
+        if self.successors.is_some() && self.conditions.is_none() {
+            return Err(Problem::malformed_body("/successors", "is for rules with conditions".to_owned()));
+        }
         match (self.ids, self.conditions, self.all) {
             (Some(_), None, None) if dry_run.is_some() => {
                 Err(Problem::malformed_body("/dry_run", "is for rules; identifiers have no preview".to_owned()))
@@ -107,6 +114,7 @@ impl Body {
                     let detail = "names no condition; if every token is meant, say \"all\": true";
                     return Err(Problem::malformed_body("/where", detail.to_owned()));
                 }
+                let predicate = Predicate { successors: self.successors == Some(true), ..predicate };
                 Ok(Asked::rule(RevokeByRule { predicate, reason, note }, dry_run))
             }
             (None, None, Some(true)) => {
@@ -126,8 +134,10 @@ impl Asked {
 
 impl From<Conditions> for Predicate {
     fn from(conditions: Conditions) -> Self {
-        let Conditions { sub, team, path, kid, permission, name, issued_after, issued_before } = conditions;
-        Self { sub, team, path, kid, permission, name, issued_after, issued_before }
+        let Conditions { sub, team, path, kid, permission, name, issued_after, issued_before, family } = conditions;
+        let family = family.map(|CanonicalUuid(jti)| jti);
+        let successors = false;
+        Self { sub, team, path, kid, permission, name, issued_after, issued_before, family, successors }
     }
 }
 
@@ -173,6 +183,10 @@ struct ByRule {
     /// What a token must be like.
     #[serde(rename = "where")]
     conditions: Predicate,
+    /// Whether `path`, `kid`, `issued_after` and `issued_before` may, all of them, be met by the first of a token's family
+    /// instead: so the rule also covers what took the place of such tokens.
+    #[serde(default)]
+    successors: bool,
     /// Why, in one of RFC 5280's words; absent = `unspecified`.
     #[serde(default)]
     reason: RevocationReason,

@@ -117,7 +117,10 @@ insert into tokens (
     suspended_at,
     family,
     predecessor,
-    successor
+    successor,
+    first_path,
+    first_iat,
+    first_kid
 )
 select
     jti,
@@ -154,7 +157,10 @@ select
     suspended_at,
     family,
     predecessor,
-    successor
+    successor,
+    first_path,
+    first_iat,
+    first_kid
   from unnest(
            $23::uuid[],
            $24::text[],
@@ -190,7 +196,10 @@ select
            $54::timestamptz[],
            $55::uuid[],
            $56::uuid[],
-           $57::uuid[]
+           $57::uuid[],
+           $58::text[],
+           $59::timestamptz[],
+           $60::text[]
        ) as token (
            jti,
            sub,
@@ -226,7 +235,10 @@ select
            suspended_at,
            family,
            predecessor,
-           successor
+           successor,
+           first_path,
+           first_iat,
+           first_kid
        )
     on conflict (jti) do update
    set revoked_pos = excluded.revoked_pos,

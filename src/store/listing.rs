@@ -18,6 +18,10 @@ use crate::domain::{
     text::{Permission, Subject},
 };
 
+/// What is compared with door, key and instants: the token's own, or those of the first of its family.
+const OWN: [&str; 4] = [" and path = ", " and kid = ", " and iat >= ", " and iat < "];
+const FIRST: [&str; 4] = [" and first_path = ", " and first_kid = ", " and first_iat >= ", " and first_iat < "];
+
 /// A page of `limit` rows issued before `before`, with their status judged at `now`.
 pub(super) fn push_page(
     query: &mut QueryBuilder<Postgres>,
@@ -74,6 +78,19 @@ pub(super) fn push_unrevoked(query: &mut QueryBuilder<Postgres>, filter: &Filter
     query.push(" and not (");
     push_revoked(query, now);
     query.push(" or ").push(COVERED).push(")");
+}
+
+/// Which active tokens a rule would leave that it covered if it went by how their family began, too.
+pub(super) fn push_left(query: &mut QueryBuilder<Postgres>, filter: &Filter, now: DateTime<Utc>) {
+    let page = Page { filter, before: None, limit: 0, now, rows: Rows::Judged };
+    query.push(" where first_path is not null and family is not null");
+    query.push(if filter.successors { " and false" } else { "" });
+    page.push_issuance(query, &FIRST);
+    query.push(" and not (true");
+    page.push_issuance(query, &OWN);
+    query.push(")");
+    page.push_reach(query);
+    push_status(query, Status::Active, now);
 }
 
 /// What of the tokens' rows is looked at besides what never changes of a token.
@@ -228,14 +245,17 @@ impl Page<'_> {
     /// What a span's times must be for any of its tokens to have the times that are asked for.
     fn times(&self) -> impl Iterator<Item = (&'static str, DateTime<Utc>)> {
         let filter = self.filter;
+        // The first of a family may have been issued in a span in which its successors were not.
+        let issued_before = filter.issued_before.filter(|_| !filter.successors);
+        let issued_after = filter.issued_after.filter(|_| !filter.successors);
         let status = match filter.status {
             Some(Status::Active | Status::Suspended) => Some((" and exp_max > ", self.now)),
             Some(Status::Expired) => Some((" and exp_min <= ", self.now)),
             Some(Status::Revoked) | None => None,
         };
         [
-            filter.issued_after.map(|bound| (" and iat_max >= ", bound)),
-            filter.issued_before.map(|bound| (" and iat_min < ", bound)),
+            issued_after.map(|bound| (" and iat_max >= ", bound)),
+            issued_before.map(|bound| (" and iat_min < ", bound)),
             filter.expires_before.map(|bound| (" and exp_min < ", bound)),
             status,
         ]
@@ -263,6 +283,36 @@ impl Page<'_> {
 
     /// What never changes of a token.
     fn push_fields(&self, query: &mut QueryBuilder<Postgres>) {
+        self.push_reach(query);
+        if self.filter.successors {
+            query.push(" and ((true");
+            self.push_issuance(query, &OWN);
+            query.push(") or (first_path is not null");
+            self.push_issuance(query, &FIRST);
+            query.push("))");
+        } else {
+            self.push_issuance(query, &OWN);
+        }
+    }
+
+    /// By which door, with which key and when it was issued, itself or the first of its family.
+    fn push_issuance(&self, query: &mut QueryBuilder<Postgres>, [path, kid, after, before]: &[&'static str; 4]) {
+        if let Some(value) = self.filter.path {
+            query.push(path).push_bind(value.as_str());
+        }
+        if let Some(value) = &self.filter.kid {
+            query.push(kid).push_bind(value.as_str().to_owned());
+        }
+        if let Some(bound) = self.filter.issued_after {
+            query.push(after).push_bind(bound);
+        }
+        if let Some(bound) = self.filter.issued_before {
+            query.push(before).push_bind(bound);
+        }
+    }
+
+    /// What a successor has of its predecessor.
+    fn push_reach(&self, query: &mut QueryBuilder<Postgres>) {
         let filter = self.filter;
         if let Sight::Of { subject, teams } = &filter.sight {
             let teams: Vec<String> = teams.iter().map(ToString::to_string).collect();
@@ -271,12 +321,6 @@ impl Page<'_> {
         }
         if let Some(sub) = &filter.sub {
             query.push(" and sub = ").push_bind(sub.as_str().to_owned());
-        }
-        if let Some(path) = filter.path {
-            query.push(" and path = ").push_bind(path.as_str());
-        }
-        if let Some(kid) = &filter.kid {
-            query.push(" and kid = ").push_bind(kid.as_str().to_owned());
         }
         if let Some(name) = &filter.name {
             query.push(" and name = ").push_bind(name.as_str().to_owned());
@@ -288,14 +332,14 @@ impl Page<'_> {
             let covering: Vec<String> = covering(permission).collect();
             query.push(" and (permissions = '{}' or permissions && ").push_bind(covering).push(")");
         }
-        for (comparison, bound) in [
-            (" and iat >= ", filter.issued_after),
-            (" and iat < ", filter.issued_before),
-            (" and exp < ", filter.expires_before),
-        ] {
-            if let Some(bound) = bound {
-                query.push(comparison).push_bind(bound);
-            }
+        if let Some(bound) = filter.expires_before {
+            query.push(" and exp < ").push_bind(bound);
+        }
+        // Few, and found by their own indexes before anything is walked.
+        if let Some(family) = filter.family {
+            query.push(" and issued_pos = any(array(select issued_pos from tokens where family = ").push_bind(family);
+            query.push(" union all select issued_pos from tokens where jti = ").push_bind(family);
+            query.push(" and family is null))");
         }
     }
 }

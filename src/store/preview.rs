@@ -55,7 +55,9 @@ static COUNTED: &str = "
            from (select jti, sub, name, path, iat
                    from active
                   order by issued_pos desc
-                  limit most) as newest) as sample
+                  limit most) as newest) as sample,
+        exists (select from covered where jti = asker) as covers_credential,
+        (select count(*) from leftover) as successors_left
       from (select ";
 
 /// The tokens that a rule would revoke and that are not revoked yet.
@@ -73,6 +75,10 @@ pub struct Preview {
     pub by_path: Vec<Share>,
     /// Some of those that are active: the newest.
     pub sample: Vec<Sample>,
+    /// Whether the asker's own credential is among them.
+    pub covers_credential: bool,
+    /// How many active tokens it would leave that it covered if it went by how their family began, too.
+    pub successors_left: u64,
 }
 
 /// How many tokens a rule would revoke, by what they are now.
@@ -110,11 +116,17 @@ pub struct Sample {
     pub iat: DateTime<Utc>,
 }
 
-/// What a rule would do at `now`.
+/// What a rule of whoever has this credential, if any, would do at `now`.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn preview(pool: &PgPool, predicate: &Predicate, now: DateTime<Utc>) -> Result<Preview, StoreError> {
+pub async fn preview(
+    pool: &PgPool,
+    predicate: &Predicate,
+    credential: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<Preview, StoreError> {
+    let filter = Filter::from(predicate);
     let mut query = QueryBuilder::<Postgres>::new(
         "with covered as materialized (
              select jti, issued_pos, sub, name, teams, path, iat, ",
@@ -123,9 +135,11 @@ pub async fn preview(pool: &PgPool, predicate: &Predicate, now: DateTime<Utc>) -
     query.push(
         " then 'expired' when suspended_pos is not null then 'suspended' else 'active' end as status from tokens",
     );
-    listing::push_unrevoked(&mut query, &Filter::from(predicate), now);
+    listing::push_unrevoked(&mut query, &filter, now);
+    query.push("), leftover as (select jti from tokens");
+    listing::push_left(&mut query, &filter, now);
     query.push(COUNTED).push_bind(SHOWN_MAX);
-    query.push("::bigint as most) as limits");
+    query.push("::bigint as most, ").push_bind(credential).push("::uuid as asker) as limits");
     let read = query.build().persistent(false).fetch_one(pool);
     let row = bounded(async { Ok(read.await?) }).await?;
     let shares = |column: &str| row.try_get(column).map(|Json(shares): Json<Vec<Share>>| shares);
@@ -138,5 +152,7 @@ pub async fn preview(pool: &PgPool, predicate: &Predicate, now: DateTime<Utc>) -
         by_team: shares("by_team")?,
         by_path: shares("by_path")?,
         sample,
+        covers_credential: row.try_get("covers_credential")?,
+        successors_left: row.try_get("successors_left").map(|count: i64| u64::try_from(count).unwrap_or_default())?,
     })
 }

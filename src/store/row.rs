@@ -9,9 +9,9 @@ use super::StoreError;
 use crate::domain::{
     Malformed, Position, Token,
     claims::{Scopes, Teams},
-    event::Elevation,
+    event::{Elevation, First},
     restrictions::{IpRestriction, TimeRestrictions, UsageLimits},
-    token::{Lineage, Revocation, Suspension},
+    token::{Lineage, Revocation, Suspension, instant},
 };
 
 /// The columns of `tokens`, in its order.
@@ -52,6 +52,9 @@ pub(super) struct TokenRow {
     family: Option<Uuid>,
     predecessor: Option<Uuid>,
     successor: Option<Uuid>,
+    first_path: Option<String>,
+    first_iat: Option<DateTime<Utc>>,
+    first_kid: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +77,7 @@ fn text<T: ToString>(item: Option<&T>) -> Option<String> {
 impl From<&Token> for TokenRow {
     fn from(token: &Token) -> Self {
         let revocation = token.revocation.as_ref();
-        let suspension = token.suspension.as_ref();
+        let (suspension, first) = (token.suspension.as_ref(), token.lineage.first.as_ref());
         Self {
             jti: token.jti,
             sub: text(token.sub.as_ref()),
@@ -118,6 +121,9 @@ impl From<&Token> for TokenRow {
             family: token.lineage.family,
             predecessor: token.lineage.predecessor,
             successor: token.lineage.successor,
+            first_path: first.map(|first| first.path.as_str().to_owned()),
+            first_iat: first.map(|first| instant(first.iat)),
+            first_kid: first.map(|first| first.kid.to_string()),
         }
     }
 }
@@ -161,6 +167,9 @@ pub(super) fn bind<'q>(query: Query<'q, Postgres, PgArguments>, rows: &[TokenRow
         .bind(column(rows, |row| row.family))
         .bind(column(rows, |row| row.predecessor))
         .bind(column(rows, |row| row.successor))
+        .bind(column(rows, |row| row.first_path.as_deref()))
+        .bind(column(rows, |row| row.first_iat))
+        .bind(column(rows, |row| row.first_kid.as_deref()))
 }
 
 fn column<'a, T>(rows: &'a [TokenRow], of: impl Fn(&'a TokenRow) -> T) -> Vec<T> {
@@ -186,6 +195,7 @@ impl TokenRow {
     fn parse(self) -> Result<Token, Malformed> {
         let revocation = self.revocation()?;
         let suspension = self.suspended_pos.zip(self.suspended_at);
+        let first = self.first()?;
         let Restrictions { ip_restrictions, time_restrictions, usage_limits } = self.restrictions.0;
         Ok(Token {
             jti: self.jti,
@@ -218,8 +228,15 @@ impl TokenRow {
             claims_digest: self.claims_digest.map(digest).transpose()?,
             revocation,
             suspension: suspension.map(|(position, at)| Suspension { position: Position(position), at }),
-            lineage: Lineage { family: self.family, predecessor: self.predecessor, successor: self.successor },
+            lineage: Lineage { family: self.family, predecessor: self.predecessor, successor: self.successor, first },
         })
+    }
+
+    fn first(&self) -> Result<Option<First>, Malformed> {
+        let (Some(path), Some(iat), Some(kid)) = (&self.first_path, self.first_iat, &self.first_kid) else {
+            return Ok(None);
+        };
+        Ok(Some(First { path: path.parse()?, iat: iat.timestamp(), kid: kid.parse()? }))
     }
 
     fn revocation(&self) -> Result<Option<Revocation>, Malformed> {

@@ -8,10 +8,12 @@ insert into revocation_rules (
     name,
     issued_after,
     issued_before,
+    family,
+    successors,
     revoked_at,
     reason,
     note,
     revoked_by,
     filled_to
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $1)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $1)

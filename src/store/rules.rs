@@ -8,6 +8,7 @@
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use sqlx::{PgConnection, PgExecutor, PgPool, Row, postgres::PgRow, types::Json};
+use uuid::Uuid;
 
 use super::{StoreError, postgres::bounded};
 use crate::domain::{
@@ -26,8 +27,6 @@ pub(super) static COVERED: &str = "(
                and rule.position > tokens.issued_pos
                and (rule.sub is null or rule.sub = tokens.sub)
                and (rule.team is null or tokens.teams is null or rule.team = any(tokens.teams))
-               and (rule.path is null or rule.path = tokens.path)
-               and (rule.kid is null or rule.kid = tokens.kid)
                and (rule.permission is null or tokens.permissions = '{}' or exists (
                         select
                           from unnest(tokens.permissions) as held (permission)
@@ -35,8 +34,20 @@ pub(super) static COVERED: &str = "(
                             or (right(held.permission, 1) = '*' and starts_with(rule.permission, left(held.permission, -1)))
                    ))
                and (rule.name is null or rule.name = tokens.name)
-               and (rule.issued_after is null or rule.issued_after <= tokens.iat)
-               and (rule.issued_before is null or rule.issued_before > tokens.iat)
+               and (rule.family is null or rule.family = coalesce(tokens.family, tokens.jti))
+               and ((
+                        (rule.path is null or rule.path = tokens.path)
+                        and (rule.kid is null or rule.kid = tokens.kid)
+                        and (rule.issued_after is null or rule.issued_after <= tokens.iat)
+                        and (rule.issued_before is null or rule.issued_before > tokens.iat)
+                   ) or (
+                        rule.successors
+                        and tokens.first_path is not null
+                        and (rule.path is null or rule.path = tokens.first_path)
+                        and (rule.kid is null or rule.kid = tokens.first_kid)
+                        and (rule.issued_after is null or rule.issued_after <= tokens.first_iat)
+                        and (rule.issued_before is null or rule.issued_before > tokens.first_iat)
+                   ))
             offset 0
         )
     )";
@@ -54,6 +65,8 @@ pub(super) struct RuleRow {
     name: Option<Name>,
     issued_after: Option<DateTime<Utc>>,
     issued_before: Option<DateTime<Utc>>,
+    family: Option<Uuid>,
+    successors: bool,
     revoked_at: DateTime<Utc>,
     reason: RevocationReason,
     note: Option<Note>,
@@ -64,11 +77,23 @@ pub(super) struct RuleRow {
 
 impl From<RuleRow> for Rule {
     fn from(row: RuleRow) -> Self {
-        let RuleRow { sub, team, path, kid, permission, name, issued_after, issued_before, .. } = row;
+        let RuleRow { sub, team, path, kid, permission, name, issued_after, issued_before, family, successors, .. } =
+            row;
         Self {
             position: Position(row.position),
             at: row.revoked_at,
-            predicate: Predicate { sub, team, path, kid, permission, name, issued_after, issued_before },
+            predicate: Predicate {
+                sub,
+                team,
+                path,
+                kid,
+                permission,
+                name,
+                issued_after,
+                issued_before,
+                family,
+                successors,
+            },
             reason: row.reason,
             note: row.note,
             by: row.revoked_by,
@@ -114,6 +139,8 @@ pub(super) async fn insert(connection: &mut PgConnection, rules: &[Rule]) -> Res
             .bind(predicate.name.as_ref().map(Name::as_str))
             .bind(predicate.issued_after)
             .bind(predicate.issued_before)
+            .bind(predicate.family)
+            .bind(predicate.successors)
             .bind(at)
             .bind(reason.as_str())
             .bind(note.as_ref().map(Note::as_str))

@@ -14,6 +14,7 @@ select 'tokens' as place, issued_pos
        and coalesce(isfinite(revoked_at), true)
        and coalesce(isfinite(effective_from), true)
        and coalesce(isfinite(suspended_at), true)
+       and coalesce(isfinite(first_iat), true)
        )
  union all
 select 'token_spans' as place, span * 1024

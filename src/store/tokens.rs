@@ -42,13 +42,19 @@ pub struct Filter {
     pub issued_before: Option<DateTime<Utc>>,
     /// Expired before this instant, then or by now.
     pub expires_before: Option<DateTime<Utc>>,
+    /// Of the family that began with this token, which is one of it.
+    pub family: Option<Uuid>,
+    /// Whether door, key and instants of issuance may be those of the first of its family.
+    pub successors: bool,
 }
 
 impl From<&Predicate> for Filter {
     /// The tokens that meet it, whoever asks.
     fn from(predicate: &Predicate) -> Self {
-        let Predicate { sub, team, path, kid, permission, name, issued_after, issued_before } = predicate.clone();
-        Self { sub, path, name, team, permission, kid, issued_after, issued_before, ..Self::default() }
+        let Predicate { sub, team, path, kid, permission, name, issued_after, issued_before, family, successors } =
+            predicate.clone();
+        let filter = Self { sub, path, name, team, permission, kid, issued_after, issued_before, ..Self::default() };
+        Self { family, successors, ..filter }
     }
 }
 

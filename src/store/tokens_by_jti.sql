@@ -34,6 +34,9 @@ select
     family,
     predecessor,
     successor,
+    first_path,
+    first_iat,
+    first_kid,
     exists (select from revocation_rules where position = tokens.revoked_pos) as by_rule,
     (select jsonb_agg(to_jsonb(rule) order by position) from revocation_rules as rule where filled_to > 0) as rules
   from tokens

@@ -8,7 +8,7 @@ use catalog::{
             IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
             ShadowTokenSeen, SuspensionRefused,
         },
-        event::{Configured, Elevation, KeyActivated, KeyAdded, SuspensionChanged},
+        event::{Configured, Elevation, First, KeyActivated, KeyAdded, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
         policy::{Audiences, Grantable, PathRules, Policy, Reuse, Rules},
@@ -85,7 +85,7 @@ fn issued() -> impl Strategy<Value = Event> {
         option::of(personal()),
         option::of("[A-Za-z0-9_-]{8,40}\\.[A-Za-z0-9_-]{20,80}"),
     );
-    (structure, erasable, option::of((id(), id()))).prop_map(|((first, second, third), erasable, lineage)| {
+    (structure, erasable, lineage()).prop_map(|((first, second, third), erasable, lineage)| {
         let (name, description, reason, signing_input) = erasable;
         let (jti, iat, exp, kid, alg, aud) = first;
         let (is_admin, teams, permissions) = second;
@@ -106,11 +106,17 @@ fn issued() -> impl Strategy<Value = Event> {
             name,
             description,
             reason,
-            family: lineage.map(|(family, _)| family),
-            predecessor: lineage.map(|(_, predecessor)| predecessor),
+            family: lineage.as_ref().map(|(family, _, _)| *family),
+            predecessor: lineage.as_ref().map(|(_, predecessor, _)| *predecessor),
+            first: lineage.and_then(|(_, _, first)| first),
             signing_input,
         }))
     })
+}
+
+fn lineage() -> impl Strategy<Value = Option<(Uuid, Uuid, Option<First>)>> {
+    let first = (select(&Path::ALL[..]), any::<i64>(), word()).prop_map(|(path, iat, kid)| First { path, iat, kid });
+    option::of((id(), id(), option::of(first)))
 }
 
 fn revoked() -> impl Strategy<Value = Event> {
@@ -238,10 +244,11 @@ fn actor() -> impl Strategy<Value = Actor> {
 fn predicate() -> impl Strategy<Value = Predicate> {
     let words = (option::of(personal()), option::of(word()), option::of(word()), option::of(personal()));
     let closed = (option::of(select(&Path::ALL[..])), option::of(select(&["*", "tools.*", "tools.read"][..])));
-    (words, closed, option::of(instant()), option::of(instant())).prop_map(
-        |((sub, team, kid, name), (path, permission), issued_after, issued_before)| {
+    let times = (option::of(instant()), option::of(instant()));
+    (words, closed, times, (option::of(id()), any::<bool>())).prop_map(
+        |((sub, team, kid, name), (path, permission), (issued_after, issued_before), (family, successors))| {
             let permission = permission.map(|text| text.parse().unwrap());
-            Predicate { sub, team, path, kid, permission, name, issued_after, issued_before }
+            Predicate { sub, team, path, kid, permission, name, issued_after, issued_before, family, successors }
         },
     )
 }

@@ -8,7 +8,7 @@ use catalog::{
             IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
             ShadowTokenSeen, SuspensionRefused,
         },
-        event::{Configured, Elevation, KeyActivated, KeyAdded, SuspensionChanged},
+        event::{Configured, Elevation, First, KeyActivated, KeyAdded, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
         policy::{
@@ -68,6 +68,7 @@ fn sample_issuance() -> TokenIssued {
         reason: Some(Note::parse("on call").unwrap()),
         family: None,
         predecessor: None,
+        first: None,
         signing_input: Some("aGVhZGVy.cGF5bG9hZA".to_owned()),
     }
 }
@@ -141,7 +142,14 @@ fn sample_predicate() -> Predicate {
         name: Some("ci".parse().unwrap()),
         issued_after: Some("2026-01-01T00:00:00Z".parse().unwrap()),
         issued_before: Some("2026-02-01T00:00:00.000001Z".parse().unwrap()),
+        family: None,
+        successors: false,
     }
+}
+
+fn of_family() -> Predicate {
+    let (path, family) = (Some(Path::CliDev), Some(Uuid::from_u128(1)));
+    Predicate { path, family, successors: true, ..Predicate::default() }
 }
 
 fn by_rule(predicate: Predicate, reason: RevocationReason, note: Option<&str>) -> Event {
@@ -168,7 +176,7 @@ fn refused_rule() -> RevocationByRuleRefused {
 ///
 /// The digests are those of a first event, recorded at 2026-03-01T12:00:00Z, with sixteen bytes 7 as salt. They were
 /// computed a second time by a few lines of Python over these strings.
-const GOLDEN: [[&str; 3]; 27] = [
+const GOLDEN: [[&str; 3]; 29] = [
     [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","aud":["gateway"],"elevated":["admin","teams","permissions"],"exp":1772370000,"iat":1772366400,"is_admin":true,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":["tools.read"],"policy_version":1,"teams":null},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"description":"builds","name":"ci","reason":"on call","signing_input":"aGVhZGVy.cGF5bG9hZA"}}"#,
@@ -218,6 +226,16 @@ const GOLDEN: [[&str; 3]; 27] = [
         r#"{"actor":{"kind":"os-user"},"data":{"fields":[],"reason":"unspecified"},"kind":"tokens.revoked_by_rule.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
         "1ea2094f84a4161d3ed926f694ea30bf6063056c3a79dc6c7460d6c408af7833",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"family":"00000000-0000-0000-0000-000000000001","fields":["path","family"],"path":"cli-dev","reason":"unspecified","successors":true},"kind":"tokens.revoked_by_rule.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "d1b648cd39db72adae639457ec2dc799af1a14a121b708eb5703e9f507b7dcc2",
+    ],
+    [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"alg":"HS256","aud":["gateway"],"elevated":["teams"],"exp":1772370000,"family":"00000000-0000-0000-0000-000000000001","first":{"iat":1772362800,"kid":"k0","path":"cli-dev"},"iat":1772366400,"is_admin":false,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":[],"policy_version":1,"predecessor":"00000000-0000-0000-0000-000000000002","teams":["red"]},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","data":{"signing_input":"aGVhZGVy.cGF5bG9hZA"},"user_agent":"curl/8"}"#,
+        "0bcfb6a810c35f9d91bd2e9101fe156006d73555b3912b0c2f9c16bce6c6759d",
     ],
     [
         r#"{"actor":{"kind":"os-user"},"data":{"audience":"gateway","env":"production","issuer":"https://catalog.example.com"},"kind":"catalog.configured.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
@@ -331,6 +349,13 @@ fn of_tokens() -> Vec<Occurrence> {
         successor: None,
         note: Some(Note::parse("lost laptop").unwrap()),
     };
+    let of_a_family_that_began_at_a_shell = TokenIssued {
+        family: Some(Uuid::from_u128(1)),
+        predecessor: Some(Uuid::from_u128(2)),
+        first: Some(First { path: Path::CliDev, iat: 1_772_362_800, kid: "k0".parse().unwrap() }),
+        out_of_band: true,
+        ..plain.clone()
+    };
     let later =
         TokenRevoked { effective_from: Some("2026-03-02T00:00:00Z".parse().unwrap()), note: None, ..revoked.clone() };
     vec![
@@ -357,6 +382,8 @@ fn of_tokens() -> Vec<Occurrence> {
         over_http(Event::TokenResumed(SuspensionChanged { jti: Uuid::from_u128(1), note: None })),
         over_http(by_rule(sample_predicate(), RevocationReason::PrivilegeWithdrawn, Some("the contract has ended"))),
         at_a_shell(by_rule(Predicate::default(), RevocationReason::Unspecified, None)),
+        at_a_shell(by_rule(of_family(), RevocationReason::Unspecified, None)),
+        over_http(Event::TokenIssued(Box::new(of_a_family_that_began_at_a_shell))),
     ]
 }
 
@@ -476,6 +503,7 @@ fn every_kind_has_a_golden_form() {
             "token.suspended.v1",
             "token.resumed.v1",
             "tokens.revoked_by_rule.v1",
+            "token.issued.v1",
             "catalog.configured.v1",
             "policy.applied.v1",
             "key.added.v1",

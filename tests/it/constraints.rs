@@ -115,6 +115,32 @@ const TOKENS: &[Case] = &[
         &["family = gen_random_uuid()", "predecessor = gen_random_uuid()"],
     ),
     (
+        "tokens_first_whole",
+        "update tokens set first_path = 'api', first_iat = now(), predecessor = gen_random_uuid(), family = gen_random_uuid(),",
+        "first_kid = 'k'",
+        &["first_kid = null"],
+    ),
+    (
+        "tokens_first_whole",
+        "update tokens set",
+        "first_path = null",
+        &[
+            "first_path = 'api', first_iat = now(), first_kid = 'k'",
+            "first_path = 'api'",
+            "first_iat = now()",
+            "first_kid = 'k'",
+            "first_path = 'api', first_iat = now()",
+            "first_path = 'api', first_kid = 'k'",
+            "first_iat = now(), first_kid = 'k'",
+        ],
+    ),
+    (
+        "tokens_first_iat_is_finite",
+        "update tokens set family = gen_random_uuid(), predecessor = gen_random_uuid(), first_path = 'api', first_kid = 'k',",
+        "first_iat = now()",
+        &["first_iat = 'infinity'", "first_iat = '-infinity'"],
+    ),
+    (
         "tokens_suspension_whole",
         "update tokens set",
         "suspended_pos = 2, suspended_at = now()",

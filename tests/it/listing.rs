@@ -123,6 +123,7 @@ fn both(one: &Filter, other: &Filter) -> Filter {
         issued_after: issued_after.or(other.issued_after),
         issued_before: issued_before.or(other.issued_before),
         expires_before: expires_before.or(other.expires_before),
+        ..Filter::default()
     }
 }
 

@@ -6,6 +6,7 @@ mod cli;
 mod decisions;
 mod filling;
 mod fold;
+mod successors;
 
 use catalog::{
     app::{Requester, RevokedByRule},
@@ -28,9 +29,18 @@ pub fn none() -> Predicate {
     Predicate::default()
 }
 
+/// By which door, with which key and at which microsecond a token was issued, and the first of its family.
+fn issuances(token: &Token) -> Vec<(&'static str, String, i64)> {
+    let own = (token.path.as_str(), token.kid.to_string(), token.issued_at.timestamp_micros());
+    let first = token.lineage.first.as_ref();
+    let first = first.map(|first| (first.path.as_str(), first.kid.to_string(), first.iat * 1_000_000));
+    std::iter::once(own).chain(first).collect()
+}
+
 /// Whether a token is what a predicate says, condition by condition and without the predicate's own help.
 pub fn meets(token: &Token, predicate: &Predicate) -> bool {
-    let Predicate { sub, team, path, kid, permission, name, issued_after, issued_before } = predicate;
+    let Predicate { sub, team, path, kid, permission, name, issued_after, issued_before, family, successors } =
+        predicate;
     let reached: Option<Vec<String>> = match &token.teams {
         Teams::Every => None,
         Teams::These(teams) => Some(teams.iter().map(ToString::to_string).collect()),
@@ -44,12 +54,15 @@ pub fn meets(token: &Token, predicate: &Predicate) -> bool {
     let conditions = [
         sub.as_ref().is_none_or(|sub| text(token.sub.as_ref().map(|sub| sub as _)) == Some(sub.to_string())),
         team.as_ref().is_none_or(|team| reached.as_ref().is_none_or(|reached| reached.contains(&team.to_string()))),
-        path.is_none_or(|path| token.path.as_str() == path.as_str()),
-        kid.as_ref().is_none_or(|kid| token.kid.as_str() == kid.as_str()),
         permission.as_ref().is_none_or(|used| held.is_empty() || held.iter().any(|held| lets(held, used.as_str()))),
         name.as_ref().is_none_or(|name| text(token.name.as_ref().map(|name| name as _)) == Some(name.to_string())),
-        issued_after.is_none_or(|bound| bound.timestamp_micros() <= token.issued_at.timestamp_micros()),
-        issued_before.is_none_or(|bound| token.issued_at.timestamp_micros() < bound.timestamp_micros()),
+        family.is_none_or(|family| token.jti == family || token.lineage.family == Some(family)),
+        issuances(token).iter().take(if *successors { 2 } else { 1 }).any(|(door, key, at)| {
+            path.is_none_or(|path| *door == path.as_str())
+                && kid.as_ref().is_none_or(|kid| *key == kid.as_str())
+                && issued_after.is_none_or(|bound| bound.timestamp_micros() <= *at)
+                && issued_before.is_none_or(|bound| *at < bound.timestamp_micros())
+        }),
     ];
     conditions.into_iter().all(|holds| holds)
 }

@@ -15,7 +15,7 @@ use crate::{
             ShadowTokenSeen, SuspensionRefused,
         },
         event::{
-            Configured, Elevation, KeyActivated, KeyAdded, SuspensionChanged, TokenIssued, TokenRevoked,
+            Configured, Elevation, First, KeyActivated, KeyAdded, SuspensionChanged, TokenIssued, TokenRevoked,
             TokensRevokedByRule,
         },
         issue::LIST_MAX,
@@ -83,7 +83,12 @@ described! {
         .optional("reason", of::<Note>(), "Why it was issued.")
         .optional("family", of::<CanonicalUuid>(), "The first token of its family, for a successor.")
         .optional("predecessor", of::<CanonicalUuid>(), "The token whose place it takes, for a successor.")
+        .optional("first", of::<First>(), "How its family began, for a successor.")
         .member("claims", nullable(of::<Claims>()), "All that was signed; `null` once erased.");
+    First, "FirstOfFamily" => object("How the first token of a family was issued.")
+        .member("path", of::<Path>(), "The door it came through.")
+        .member("iat", seconds(), "`iat`, in seconds since 1970.")
+        .member("kid", of::<Kid>(), "The key that signs it.");
     TokenRevoked, "TokenRevoked" => object("`token.revoked.v1`.")
         .member("jti", of::<CanonicalUuid>(), "The token.")
         .member("reason", of::<RevocationReason>(), "Why.")
@@ -95,13 +100,13 @@ described! {
     )
         .member("jti", of::<CanonicalUuid>(), "The token.")
         .optional("note", of::<Note>(), "Why, in a person's words.");
-    TokensRevokedByRule, "TokensRevokedByRule" => predicate(
+    TokensRevokedByRule, "TokensRevokedByRule" => rule(
             object("`tokens.revoked_by_rule.v1`: every token issued before it that meets all its conditions is revoked.")
                 .member("fields", fields(), "Its conditions. Those that are personal may have been erased."),
         )
         .member("reason", of::<RevocationReason>(), "Why.")
         .optional("note", of::<Note>(), "Why, in a person's words.");
-    RevocationByRuleRefused, "RevocationByRuleRefused" => predicate(
+    RevocationByRuleRefused, "RevocationByRuleRefused" => rule(
             object("`revocation_by_rule.refused.v1`: a rule that was asked for, and not added.")
                 .member("rule", plain::<String>(), "The rule that said no: the `code` of the problem.")
                 .member("count", super::unsigned(), "How often in a row it said so to this actor.")
@@ -223,6 +228,13 @@ described! {
         .member("digest", digest(), "The last digest, SHA-256 in hexadecimal.");
 }
 
+/// The conditions of a rule that was asked for, and what they go by.
+fn rule(form: super::Form) -> super::Form {
+    let successors = "Whether `path`, `kid`, `issued_after` and `issued_before` may, all of them, be met by the first of its \
+                      family instead; absent = no.";
+    predicate(form).optional("successors", plain::<bool>(), successors)
+}
+
 /// The conditions of a rule.
 fn predicate(form: super::Form) -> super::Form {
     form.optional("sub", of::<Subject>(), "It speaks for this subject.")
@@ -237,6 +249,7 @@ fn predicate(form: super::Form) -> super::Form {
         .optional("name", of::<Name>(), "It has this name.")
         .optional("issued_after", instant(), "It was issued at this instant or later.")
         .optional("issued_before", instant(), "It was issued before this instant.")
+        .optional("family", of::<CanonicalUuid>(), "It is of the family that began with this token, or is this token.")
 }
 
 fn fields() -> RefOr<Schema> {

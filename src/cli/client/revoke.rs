@@ -87,6 +87,14 @@ struct Verdict {
     jti: Line,
     outcome: Line,
     position: Option<i64>,
+    rotated: Option<Rotated>,
+}
+
+/// Where a token that had been rotated went on.
+#[derive(Deserialize)]
+struct Rotated {
+    family: Line,
+    successor: Line,
 }
 
 /// A verdict, and all that the server said of it.
@@ -101,7 +109,7 @@ pub(in crate::cli) async fn run(shell: &Shell<'_>, args: RevokeArgs) -> Result<O
         return revoke_rule::run(shell, &api, &rule, &Why { reason: args.reason, note: args.note }, args.format).await;
     }
     let mut listing = Listing::stdout(args.format, HEADINGS);
-    let mut outcome = Outcome::Done;
+    let (mut outcome, mut rotated) = (Outcome::Done, Vec::new());
     for (asked, ids) in args.jtis.chunks(RevokeTokens::IDS_MAX).enumerate() {
         let body = Body { ids, reason: args.reason, note: args.note.as_ref() };
         let told = match revoke(&api, &body, &fresh_key(shell)?).await {
@@ -119,9 +127,11 @@ pub(in crate::cli) async fn run(shell: &Shell<'_>, args: RevokeArgs) -> Result<O
                 outcome = Outcome::Findings;
             }
             listing.member(|| verdict.cells(), || Ok::<_, CliError>(value))?;
+            rotated.extend(verdict.rotated.map(|rotated| (verdict.jti, rotated)));
         }
     }
     listing.finish()?;
+    tell_rotated(&rotated, &args.jtis);
     Ok(outcome)
 }
 
@@ -151,6 +161,18 @@ impl Verdict {
             None => format!("no token {}", self.jti),
         };
         vec![self.jti.to_string(), self.outcome.to_string(), detail]
+    }
+}
+
+/// Nobody must believe that what took a token's place ended with it, unless it was named, too.
+fn tell_rotated(rotated: &[(Line, Rotated)], named: &[Uuid]) {
+    for (jti, Rotated { family, successor }) in rotated {
+        if !named.iter().any(|named| named.to_string() == successor.0) {
+            output::say(&format!(
+                "note: {jti} had been rotated, and its successor {successor} does not end with it; \
+                 --where family={family} ends the whole family"
+            ));
+        }
     }
 }
 

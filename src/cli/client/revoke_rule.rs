@@ -39,6 +39,9 @@ pub(super) struct RuleArgs {
     /// All tokens there are; needs --yes
     #[arg(long)]
     all: bool,
+    /// With --where: by path, kid and times also what took the place of such tokens by rotation
+    #[arg(long, requires = "where", conflicts_with_all = ["jtis", "sub", "all"])]
+    successors: bool,
     /// Only tell what would be revoked
     #[arg(long, conflicts_with_all = ["jtis", "yes"])]
     dry_run: bool,
@@ -64,7 +67,8 @@ impl RuleArgs {
     /// The rule, if it is one that is asked for.
     pub(super) fn asked(self) -> Option<Rule> {
         let of_subject = self.sub.map(|sub| Predicate { sub: Some(sub), ..Predicate::default() });
-        let conditions = self.conditions.map(|conditions| conditions.0).or(of_subject);
+        let of_conditions = self.conditions.map(|conditions| Predicate { successors: self.successors, ..conditions.0 });
+        let conditions = of_conditions.or(of_subject);
         let predicate = conditions.or_else(|| self.all.then(Predicate::default))?;
         Some(Rule { predicate, dry_run: self.dry_run, yes: self.yes })
     }
@@ -74,7 +78,9 @@ impl RuleArgs {
 #[derive(Serialize)]
 struct Body<'a> {
     #[serde(rename = "where", skip_serializing_if = "Option::is_none")]
-    conditions: Option<&'a Predicate>,
+    conditions: Option<Predicate>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    successors: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     all: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,8 +94,9 @@ struct Body<'a> {
 impl<'a> Body<'a> {
     fn of(rule: &'a Rule, why: &'a Why, dry_run: bool) -> Self {
         let all = rule.predicate.is_empty();
-        let conditions = (!all).then_some(&rule.predicate);
-        Self { conditions, all, reason: why.reason, note: why.note.as_ref(), dry_run }
+        let conditions = (!all).then(|| Predicate { successors: false, ..rule.predicate.clone() });
+        let successors = rule.predicate.successors;
+        Self { conditions, successors, all, reason: why.reason, note: why.note.as_ref(), dry_run }
     }
 }
 
@@ -102,7 +109,9 @@ pub(super) async fn run(
 ) -> Result<Outcome, CliError> {
     if rule.dry_run {
         let (preview, value) = preview(api, rule, why).await?;
-        return show(&preview, &value, format).map(|()| Outcome::Done);
+        show(&preview, &value, format)?;
+        preview.warn();
+        return Ok(Outcome::Done);
     }
     if !rule.yes {
         agree(api, rule, why).await?;
@@ -131,6 +140,7 @@ async fn agree(api: &Api, rule: &Rule, why: &Why) -> Result<(), CliError> {
     for cells in preview.rows() {
         output::say(&cells.join("  "));
     }
+    preview.warn();
     if preview.active + preview.suspended + preview.expired == 0 {
         return Ok(());
     }
@@ -169,6 +179,10 @@ struct Preview {
     by_team: Vec<Share>,
     by_path: Vec<Share>,
     sample: Vec<Sample>,
+    #[serde(default)]
+    covers_credential: bool,
+    #[serde(default)]
+    successors_left: u64,
 }
 
 #[derive(Deserialize)]
@@ -207,6 +221,22 @@ fn show(preview: &Preview, value: &Value, format: ListFormat) -> Result<(), CliE
 }
 
 impl Preview {
+    /// What figures alone do not say.
+    fn warn(&self) {
+        if self.covers_credential {
+            output::say("warning: the rule also revokes the token that you ask with");
+        }
+        match self.successors_left {
+            0 => {}
+            1 => output::say(
+                "note: 1 active token that took the place of such a token stays; --successors covers it, too",
+            ),
+            left => output::say(&format!(
+                "note: {left} active tokens that took the place of such tokens stay; --successors covers them, too"
+            )),
+        }
+    }
+
     /// One row for each figure, of [`HEADINGS`].
     fn rows(&self) -> Vec<Vec<String>> {
         let count = |what: &str, which: &str, tokens: u64| {

@@ -247,6 +247,12 @@ async fn what_is_not_said_clearly_is_refused_with_the_place_and_ends_nothing() {
         (json!({"where": {"issued_before": "2026-11-01T10:00:00"}}), "#/where/issued_before", "no time with a zone"),
         (json!({"where": {"issued_after": "soon"}}), "#/where/issued_after", "no time with a zone"),
         (json!({"where": {"sub": "a"}, "reason": "because"}), "#/reason", "because"),
+        (json!({"where": {"family": "0199"}}), "#/where/family", "UUID"),
+        (json!({"where": {"family": null, "sub": "a"}}), "#/where/family", "null"),
+        (json!({"where": {"sub": "a", "successors": true}}), "#/where/successors", "unknown field `successors`"),
+        (json!({"where": {"sub": "a"}, "successors": null}), "#/successors", "null"),
+        (json!({"all": true, "successors": true}), "#/successors", "is for rules with conditions"),
+        (json!({"ids": [kept], "successors": false}), "#/successors", "is for rules with conditions"),
     ] {
         let reply = ask(&world, &admin, body.clone()).await;
 

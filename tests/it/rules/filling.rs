@@ -29,7 +29,7 @@ use crate::{
 
 const TOKENS: u64 = 600;
 
-fn now(world: &World) -> DateTime<Utc> {
+pub(super) fn now(world: &World) -> DateTime<Utc> {
     world.catalog.ambient().clock.now()
 }
 
@@ -47,31 +47,31 @@ async fn listed(world: &World, filter: &Filter) -> Vec<Token> {
 }
 
 /// What is expected of every token: where it was revoked, if it was.
-struct Model {
-    tokens: Vec<Token>,
+pub(super) struct Model {
+    pub(super) tokens: Vec<Token>,
     ends: HashMap<Uuid, i64>,
 }
 
 impl Model {
-    async fn of(world: &World) -> Self {
+    pub(super) async fn of(world: &World) -> Self {
         let tokens = listed(world, &Filter::default()).await;
         let ends = tokens.iter().filter_map(|token| Some((token.jti, token.revocation.as_ref()?.position.0))).collect();
         Self { tokens, ends }
     }
 
     /// The tokens that a rule would newly revoke.
-    fn newly(&self, predicate: &Predicate) -> Vec<&Token> {
+    pub(super) fn newly(&self, predicate: &Predicate) -> Vec<&Token> {
         let is_new = |token: &&Token| !self.ends.contains_key(&token.jti) && meets(token, predicate);
         self.tokens.iter().filter(is_new).collect()
     }
 
-    fn add(&mut self, position: i64, predicate: &Predicate) {
+    pub(super) fn add(&mut self, position: i64, predicate: &Predicate) {
         let newly: Vec<Uuid> = self.newly(predicate).into_iter().map(|token| token.jti).collect();
         self.ends.extend(newly.into_iter().map(|jti| (jti, position)));
     }
 
     /// Asserts that every way of reading says what is expected.
-    async fn assert_read(&self, world: &World, rules: &[i64]) {
+    pub(super) async fn assert_read(&self, world: &World, rules: &[i64]) {
         let ids: Vec<Uuid> = self.tokens.iter().map(|token| token.jti).collect();
         let read = tokens::several(world.catalog.database().reads(), &ids).await.unwrap();
         assert_eq!(read.len(), self.tokens.len());
@@ -91,7 +91,7 @@ impl Model {
         world.verify().await;
     }
 
-    fn status(&self, token: &Token, now: DateTime<Utc>) -> Status {
+    pub(super) fn status(&self, token: &Token, now: DateTime<Utc>) -> Status {
         if self.ends.contains_key(&token.jti) {
             Status::Revoked
         } else if token.expires_at <= now {
@@ -133,7 +133,7 @@ async fn every_read_says_the_same_before_in_the_middle_of_and_after_filling() {
     for predicate in predicates(&world, &sample, &others[0]) {
         let newly = model.newly(&predicate);
         let count = |status| newly.iter().filter(|token| model.status(token, now(&world)) == status).count() as u64;
-        let foreseen = preview(reads, &predicate, now(&world)).await.unwrap();
+        let foreseen = preview(reads, &predicate, None, now(&world)).await.unwrap();
         assert_eq!((foreseen.counts.active, foreseen.counts.expired), (count(Status::Active), count(Status::Expired)));
         assert!(!newly.is_empty(), "{predicate} covers nothing that is left");
 

@@ -75,6 +75,8 @@ pub fn predicate() -> impl Strategy<Value = Predicate> {
         name: name.map(|text| text.parse().unwrap()),
         issued_after: after.map(|seconds| noon() + TimeDelta::seconds(seconds)),
         issued_before: before.map(|seconds| noon() + TimeDelta::seconds(seconds)),
+        family: None,
+        successors: false,
     })
 }
 
