@@ -117,7 +117,9 @@ insert into tokens (
     suspended_at,
     family,
     predecessor,
-    successor
+    successor,
+    suspended_by,
+    suspended_by_full_admin
 )
 select
     jti,
@@ -154,7 +156,9 @@ select
     suspended_at,
     family,
     predecessor,
-    successor
+    successor,
+    suspended_by,
+    suspended_by_full_admin
   from unnest(
            $23::uuid[],
            $24::text[],
@@ -190,7 +194,9 @@ select
            $54::timestamptz[],
            $55::uuid[],
            $56::uuid[],
-           $57::uuid[]
+           $57::uuid[],
+           $58::text[],
+           $59::boolean[]
        ) as token (
            jti,
            sub,
@@ -226,7 +232,9 @@ select
            suspended_at,
            family,
            predecessor,
-           successor
+           successor,
+           suspended_by,
+           suspended_by_full_admin
        )
     on conflict (jti) do update
    set revoked_pos = excluded.revoked_pos,
@@ -237,5 +245,7 @@ select
        revoked_by = excluded.revoked_by,
        suspended_pos = excluded.suspended_pos,
        suspended_at = excluded.suspended_at,
-       successor = excluded.successor
+       successor = excluded.successor,
+       suspended_by = excluded.suspended_by,
+       suspended_by_full_admin = excluded.suspended_by_full_admin
  where tokens.issued_pos = excluded.issued_pos

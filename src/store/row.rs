@@ -52,6 +52,8 @@ pub(super) struct TokenRow {
     family: Option<Uuid>,
     predecessor: Option<Uuid>,
     successor: Option<Uuid>,
+    suspended_by: Option<String>,
+    suspended_by_full_admin: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +120,8 @@ impl From<&Token> for TokenRow {
             family: token.lineage.family,
             predecessor: token.lineage.predecessor,
             successor: token.lineage.successor,
+            suspended_by: suspension.and_then(|s| text(s.by.as_ref())),
+            suspended_by_full_admin: suspension.is_some_and(|s| s.by_full_admin),
         }
     }
 }
@@ -161,6 +165,8 @@ pub(super) fn bind<'q>(query: Query<'q, Postgres, PgArguments>, rows: &[TokenRow
         .bind(column(rows, |row| row.family))
         .bind(column(rows, |row| row.predecessor))
         .bind(column(rows, |row| row.successor))
+        .bind(column(rows, |row| row.suspended_by.as_deref()))
+        .bind(column(rows, |row| row.suspended_by_full_admin))
 }
 
 fn column<'a, T>(rows: &'a [TokenRow], of: impl Fn(&'a TokenRow) -> T) -> Vec<T> {
@@ -185,7 +191,7 @@ impl TryFrom<TokenRow> for Token {
 impl TokenRow {
     fn parse(self) -> Result<Token, Malformed> {
         let revocation = self.revocation()?;
-        let suspension = self.suspended_pos.zip(self.suspended_at);
+        let suspension = self.suspension()?;
         let Restrictions { ip_restrictions, time_restrictions, usage_limits } = self.restrictions.0;
         Ok(Token {
             jti: self.jti,
@@ -217,9 +223,15 @@ impl TokenRow {
             expires_at: self.exp,
             claims_digest: self.claims_digest.map(digest).transpose()?,
             revocation,
-            suspension: suspension.map(|(position, at)| Suspension { position: Position(position), at }),
+            suspension,
             lineage: Lineage { family: self.family, predecessor: self.predecessor, successor: self.successor },
         })
+    }
+
+    fn suspension(&self) -> Result<Option<Suspension>, Malformed> {
+        let Some((position, at)) = self.suspended_pos.zip(self.suspended_at) else { return Ok(None) };
+        let (by, by_full_admin) = (parsed(self.suspended_by.clone())?, self.suspended_by_full_admin);
+        Ok(Some(Suspension { position: Position(position), at, by, by_full_admin }))
     }
 
     fn revocation(&self) -> Result<Option<Revocation>, Malformed> {

@@ -44,6 +44,7 @@ mod openapi;
 mod paused;
 mod policy;
 mod readme;
+mod resumption;
 mod revoke_several;
 mod rotation;
 mod rules;

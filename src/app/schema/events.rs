@@ -94,6 +94,7 @@ described! {
         "`token.suspended.v1`: it is inactive until it is resumed; `token.resumed.v1`: it is no longer held back.",
     )
         .member("jti", of::<CanonicalUuid>(), "The token.")
+        .optional("by_full_admin", plain::<bool>(), "Whether a full administrator or a shell did it; absent = no.")
         .optional("note", of::<Note>(), "Why, in a person's words.");
     TokensRevokedByRule, "TokensRevokedByRule" => predicate(
             object("`tokens.revoked_by_rule.v1`: every token issued before it that meets all its conditions is revoked.")
