@@ -72,7 +72,7 @@ pub enum Act {
         /// Which teams its subject is in, if anybody was asked.
         membership: Option<Answer>,
     },
-    /// That a rotated token that was presented after its deadline be remembered.
+    /// That a rotated token that was presented after its end be remembered.
     SeeReuse(RotatedTokenReused),
     /// That tokens be held back, or let go.
     ChangeSuspension(ChangeSuspension),

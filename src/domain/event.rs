@@ -68,7 +68,7 @@ pub enum Event {
     SuspensionRefused(SuspensionRefused),
     /// A rotation was asked for and refused.
     RotationRefused(RotationRefused),
-    /// A rotated token was presented after its deadline.
+    /// A rotated token was presented after its end.
     RotatedTokenReused(RotatedTokenReused),
     /// A rule was asked for and refused.
     RevocationByRuleRefused(Box<RevocationByRuleRefused>),

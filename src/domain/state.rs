@@ -65,12 +65,12 @@ impl State {
         self.shadows.contains(&jti)
     }
 
-    /// Adds the identifier of a rotated token that was seen after its deadline.
+    /// Adds the identifier of a rotated token that was seen after its end.
     pub fn insert_reuse(&mut self, jti: Uuid) {
         self.reuses.insert(jti);
     }
 
-    /// Whether the rotated token of that identifier was seen after its deadline.
+    /// Whether the rotated token of that identifier was seen after its end.
     #[must_use]
     pub fn knows_reuse(&self, jti: Uuid) -> bool {
         self.reuses.contains(&jti)

@@ -349,10 +349,10 @@ impl Token {
         matches!(self.status(now), Status::Active | Status::Suspended)
     }
 
-    /// Whether its place was taken, and its deadline has passed at `now`.
+    /// Whether its place was taken, and it is over at `now`: at its deadline, or by whatever revoked it before.
     #[must_use]
     pub fn is_superseded(&self, now: DateTime<Utc>) -> bool {
-        matches!(self.inactive(now), Some(Inactive::Rotated { .. }))
+        self.lineage.successor.is_some() && self.revocation.as_ref().is_some_and(|revocation| revocation.holds(now))
     }
 
     /// Whether a presented token's `header.payload` is the one that was issued, and active at `now`.

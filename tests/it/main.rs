@@ -45,6 +45,7 @@ mod paused;
 mod policy;
 mod readme;
 mod resumption;
+mod reuse;
 mod revoke_several;
 mod rotation;
 mod rules;

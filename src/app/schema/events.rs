@@ -160,7 +160,7 @@ described! {
         .optional(
             "reuse",
             super::one_of(["record", "revoke_family"]).into(),
-            "What follows when a rotated token is presented after its deadline; absent = `record`.",
+            "What follows when a rotated token is presented after its end; absent = `record`.",
         )
         .optional("text", plain::<String>(), "The file as it was applied.");
     IssuanceRefused, "IssuanceRefused" => object("`issuance.refused.v1`: what was asked for and refused.")
@@ -201,7 +201,7 @@ described! {
         .member("overlap", of::<Overlap>(), "For how long it was to stay good.")
         .optional("expires_in", super::unsigned(), "The lifetime of its successor, in seconds.");
     RotatedTokenReused, "RotatedTokenReused" => object(
-        "`rotated_token.reused.v1`: a token was presented after its deadline, though another had taken its place.",
+        "`rotated_token.reused.v1`: a token was presented after its end, though another had taken its place.",
     )
         .member("jti", of::<CanonicalUuid>(), "The token.")
         .member("family", of::<CanonicalUuid>(), "The first token of its family.")
