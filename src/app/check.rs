@@ -47,6 +47,31 @@ pub enum CheckError {
     },
 }
 
+/// What a token is presented for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Somebody asks whether it is good.
+    Question,
+    /// Its bearer wants to be let in.
+    Credential,
+    /// It is to be ended.
+    End,
+}
+
+impl Purpose {
+    fn checked(self) -> Checked {
+        match self {
+            Self::Question | Self::End => Checked::Token,
+            Self::Credential => Checked::Credential,
+        }
+    }
+
+    /// Whether it is a use of the token, and so evidence when the token is over. Whoever clears away old tokens uses none.
+    fn is_use(self) -> bool {
+        self != Self::End
+    }
+}
+
 impl Verdict {
     /// Its name among the metrics.
     fn as_str(&self) -> &'static str {
@@ -69,16 +94,24 @@ impl Catalog {
     /// # Errors
     /// [`CheckError`]: it could not tell, which is not a no.
     pub async fn check(&self, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
-        self.counted(Checked::Token, presented, asked_by).await
+        self.counted(Purpose::Question, presented, asked_by).await
     }
 
-    async fn counted(&self, what: Checked, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
-        let judged = self.judge(what, presented, asked_by).await;
-        metrics::checked(what, judged.as_ref().map_or(metrics::UNAVAILABLE, Verdict::as_str));
+    /// Checks a token that is presented to be revoked: the same, but that a rotated one is not taken for used.
+    ///
+    /// # Errors
+    /// [`CheckError`]: it could not tell, which is not a no.
+    pub async fn check_to_end(&self, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
+        self.counted(Purpose::End, presented, asked_by).await
+    }
+
+    async fn counted(&self, purpose: Purpose, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
+        let judged = self.judge(purpose, presented, asked_by).await;
+        metrics::checked(purpose.checked(), judged.as_ref().map_or(metrics::UNAVAILABLE, Verdict::as_str));
         judged
     }
 
-    async fn judge(&self, what: Checked, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
+    async fn judge(&self, purpose: Purpose, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
         let (live, now) = (self.live(), self.ambient.clock.now());
         let verified = match live.verifier.verify(presented, &self.issuer, now) {
             Ok(verified) => verified,
@@ -88,7 +121,7 @@ impl Catalog {
                 None => return Ok(Verdict::Invalid(invalid)),
             },
         };
-        name(what, &verified);
+        name(purpose, &verified);
         let Some(token) = self.token(verified.claims.jti).await? else {
             return Ok(self.shadow(&*verified, Shadow::NeverIssued, asked_by));
         };
@@ -98,7 +131,7 @@ impl Catalog {
         if token.confirms(&verified.signing_input_digest, now) {
             return Ok(Verdict::Active { verified, token: Box::new(token) });
         }
-        if token.claims_digest.is_some() {
+        if purpose.is_use() && token.claims_digest.is_some() {
             self.note_reuse(&token, asked_by);
         }
         Ok(Verdict::Inactive(token.status(now)))
@@ -133,7 +166,7 @@ impl Catalog {
     /// # Errors
     /// [`CheckError`]: it could not tell, which is not a no.
     pub async fn authenticate(&self, presented: &str, asked_by: &Origin) -> Result<Option<Authority>, CheckError> {
-        match self.counted(Checked::Credential, presented, asked_by).await? {
+        match self.counted(Purpose::Credential, presented, asked_by).await? {
             Verdict::Active { verified, .. } if verified.is_for(CATALOG_AUDIENCE) => {
                 Ok(Some(Authority::of_token(&verified.claims)))
             }
@@ -143,7 +176,7 @@ impl Catalog {
 }
 
 /// Names a well signed token in the diagnostics of the request that is about it or comes from it.
-fn name(what: Checked, verified: &Verified) {
-    let role = if matches!(what, Checked::Credential) { "actor" } else { "jti" };
+fn name(purpose: Purpose, verified: &Verified) {
+    let role = if purpose == Purpose::Credential { "actor" } else { "jti" };
     tracing::Span::current().record(role, tracing::field::display(verified.claims.jti));
 }

@@ -1,4 +1,4 @@
-//! Rotated tokens that are presented after their deadlines: whoever does so has an old copy, or one that is not its own.
+//! Rotated tokens that are presented after their ends: whoever does so has an old copy, or one that is not its own.
 
 use std::{
     collections::HashSet,
@@ -18,7 +18,7 @@ const REUSES_REMEMBERED_MAX: usize = 10_000;
 pub(super) struct Reuses(Mutex<HashSet<Uuid>>);
 
 impl Catalog {
-    /// Has it recorded that a rotated token was presented after its deadline, if it was. The answer does not wait for it.
+    /// Has it recorded that a rotated token was presented after its end, if it was. The answer does not wait for it.
     pub(super) fn note_reuse(&self, token: &Token, asked_by: &Origin) {
         let now = self.ambient.clock.now();
         let Some(successor) = token.lineage.successor.filter(|_| token.is_superseded(now)) else { return };
@@ -26,7 +26,7 @@ impl Catalog {
             return;
         }
         let (jti, family) = (token.jti, token.family());
-        tracing::warn!(%jti, %successor, "a rotated token was presented after its deadline");
+        tracing::warn!(%jti, %successor, "a rotated token was presented after its end");
         let act = Act::SeeReuse(RotatedTokenReused { jti, family, successor });
         let (authority, origin) = (Authority::of_nobody(), asked_by.clone());
         let command = Command { act, authority, origin, now, idempotency: None };

@@ -9,8 +9,10 @@ use crate::{
 /// Tokens that are suspended, or are not any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ChangedTokens {
-    /// How many were not so before.
+    /// How many were changed by it.
     pub changed: usize,
+    /// How many of a subject's it left suspended, because somebody else suspended them.
+    pub left: usize,
     /// A place in the log at which they are so.
     pub position: Position,
 }
@@ -42,6 +44,6 @@ impl Catalog {
             let (change, jti) = (command.change.as_str(), command.jti().map(tracing::field::display));
             tracing::info!(command = change, jti, changed, position = appended.position.0, "tokens were changed");
         }
-        Ok(ChangedTokens { changed, position: appended.position })
+        Ok(ChangedTokens { changed, left: appended.left, position: appended.position })
     }
 }

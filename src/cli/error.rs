@@ -314,6 +314,7 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::WrongStatus { .. }
         | Refusal::AlreadyRotated { .. }
         | Refusal::OverlapTooLong { .. }
+        | Refusal::SuspendedByAnother { .. }
         | Refusal::SubjectOutOfReach { .. }
         | Refusal::TooManyTokens { .. }
         | Refusal::TokenUnknown { .. }

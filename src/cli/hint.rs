@@ -64,6 +64,7 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::WrongStatus { .. }
         | Refusal::AlreadyRotated { .. }
         | Refusal::OverlapTooLong { .. }
+        | Refusal::SuspendedByAnother { .. }
         | Refusal::SubjectOutOfReach { .. }
         | Refusal::TooManyTokens { .. }
         | Refusal::TokenUnknown { .. }

@@ -179,6 +179,12 @@ impl Authority {
         }
     }
 
+    /// Whether it is an administrator's that nothing narrows: of every team, with every permission. A shell's is.
+    #[must_use]
+    pub fn is_full_admin(&self) -> bool {
+        self.is_admin && self.teams == Teams::Every && self.permissions.are_all()
+    }
+
     /// Which tokens the caller may know of, once it may read any: an administrator of every team all of them, anybody
     /// else those of its subject and of its teams.
     #[must_use]

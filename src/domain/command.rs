@@ -17,7 +17,7 @@ use super::{
     revoke_several::revoke_several,
     rotate::{rotate, see_reuse},
     rule::revoke_by_rule,
-    suspend::{Change, Which, change_suspension},
+    suspend::{Affected, Which, change_suspension, left_suspended},
     text::{Kid, Name, Subject},
 };
 
@@ -72,7 +72,7 @@ pub enum Act {
         /// Which teams its subject is in, if anybody was asked.
         membership: Option<Answer>,
     },
-    /// That a rotated token that was presented after its deadline be remembered.
+    /// That a rotated token that was presented after its end be remembered.
     SeeReuse(RotatedTokenReused),
     /// That tokens be held back, or let go.
     ChangeSuspension(ChangeSuspension),
@@ -250,12 +250,23 @@ impl Command {
         }
     }
 
-    /// The subject whose tokens the decision may change, and which way.
+    /// The subject whose tokens the decision may change, and which of them.
     #[must_use]
-    pub fn subject_changed(&self) -> Option<(&Subject, Change)> {
+    pub fn subject_changed(&self) -> Option<(&Subject, Affected)> {
         match &self.act {
-            Act::ChangeSuspension(ChangeSuspension { change, which: Which::Subject(sub), .. }) => Some((sub, *change)),
+            Act::ChangeSuspension(ChangeSuspension { change, which: Which::Subject(sub), .. }) => {
+                Some((sub, Affected::by(*change, &self.authority)))
+            }
             _ => None,
+        }
+    }
+
+    /// How many tokens, once it is carried out, it has left suspended that its caller may not resume.
+    #[must_use]
+    pub fn left(&self, state: &State) -> usize {
+        match &self.act {
+            Act::ChangeSuspension(command) => left_suspended(state, command, &self.authority, self.now),
+            _ => 0,
         }
     }
 

@@ -128,7 +128,7 @@ pub struct RotationRefused {
     pub expires_in: Option<u32>,
 }
 
-/// `rotated_token.reused.v1`: a token was presented after its deadline, though another had taken its place.
+/// `rotated_token.reused.v1`: a token was presented after its end, though another had taken its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotatedTokenReused {
     /// The token.

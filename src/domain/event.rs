@@ -68,7 +68,7 @@ pub enum Event {
     SuspensionRefused(SuspensionRefused),
     /// A rotation was asked for and refused.
     RotationRefused(RotationRefused),
-    /// A rotated token was presented after its deadline.
+    /// A rotated token was presented after its end.
     RotatedTokenReused(RotatedTokenReused),
     /// A rule was asked for and refused.
     RevocationByRuleRefused(Box<RevocationByRuleRefused>),
@@ -241,6 +241,9 @@ pub struct TokenRevoked {
 pub struct SuspensionChanged {
     /// The token.
     pub jti: Uuid,
+    /// Whether a full administrator or a shell decided it. Of a suspension it bounds who may resume.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_full_admin: bool,
     /// Personal: why, in a person's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Note>,

@@ -40,7 +40,7 @@ pub struct Rules {
     /// Who says which teams a subject is in; without it an administrator's word is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub membership: Option<MembershipRules>,
-    /// What follows when a rotated token is presented after its deadline.
+    /// What follows when a rotated token is presented after its end.
     #[serde(default, skip_serializing_if = "is_default")]
     pub reuse: Reuse,
 }
@@ -134,7 +134,7 @@ pub enum MembershipSource {
     Url(String),
 }
 
-/// What follows when a rotated token is presented after its deadline.
+/// What follows when a rotated token is presented after its end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reuse {

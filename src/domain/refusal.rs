@@ -224,6 +224,15 @@ pub enum Refusal {
         /// Whole seconds that the token has left.
         left: i64,
     },
+    /// Somebody else suspended the token, and the caller is no full administrator.
+    #[error(
+        "the token {jti} was suspended by another; only its suspender or an administrator whose token names neither teams \
+         nor permissions may resume it"
+    )]
+    SuspendedByAnother {
+        /// The token.
+        jti: Uuid,
+    },
     /// Somebody other than an administrator wanted to change all of another subject's tokens.
     #[error("only an administrator reaches another subject's tokens; this token speaks for {own}")]
     SubjectOutOfReach {
@@ -307,6 +316,7 @@ impl Refusal {
             Self::WrongStatus { .. } => "wrong_status",
             Self::AlreadyRotated { .. } => "already_rotated",
             Self::OverlapTooLong { .. } => "overlap_too_long",
+            Self::SuspendedByAnother { .. } => "suspended_by_another",
             Self::SubjectOutOfReach { .. } => "subject_out_of_reach",
             Self::TooManyTokens { .. } => "too_many_tokens",
             Self::RuleTooWide { .. } => "rule_too_wide",
@@ -347,6 +357,7 @@ impl Refusal {
             | Self::CatalogNotGrantable
             | Self::TooManyActive { .. }
             | Self::TtlTooLong { .. }
+            | Self::SuspendedByAnother { .. }
             | Self::SubjectOutOfReach { .. }
             | Self::TokenUnknown { .. }
             | Self::RuleTooWide { .. } => true,

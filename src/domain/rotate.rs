@@ -210,7 +210,7 @@ pub fn rotate(
     Ok(vec![Event::TokenIssued(Box::new(issued)), Event::TokenRevoked(revoked)])
 }
 
-/// Decides what follows when a rotated token is presented after its deadline: once it is recorded, and where the policy says
+/// Decides what follows when a rotated token is presented after its end: once it is recorded, and where the policy says
 /// so, whatever is left of its family ends with it.
 #[must_use]
 pub fn see_reuse(state: &State, reused: &RotatedTokenReused, now: DateTime<Utc>) -> Vec<Event> {
@@ -224,7 +224,7 @@ pub fn see_reuse(state: &State, reused: &RotatedTokenReused, now: DateTime<Utc>)
     };
     family.sort_unstable_by_key(|token| token.issued);
     let reason = RevocationReason::KeyCompromise;
-    let note = Note::parse(format!("the rotated token {} was presented after its deadline", reused.jti)).ok();
+    let note = Note::parse(format!("the rotated token {} was presented after its end", reused.jti)).ok();
     let revoked = family.into_iter().map(|token| {
         let (jti, note) = (token.jti, note.clone());
         Event::TokenRevoked(TokenRevoked { jti, reason, effective_from: None, note, successor: None })

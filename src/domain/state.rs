@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{
     Event, Recorded, Refusal, Rule, Settings, Status, Token,
     idempotency::{Answered, Scope, remembered_for},
-    suspend::Change,
+    suspend::Affected,
     text::{Name, Subject},
 };
 
@@ -24,7 +24,7 @@ pub struct State {
     answered: HashMap<Scope, Answered>,
     shadows: HashSet<Uuid>,
     reuses: HashSet<Uuid>,
-    crowds: HashSet<(Subject, Change)>,
+    crowds: HashSet<(Subject, Affected)>,
     rules: Vec<Rule>,
 }
 
@@ -65,26 +65,26 @@ impl State {
         self.shadows.contains(&jti)
     }
 
-    /// Adds the identifier of a rotated token that was seen after its deadline.
+    /// Adds the identifier of a rotated token that was seen after its end.
     pub fn insert_reuse(&mut self, jti: Uuid) {
         self.reuses.insert(jti);
     }
 
-    /// Whether the rotated token of that identifier was seen after its deadline.
+    /// Whether the rotated token of that identifier was seen after its end.
     #[must_use]
     pub fn knows_reuse(&self, jti: Uuid) -> bool {
         self.reuses.contains(&jti)
     }
 
     /// Says that a subject has more tokens that a change would reach than one command may change, so not all are here.
-    pub fn insert_crowd(&mut self, sub: Subject, change: Change) {
-        self.crowds.insert((sub, change));
+    pub fn insert_crowd(&mut self, sub: Subject, affected: Affected) {
+        self.crowds.insert((sub, affected));
     }
 
     /// Whether a subject had too many tokens for one change.
     #[must_use]
-    pub fn is_crowd(&self, sub: &Subject, change: Change) -> bool {
-        self.crowds.contains(&(sub.clone(), change))
+    pub fn is_crowd(&self, sub: &Subject, affected: Affected) -> bool {
+        self.crowds.contains(&(sub.clone(), affected))
     }
 
     /// The request of that name, while it is remembered.
@@ -164,7 +164,7 @@ impl State {
             }
             Event::TokenSuspended(suspended) => {
                 if let Some(token) = self.tokens.get_mut(&suspended.jti) {
-                    token.suspend(recorded);
+                    token.suspend(suspended, recorded);
                     self.touched.insert(suspended.jti);
                 }
             }

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Position, Recorded,
+    Authority, Position, Recorded,
     claims::{Scopes, Teams, signing_input_digest},
-    event::{Elevation, First, TokenIssued, TokenRevoked},
-    origin::Path,
+    event::{Elevation, First, SuspensionChanged, TokenIssued, TokenRevoked},
+    origin::{Actor, Path},
     revoke::RevocationReason,
     rule::Rule,
     text::{Audience, Description, Email, FullName, Kid, Name, Namespace, Note, Subject},
@@ -106,10 +106,14 @@ pub struct Revocation {
 /// How a token was suspended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suspension {
-    /// Where in the log.
+    /// Where in the log: the first of several.
     pub position: Position,
     /// When it was decided.
     pub at: DateTime<Utc>,
+    /// Personal: the subject of whoever suspended it, of several the one that outranks the others. A shell has none.
+    pub by: Option<Subject>,
+    /// Whether a full administrator or a shell did.
+    pub by_full_admin: bool,
 }
 
 /// Why a token is not active at an instant: what its status goes by.
@@ -283,10 +287,22 @@ impl Token {
         }
     }
 
-    /// The token held back, since the first of several suspensions.
-    pub fn suspend(&mut self, recorded: &Recorded) {
+    /// The token held back, since the first of several suspensions. One by a full administrator takes the place of a
+    /// narrower caller's, so that the narrower one cannot let the token go.
+    pub fn suspend(&mut self, event: &SuspensionChanged, recorded: &Recorded) {
         let (position, at) = (recorded.position, recorded.occurrence.occurred_at);
-        self.suspension.get_or_insert(Suspension { position, at });
+        let by = match &recorded.occurrence.origin.actor {
+            Actor::Token { sub: Some(sub), .. } => Subject::parse(sub.clone()).ok(),
+            Actor::Token { sub: None, .. } | Actor::OsUser(_) | Actor::Anonymous => None,
+        };
+        let new = Suspension { position, at, by, by_full_admin: event.by_full_admin };
+        match &mut self.suspension {
+            Some(first) if event.by_full_admin && !first.by_full_admin => {
+                (first.by, first.by_full_admin) = (new.by, new.by_full_admin);
+            }
+            Some(_) => {}
+            none => *none = Some(new),
+        }
     }
 
     /// The status at `now`.
@@ -347,16 +363,24 @@ impl Token {
         matches!(self.status(now), Status::Active | Status::Suspended)
     }
 
-    /// Whether its place was taken, and its deadline has passed at `now`.
+    /// Whether its place was taken, and it is over at `now`: at its deadline, or by whatever revoked it before.
     #[must_use]
     pub fn is_superseded(&self, now: DateTime<Utc>) -> bool {
-        matches!(self.inactive(now), Some(Inactive::Rotated { .. }))
+        self.lineage.successor.is_some() && self.revocation.as_ref().is_some_and(|revocation| revocation.holds(now))
     }
 
     /// Whether a presented token's `header.payload` is the one that was issued, and active at `now`.
     #[must_use]
     pub fn confirms(&self, presented: &[u8; 32], now: DateTime<Utc>) -> bool {
         self.claims_digest.as_ref() == Some(presented) && self.status(now) == Status::Active
+    }
+}
+
+impl Suspension {
+    /// Whether a caller may let the token go: a full administrator, and the subject that held it back.
+    #[must_use]
+    pub fn may_be_ended_by(&self, authority: &Authority) -> bool {
+        authority.is_full_admin() || (self.by.is_some() && self.by == authority.subject)
     }
 }
 

@@ -26,7 +26,8 @@ problems!(Problems = [FORM_BODY, WRITE]);
 /// Revoke a token that one holds
 ///
 /// RFC 7009: the token itself is credential enough. With a credential besides, that one needs the permission, and the
-/// token must be within its reach. The answer is the same whether there was anything to revoke or not.
+/// token must be within its reach. The answer is the same whether there was anything to revoke or not. A rotated token that is
+/// presented here is not taken for used.
 #[utoipa::path(
     post,
     path = "/revoke",
@@ -62,7 +63,8 @@ async fn revoke(catalog: &Arc<Catalog>, request: Request) -> Result<(), Response
     let refusal = caller.as_ref().and_then(|caller| caller.require(RoutePermission::TokensRevoke).err());
     let presented = token(Request::from_parts(parts.clone(), body)).await?;
     let origin = caller.as_ref().map_or_else(|| caller::anonymous(&parts, catalog), |caller| caller.origin.clone());
-    let verdict = catalog.check(&presented, &origin).await.map_err(|error| Problem::from(error).into_response())?;
+    let verdict =
+        catalog.check_to_end(&presented, &origin).await.map_err(|error| Problem::from(error).into_response())?;
     let Verdict::Active { verified, .. } = verdict else {
         return refusal.map_or(Ok(()), |refusal| Err(unauthorized(refusal)));
     };

@@ -43,9 +43,11 @@ pub(super) struct Whose {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SubjectSuspension)]
 pub(super) struct Changed {
-    /// How many were not so before.
+    /// How many were changed by it.
     changed: usize,
-    /// A place in the log at which all of them are so.
+    /// How many stay suspended because another suspended them, whom the caller does not outrank; none for a suspension.
+    left: usize,
+    /// A place in the log at which this is so.
     position: Position,
 }
 
@@ -54,7 +56,8 @@ problems!(Problems = [PERMITTED, JSON_BODY, WRITE, &[Code::SubjectOutOfReach, Co
 /// Suspend a subject's tokens
 ///
 /// All that exist, are active and within the caller's reach, in one transaction, with an event for each. What is issued to
-/// the subject afterwards is not suspended. Doing it again changes those only that were issued or resumed since.
+/// the subject afterwards is not suspended. Doing it again changes those only that were issued or resumed since, or
+/// that a narrower caller had suspended before a full administrator.
 #[utoipa::path(
     post,
     path = "/tokens/suspend",
@@ -82,8 +85,8 @@ pub(super) async fn suspend(
 
 /// Resume a subject's tokens
 ///
-/// All that are suspended and within the caller's reach, in one transaction, with an event for each. What is revoked or
-/// expired stays so.
+/// All that are suspended and within the caller's reach, in one transaction, with an event for each. Those that another
+/// suspended are left, unless a full administrator asks; how many, is said. What is revoked or expired stays so.
 #[utoipa::path(
     post,
     path = "/tokens/resume",
@@ -94,8 +97,8 @@ pub(super) async fn suspend(
         examples(("note" = (value = json!({ "sub": "alice@example.com", "note": "the laptop was found" })))),
     ),
     responses(
-        (status = 200, description = "None of them is suspended.", body = Changed, headers(
-            ("catalog-position" = Position, description = "A place in the log at which none is."),
+        (status = 200, description = "None of them is suspended but those that are left.", body = Changed, headers(
+            ("catalog-position" = Position, description = "A place in the log at which this is so."),
         )),
         Problems,
     ),
@@ -112,6 +115,6 @@ pub(super) async fn resume(
 async fn change(catalog: Arc<Catalog>, change: Change, whose: Whose, caller: Caller) -> Result<Response, Problem> {
     let command = ChangeSuspension { change, which: Which::Subject(whose.sub), note: whose.note };
     let changed = detached(async move { catalog.change_suspension(command, caller.requester(None)).await }).await??;
-    let body = Changed { changed: changed.changed, position: changed.position };
+    let body = Changed { changed: changed.changed, left: changed.left, position: changed.position };
     Ok(([(POSITION, changed.position.to_string())], Json(body)).into_response())
 }

@@ -39,12 +39,20 @@ pub(super) struct Why {
 problems!(
     Problems = [PERMITTED, JSON_BODY, WRITE, &[Code::TokenUnknown, Code::WrongStatus, Code::IdempotencyKeyReused]]
 );
+problems!(
+    ResumeProblems = [
+        PERMITTED,
+        JSON_BODY,
+        WRITE,
+        &[Code::TokenUnknown, Code::WrongStatus, Code::SuspendedByAnother, Code::IdempotencyKeyReused]
+    ]
+);
 
 /// Suspend a token
 ///
-/// It is inactive until it is resumed, and keeps its name. Suspending it again changes nothing and says the same; one that
-/// is revoked or expired is refused. Whoever holds a token may suspend it without any permission, and cannot resume it
-/// with it.
+/// It is inactive until it is resumed, and keeps its name. Suspending it again says the same, and changes nothing but
+/// who may resume it: a full administrator's suspension outranks a narrower caller's. One that is revoked or expired is
+/// refused. Whoever holds a token may suspend it without any permission, and cannot resume it with it.
 #[utoipa::path(
     post,
     path = "/tokens/{jti}/suspend",
@@ -77,7 +85,8 @@ pub(super) async fn suspend(
 /// Resume a token
 ///
 /// It is active again for the rest of its life. Resuming it again changes nothing and says the same; one that was revoked
-/// or has expired stays over, and is refused.
+/// or has expired stays over, and is refused. A full administrator resumes any token within its reach, anybody else what its own
+/// subject suspended.
 #[utoipa::path(
     post,
     path = "/tokens/{jti}/resume",
@@ -92,7 +101,7 @@ pub(super) async fn suspend(
         (status = 204, description = "It is not suspended.", headers(
             ("catalog-position" = Position, description = "A place in the log at which it is not."),
         )),
-        Problems,
+        ResumeProblems,
     ),
     security(("bearer" = ["tokens.revoke"])),
 )]

@@ -120,7 +120,9 @@ insert into tokens (
     successor,
     first_path,
     first_iat,
-    first_kid
+    first_kid,
+    suspended_by,
+    suspended_by_full_admin
 )
 select
     jti,
@@ -160,7 +162,9 @@ select
     successor,
     first_path,
     first_iat,
-    first_kid
+    first_kid,
+    suspended_by,
+    suspended_by_full_admin
   from unnest(
            $23::uuid[],
            $24::text[],
@@ -199,7 +203,9 @@ select
            $57::uuid[],
            $58::text[],
            $59::timestamptz[],
-           $60::text[]
+           $60::text[],
+           $61::text[],
+           $62::boolean[]
        ) as token (
            jti,
            sub,
@@ -238,7 +244,9 @@ select
            successor,
            first_path,
            first_iat,
-           first_kid
+           first_kid,
+           suspended_by,
+           suspended_by_full_admin
        )
     on conflict (jti) do update
    set revoked_pos = excluded.revoked_pos,
@@ -249,5 +257,7 @@ select
        revoked_by = excluded.revoked_by,
        suspended_pos = excluded.suspended_pos,
        suspended_at = excluded.suspended_at,
-       successor = excluded.successor
+       successor = excluded.successor,
+       suspended_by = excluded.suspended_by,
+       suspended_by_full_admin = excluded.suspended_by_full_admin
  where tokens.issued_pos = excluded.issued_pos

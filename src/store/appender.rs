@@ -40,6 +40,8 @@ pub struct Appended {
     pub token: Option<Token>,
     /// The tokens it is about, as they are now, where it is about several.
     pub several: Vec<Token>,
+    /// How many of a subject's tokens it left as they are, because its caller may not change them.
+    pub left: usize,
     /// The end of the log when it was decided: its last event, or for none the state that made it unnecessary.
     pub position: Position,
     /// Whether the same request was answered before, by these events.

@@ -259,8 +259,9 @@ impl Draft {
             Ok(Decided::Events(events)) => self.carry_out(command, events, entropy).map(Ok),
             Ok(Decided::Repeat(event)) => {
                 let token = event.occurrence.event.jti().and_then(|jti| self.state.token(jti)).cloned();
-                let several = self.several(command);
-                Ok(Ok(Appended { position: event.position, events: vec![*event], token, several, is_repeat: true }))
+                let (several, left) = (self.several(command), command.left(&self.state));
+                let position = event.position;
+                Ok(Ok(Appended { position, events: vec![*event], token, several, left, is_repeat: true }))
             }
             Err(refusal) => Ok(Err(refusal)),
         }
@@ -283,8 +284,8 @@ impl Draft {
             self.named.push((named.scope.clone(), answered));
         }
         let token = command.jti().and_then(|jti| self.state.token(jti)).cloned();
-        let several = self.several(command);
-        Ok(Appended { events: recorded, token, several, position: self.position, is_repeat: false })
+        let (several, left) = (self.several(command), command.left(&self.state));
+        Ok(Appended { events: recorded, token, several, left, position: self.position, is_repeat: false })
     }
 
     fn several(&self, command: &Command) -> Vec<Token> {

@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::{StoreError, idempotency, log, tokens};
 use crate::domain::{
-    Act, Command, Settings, State, Status,
+    Act, Command, Settings, State,
     idempotency::Scope,
     policy::Rules,
-    suspend::{CHANGED_MAX, Change},
+    suspend::{Affected, CHANGED_MAX},
     text::{Name, Subject},
 };
 
@@ -100,14 +100,14 @@ async fn kept(connection: &mut PgConnection, state: &State, commands: &[&Command
 /// Adds the tokens of the subjects that are to be suspended or resumed: one more than a command may change is enough to
 /// tell that there are too many.
 async fn change(connection: &mut PgConnection, state: &mut State, commands: &[&Command]) -> Result<(), StoreError> {
-    let wanted: HashSet<(&Subject, Change)> = commands.iter().filter_map(|command| command.subject_changed()).collect();
+    let wanted: HashSet<(&Subject, Affected)> =
+        commands.iter().filter_map(|command| command.subject_changed()).collect();
     let earliest = commands.iter().map(|command| command.now).min();
     let Some(earliest) = earliest.filter(|_| !wanted.is_empty()) else { return Ok(()) };
-    for (subject, change) in wanted {
-        let is_suspended = change.from_status() == Status::Suspended;
-        let found = tokens::to_change(connection, subject, is_suspended, earliest, CHANGED_MAX + 1).await?;
+    for (subject, affected) in wanted {
+        let found = tokens::to_change(connection, subject, affected, earliest, CHANGED_MAX + 1).await?;
         if found.len() > CHANGED_MAX {
-            state.insert_crowd(subject.clone(), change);
+            state.insert_crowd(subject.clone(), affected);
         }
         read(connection, state, found).await?;
     }

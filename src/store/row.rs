@@ -55,6 +55,8 @@ pub(super) struct TokenRow {
     first_path: Option<String>,
     first_iat: Option<DateTime<Utc>>,
     first_kid: Option<String>,
+    suspended_by: Option<String>,
+    suspended_by_full_admin: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,6 +126,8 @@ impl From<&Token> for TokenRow {
             first_path: first.map(|first| first.path.as_str().to_owned()),
             first_iat: first.map(|first| instant(first.iat)),
             first_kid: first.map(|first| first.kid.to_string()),
+            suspended_by: suspension.and_then(|s| text(s.by.as_ref())),
+            suspended_by_full_admin: suspension.is_some_and(|s| s.by_full_admin),
         }
     }
 }
@@ -170,6 +174,8 @@ pub(super) fn bind<'q>(query: Query<'q, Postgres, PgArguments>, rows: &[TokenRow
         .bind(column(rows, |row| row.first_path.as_deref()))
         .bind(column(rows, |row| row.first_iat))
         .bind(column(rows, |row| row.first_kid.as_deref()))
+        .bind(column(rows, |row| row.suspended_by.as_deref()))
+        .bind(column(rows, |row| row.suspended_by_full_admin))
 }
 
 fn column<'a, T>(rows: &'a [TokenRow], of: impl Fn(&'a TokenRow) -> T) -> Vec<T> {
@@ -194,7 +200,7 @@ impl TryFrom<TokenRow> for Token {
 impl TokenRow {
     fn parse(self) -> Result<Token, Malformed> {
         let revocation = self.revocation()?;
-        let suspension = self.suspended_pos.zip(self.suspended_at);
+        let suspension = self.suspension()?;
         let first = self.first()?;
         let Restrictions { ip_restrictions, time_restrictions, usage_limits } = self.restrictions.0;
         Ok(Token {
@@ -227,7 +233,7 @@ impl TokenRow {
             expires_at: self.exp,
             claims_digest: self.claims_digest.map(digest).transpose()?,
             revocation,
-            suspension: suspension.map(|(position, at)| Suspension { position: Position(position), at }),
+            suspension,
             lineage: Lineage { family: self.family, predecessor: self.predecessor, successor: self.successor, first },
         })
     }
@@ -237,6 +243,12 @@ impl TokenRow {
             return Ok(None);
         };
         Ok(Some(First { path: path.parse()?, iat: iat.timestamp(), kid: kid.parse()? }))
+    }
+
+    fn suspension(&self) -> Result<Option<Suspension>, Malformed> {
+        let Some((position, at)) = self.suspended_pos.zip(self.suspended_at) else { return Ok(None) };
+        let (by, by_full_admin) = (parsed(self.suspended_by.clone())?, self.suspended_by_full_admin);
+        Ok(Some(Suspension { position: Position(position), at, by, by_full_admin }))
     }
 
     fn revocation(&self) -> Result<Option<Revocation>, Malformed> {

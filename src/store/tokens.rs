@@ -9,6 +9,7 @@ use super::{StoreError, listing, postgres::bounded, row::TokenRow, rules};
 use crate::domain::{
     Path, Position, Predicate, Rule, Status, Token,
     authority::Sight,
+    suspend::Affected,
     text::{Kid, Name, Permission, Subject, TeamId},
 };
 
@@ -151,16 +152,20 @@ pub(super) async fn kept(
     Ok(query.build_query_scalar().fetch_all(connection).await?)
 }
 
-/// At most `limit` tokens of a subject that may be suspended, or else active, at `now`.
+/// At most `limit` tokens of a subject that a change of suspensions may be for at `now`.
 pub(super) async fn to_change(
     connection: &mut PgConnection,
     subject: &Subject,
-    is_suspended: bool,
+    affected: Affected,
     now: DateTime<Utc>,
     limit: usize,
 ) -> Result<Vec<Uuid>, StoreError> {
     let mut query = QueryBuilder::<Postgres>::new("select jti from tokens where sub = ");
-    query.push_bind(subject.as_str()).push(" and (suspended_pos is not null) = ").push_bind(is_suspended);
+    query.push_bind(subject.as_str()).push(match affected {
+        Affected::Free => " and suspended_pos is null",
+        Affected::Outranked => " and not suspended_by_full_admin",
+        Affected::Suspended => " and suspended_pos is not null",
+    });
     query.push(" and exp > ").push_bind(now);
     query.push(" and (revoked_pos is null or effective_from > ").push_bind(now);
     query.push(") and not ").push(rules::COVERED);

@@ -37,6 +37,8 @@ select
     first_path,
     first_iat,
     first_kid,
+    suspended_by,
+    suspended_by_full_admin,
     exists (select from revocation_rules where position = tokens.revoked_pos) as by_rule,
     (select jsonb_agg(to_jsonb(rule) order by position) from revocation_rules as rule where filled_to > 0) as rules
   from tokens

@@ -146,8 +146,12 @@ fn rotated() -> impl Strategy<Value = Event> {
 fn changed() -> impl Strategy<Value = Event> {
     let refused = (any::<u32>(), instant(), select(&Change::ALL[..]), option::of(id()));
     prop_oneof![
-        (id(), option::of(personal())).prop_map(|(jti, note)| Event::TokenSuspended(SuspensionChanged { jti, note })),
-        (id(), option::of(personal())).prop_map(|(jti, note)| Event::TokenResumed(SuspensionChanged { jti, note })),
+        (id(), any::<bool>(), option::of(personal())).prop_map(|(jti, by_full_admin, note)| {
+            Event::TokenSuspended(SuspensionChanged { jti, by_full_admin, note })
+        }),
+        (id(), any::<bool>(), option::of(personal())).prop_map(|(jti, by_full_admin, note)| {
+            Event::TokenResumed(SuspensionChanged { jti, by_full_admin, note })
+        }),
         (refused, option::of(personal()), option::of(personal())).prop_map(
             |((count, since, change, jti), sub, note)| {
                 let rule = "token_unknown".to_owned();

@@ -176,7 +176,7 @@ fn refused_rule() -> RevocationByRuleRefused {
 ///
 /// The digests are those of a first event, recorded at 2026-03-01T12:00:00Z, with sixteen bytes 7 as salt. They were
 /// computed a second time by a few lines of Python over these strings.
-const GOLDEN: [[&str; 3]; 29] = [
+const GOLDEN: [[&str; 3]; 30] = [
     [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","aud":["gateway"],"elevated":["admin","teams","permissions"],"exp":1772370000,"iat":1772366400,"is_admin":true,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":["tools.read"],"policy_version":1,"teams":null},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"description":"builds","name":"ci","reason":"on call","signing_input":"aGVhZGVy.cGF5bG9hZA"}}"#,
@@ -211,6 +211,11 @@ const GOLDEN: [[&str; 3]; 29] = [
         r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"jti":"00000000-0000-0000-0000-000000000001"},"kind":"token.suspended.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
         r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","data":{"note":"asking its owner"},"user_agent":"curl/8"}"#,
         "3c1fac87bd4e2e5d714036b86fc385bd13dbc20685a7601fc49e3559ba2e17d2",
+    ],
+    [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"by_full_admin":true,"jti":"00000000-0000-0000-0000-000000000001"},"kind":"token.suspended.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","user_agent":"curl/8"}"#,
+        "5aa3da0e949adcdb02a2e7327e63c623b4f85607399a179b896bcf5281d0b9e5",
     ],
     [
         r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"jti":"00000000-0000-0000-0000-000000000001"},"kind":"token.resumed.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
@@ -377,9 +382,15 @@ fn of_tokens() -> Vec<Occurrence> {
         })),
         over_http(Event::TokenSuspended(SuspensionChanged {
             jti: Uuid::from_u128(1),
+            by_full_admin: false,
             note: Some(Note::parse("asking its owner").unwrap()),
         })),
-        over_http(Event::TokenResumed(SuspensionChanged { jti: Uuid::from_u128(1), note: None })),
+        over_http(Event::TokenSuspended(SuspensionChanged {
+            jti: Uuid::from_u128(1),
+            by_full_admin: true,
+            note: None,
+        })),
+        over_http(Event::TokenResumed(SuspensionChanged { jti: Uuid::from_u128(1), by_full_admin: false, note: None })),
         over_http(by_rule(sample_predicate(), RevocationReason::PrivilegeWithdrawn, Some("the contract has ended"))),
         at_a_shell(by_rule(Predicate::default(), RevocationReason::Unspecified, None)),
         at_a_shell(by_rule(of_family(), RevocationReason::Unspecified, None)),

@@ -146,6 +146,12 @@ const TOKENS: &[Case] = &[
         "suspended_pos = 2, suspended_at = now()",
         &["suspended_pos = 2", "suspended_at = now()"],
     ),
+    (
+        "tokens_suspender_has_suspended",
+        "update tokens set",
+        "suspended_by = 'a', suspended_by_full_admin = true, suspended_pos = 2, suspended_at = now()",
+        &["suspended_by = 'a'", "suspended_by_full_admin = true"],
+    ),
 ];
 
 const OTHERS: &[Case] = &[

@@ -175,10 +175,10 @@ fn tell(happenings: &[Happening]) -> (Vec<Recorded>, Vec<Told>) {
                 if let Some(told) = told.get_mut(which) {
                     told.suspended = *change == Change::Suspend;
                 }
-                let (jti, note) = (jti(which), None);
+                let changed = SuspensionChanged { jti: jti(which), by_full_admin: false, note: None };
                 let event = match change {
-                    Change::Suspend => Event::TokenSuspended(SuspensionChanged { jti, note }),
-                    Change::Resume => Event::TokenResumed(SuspensionChanged { jti, note }),
+                    Change::Suspend => Event::TokenSuspended(changed),
+                    Change::Resume => Event::TokenResumed(changed),
                 };
                 (event, 0)
             }
@@ -448,7 +448,8 @@ fn a_suspended_token_keeps_its_name_and_gives_way_to_every_other_end() {
     let ask = Ask { sub: 0, name: Some(0), ttl: 10 };
     let (log, _) = tell(&[Happening::Issued(ask, 0)]);
     let mut token = fold(&log).into_tokens().next().unwrap();
-    token.suspend(&recorded(1, Event::TokenSuspended(SuspensionChanged { jti: jti(0), note: None }), 1));
+    let held = SuspensionChanged { jti: jti(0), by_full_admin: true, note: None };
+    token.suspend(&held, &recorded(1, Event::TokenSuspended(held.clone()), 1));
     let mut state = State::new(settings(Rules::initial()));
     state.insert(token.clone());
 

@@ -44,6 +44,8 @@ mod openapi;
 mod paused;
 mod policy;
 mod readme;
+mod resumption;
+mod reuse;
 mod revoke_several;
 mod rotation;
 mod rules;

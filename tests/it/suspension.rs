@@ -223,11 +223,11 @@ async fn all_of_a_subject_are_changed_in_one_transaction_and_later_ones_are_not(
     let nobody = world.post("/tokens/suspend", &admin, json!({"sub": "nobody@example.com"})).await;
 
     let end = world.events(&admin).await.len();
-    assert_eq!(suspended.json(), json!({"changed": 2, "position": end - 2}));
-    assert_eq!(again.json(), json!({"changed": 0, "position": end - 2}));
+    assert_eq!(suspended.json(), json!({"changed": 2, "left": 0, "position": end - 2}));
+    assert_eq!(again.json(), json!({"changed": 0, "left": 0, "position": end - 2}));
     assert_eq!(during, ["suspended", "suspended", "revoked", "active", "active"]);
-    assert_eq!(resumed.json(), json!({"changed": 1, "position": end}), "the first has expired meanwhile");
-    assert_eq!(nobody.json(), json!({"changed": 0, "position": end}));
+    assert_eq!(resumed.json(), json!({"changed": 1, "left": 0, "position": end}), "the first has expired meanwhile");
+    assert_eq!(nobody.json(), json!({"changed": 0, "left": 0, "position": end}));
     assert_eq!(resumed.header("catalog-position"), end.to_string());
     assert_eq!(status(&world, &admin, &tokens[1]).await, "active");
     world.verify().await;
@@ -341,7 +341,10 @@ async fn the_program_does_the_same_with_a_verdict_each() {
     assert_eq!((&verdicts[1]["outcome"], &verdicts[1]["problem"]["code"]), (&json!("refused"), &json!("wrong_status")));
     let position = verdicts[0]["position"].as_i64().unwrap();
     assert_eq!(row(&resumed), [first, "resumed".to_owned(), format!("position {}", position + 1)]);
-    assert_eq!(subject.json(), json!([{"sub": "ci", "outcome": "suspended", "changed": 1, "position": position + 2}]));
+    assert_eq!(
+        subject.json(),
+        json!([{"sub": "ci", "outcome": "suspended", "changed": 1, "left": 0, "position": position + 2}])
+    );
     assert_eq!(row(&back), ["ci", "resumed", &format!("1 token, position {}", position + 3)]);
     assert!(office.run(&["suspend"]).bad(2).contains("<JTI"));
     assert!(office.run(&["suspend", &second, "--sub", "ci"]).bad(2).contains("cannot be used with"));

@@ -99,6 +99,7 @@ described! {
         "`token.suspended.v1`: it is inactive until it is resumed; `token.resumed.v1`: it is no longer held back.",
     )
         .member("jti", of::<CanonicalUuid>(), "The token.")
+        .optional("by_full_admin", plain::<bool>(), "Whether a full administrator or a shell did it; absent = no.")
         .optional("note", of::<Note>(), "Why, in a person's words.");
     TokensRevokedByRule, "TokensRevokedByRule" => rule(
             object("`tokens.revoked_by_rule.v1`: every token issued before it that meets all its conditions is revoked.")
@@ -164,7 +165,7 @@ described! {
         .optional(
             "reuse",
             super::one_of(["record", "revoke_family"]).into(),
-            "What follows when a rotated token is presented after its deadline; absent = `record`.",
+            "What follows when a rotated token is presented after its end; absent = `record`.",
         )
         .optional("text", plain::<String>(), "The file as it was applied.");
     IssuanceRefused, "IssuanceRefused" => object("`issuance.refused.v1`: what was asked for and refused.")
@@ -205,7 +206,7 @@ described! {
         .member("overlap", of::<Overlap>(), "For how long it was to stay good.")
         .optional("expires_in", super::unsigned(), "The lifetime of its successor, in seconds.");
     RotatedTokenReused, "RotatedTokenReused" => object(
-        "`rotated_token.reused.v1`: a token was presented after its deadline, though another had taken its place.",
+        "`rotated_token.reused.v1`: a token was presented after its end, though another had taken its place.",
     )
         .member("jti", of::<CanonicalUuid>(), "The token.")
         .member("family", of::<CanonicalUuid>(), "The first token of its family.")

@@ -22,7 +22,8 @@ use crate::{
 
 /// Suspend tokens: they are inactive until they are resumed
 ///
-/// A token that is suspended already stays as it is, and counts as suspended. One that is revoked or expired is refused.
+/// A token that is suspended already counts as suspended; a full administrator's suspension outranks a narrower caller's.
+/// One that is revoked or expired is refused.
 #[derive(Args)]
 #[command(after_help = SUSPEND_EXAMPLES)]
 pub(in crate::cli) struct SuspendArgs {
@@ -32,7 +33,8 @@ pub(in crate::cli) struct SuspendArgs {
 
 /// Resume tokens that were suspended
 ///
-/// A token that is not suspended stays as it is, and counts as resumed. One that is revoked or expired is refused.
+/// A token that is not suspended stays as it is, and counts as resumed. One that is revoked or expired is refused, and so
+/// is one that another suspended, unless you are an administrator whose token names neither teams nor permissions.
 #[derive(Args)]
 #[command(after_help = RESUME_EXAMPLES)]
 pub(in crate::cli) struct ResumeArgs {
@@ -164,24 +166,31 @@ struct Whose<'a> {
 #[derive(Deserialize)]
 struct Changed {
     changed: u64,
+    left: u64,
     position: i64,
 }
 
 async fn all_of(api: &Api, change: Change, whose: &Whose<'_>, format: ListFormat) -> Result<Outcome, CliError> {
     let answer = api.answer(|| api.request(Method::POST, &["tokens", change.as_str()]).json(whose)).await?;
-    let Changed { changed, position } = answer.parse()?;
+    let Changed { changed, left, position } = answer.parse()?;
     let (sub, done) = (whose.sub, change.done());
     let mut listing = Listing::stdout(format, &["subject", "outcome", "detail"]);
-    let detail = match changed {
+    let mut detail = match changed {
         1 => format!("1 token, position {position}"),
         _ => format!("{changed} tokens, position {position}"),
     };
+    if left > 0 {
+        detail.push_str(&format!("; {left} left, suspended by another"));
+    }
     listing.member(
         || vec![sub.to_string(), done.to_owned(), detail],
-        || Ok::<_, CliError>(json!({ "sub": sub, "outcome": done, "changed": changed, "position": position })),
+        || {
+            let value = json!({ "sub": sub, "outcome": done, "changed": changed, "left": left, "position": position });
+            Ok::<_, CliError>(value)
+        },
     )?;
     listing.finish()?;
-    Ok(Outcome::Done)
+    Ok(if left == 0 { Outcome::Done } else { Outcome::Findings })
 }
 
 /// Nobody must believe that the others were changed.

@@ -181,6 +181,14 @@ codes! {
         "Revoke a token that is no longer needed, or wait until one expires.",
         "the subject has 5 active tokens, the most that the policy allows; revoke one",
     }
+    SuspendedByAnother "suspended_by_another" FORBIDDEN {
+        "Somebody else suspended the token",
+        "A suspended token was to be resumed by a caller whose subject did not suspend it. Nothing was changed.",
+        "Let whoever suspended it resume it, or an administrator whose token names neither teams nor permissions. The \
+         token's history (`GET /tokens/{jti}/events`) says who suspended it.",
+        "the token 01990000-0000-7000-8000-000000000000 was suspended by another; only its suspender or an administrator \
+         whose token names neither teams nor permissions may resume it",
+    }
     SubjectOutOfReach "subject_out_of_reach" FORBIDDEN {
         "Another subject's tokens are out of reach",
         "All tokens of a subject were to be changed by a caller that is not that subject and no administrator.",
