@@ -144,11 +144,13 @@ impl Writer {
             Ok(Err(error)) => {
                 let (error, request_ids) = (Causes(&error), Names::of(commands.iter().copied()));
                 tracing::error!(%error, %request_ids, "the outcome of a commit is unknown");
+                self.live.doubt();
                 Err(BatchError::AtCommit)
             }
             Err(_) => {
                 let (timeout_ms, request_ids) = (COMMIT_TIMEOUT.as_millis(), Names::of(commands.iter().copied()));
                 tracing::error!(timeout_ms, %request_ids, "a commit did not answer in time");
+                self.live.doubt();
                 Err(BatchError::AtCommit)
             }
         }

@@ -53,6 +53,7 @@ pub struct LiveTokens {
     appended: Notify,
     began: Instant,
     is_followed: AtomicBool,
+    doubts: AtomicU64,
     // Milliseconds from `began` until the end of the log was last seen, and 1 more; 0 = never.
     seen: AtomicU64,
 }
@@ -63,6 +64,12 @@ struct Memory {
     log_id: Uuid,
     // Of the event at the index's position.
     digest: Sha256Digest,
+}
+
+/// When somebody began to look at the log.
+struct Look {
+    begun: Instant,
+    doubts: u64,
 }
 
 /// What the memory of a process has.
@@ -99,6 +106,7 @@ impl Default for LiveTokens {
             appended,
             began: Instant::now(),
             is_followed: AtomicBool::new(false),
+            doubts: AtomicU64::new(0),
             seen: AtomicU64::new(0),
         }
     }
@@ -176,9 +184,26 @@ impl LiveTokens {
         Some(self.began.elapsed().saturating_sub(Duration::from_millis(seen)))
     }
 
-    fn see(&self, at: Instant) {
-        let seen = u64::try_from(at.duration_since(self.began).as_millis()).unwrap_or(u64::MAX - 1);
-        self.seen.fetch_max(seen + 1, Ordering::AcqRel);
+    /// Something may have been appended that this process was not told of: until the end of the log is seen again
+    /// nothing is answered from memory.
+    pub(super) fn doubt(&self) {
+        let _guard = self.write();
+        self.doubts.fetch_add(1, Ordering::AcqRel);
+        self.seen.store(0, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// The end of the log was seen by whoever began to look after so many doubts.
+    fn see(&self, look: &Look) {
+        let _guard = self.write();
+        if self.doubts.load(Ordering::Acquire) == look.doubts {
+            let seen = u64::try_from(look.begun.duration_since(self.began).as_millis()).unwrap_or(u64::MAX - 1);
+            self.seen.fetch_max(seen + 1, Ordering::AcqRel);
+        }
+    }
+
+    fn look(&self) -> Look {
+        Look { begun: Instant::now(), doubts: self.doubts.load(Ordering::Acquire) }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Option<Memory>> {
@@ -235,11 +260,11 @@ async fn keep_following(database: &Database, live: &LiveTokens, clock: &Arc<dyn 
 /// Brings the memory to the end of the log.
 async fn advance(database: &Database, live: &LiveTokens, now: DateTime<Utc>) -> Result<(), FollowError> {
     if live.read().is_none() {
-        let begun = Instant::now();
+        let look = live.look();
         let memory = snapshot::load(database, now).await?;
         tracing::info!(tokens = memory.index.len(), position = memory.index.position().0, "live tokens are in memory");
         *live.write() = Some(memory);
-        live.see(begun);
+        live.see(&look);
     }
     while step(database, live).await? {}
     if let Some(memory) = live.write().as_mut() {
@@ -252,13 +277,13 @@ async fn advance(database: &Database, live: &LiveTokens, now: DateTime<Utc>) -> 
 async fn step(database: &Database, live: &LiveTokens) -> Result<bool, FollowError> {
     // First what is known: what this process appends meanwhile only makes the log longer than that.
     let Some((log_id, position, digest)) = live.read().as_ref().map(Memory::mark) else { return Ok(false) };
-    let begun = Instant::now();
+    let look = live.look();
     let head = log::head(database.reads()).await?;
     if head.log_id != log_id || head.position < position || (head.position == position && head.digest != digest) {
         return Err(FollowError::AnotherLog(position));
     }
     if head.position == position {
-        live.see(begun);
+        live.see(&look);
         return Ok(false);
     }
     let rows = log::rows_from(database.reads(), position, PAGE_MAX).await?;
