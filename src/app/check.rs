@@ -1,6 +1,6 @@
 //! Whether a presented token is one that was issued, unchanged, and active: signature, claims *and* log.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use uuid::Uuid;
 
@@ -9,9 +9,12 @@ use super::{
     metrics::{self, Checked},
 };
 use crate::{
-    domain::{Authority, Origin, Status, Token, claims::CATALOG_AUDIENCE, denial::Shadow, text::Kid},
+    domain::{
+        Authority, Origin, Position, Status, Token, claims::CATALOG_AUDIENCE, denial::Shadow, index::LiveToken,
+        text::Kid,
+    },
     signing::{Invalid, Signed, Verified},
-    store::StoreError,
+    store::{StoreError, tokens},
 };
 
 /// What a check found. Only the first is good; outside, nobody can tell the others apart.
@@ -22,7 +25,7 @@ pub enum Verdict {
         /// What the token says.
         verified: Arc<Verified>,
         /// What the log says of it.
-        token: Box<Token>,
+        token: LiveToken,
     },
     /// It is not one of ours, is not well-formed, or its time is over.
     Invalid(Invalid),
@@ -122,19 +125,53 @@ impl Catalog {
             },
         };
         name(purpose, &verified);
-        let Some(token) = self.token(verified.claims.jti).await? else {
+        let jti = verified.claims.jti;
+        let Some(token) = self.live_token(jti).await? else {
             return Ok(self.shadow(&*verified, Shadow::NeverIssued, asked_by));
         };
         if token.claims_digest.is_some_and(|digest| digest != verified.signing_input_digest) {
             return Ok(self.shadow(&*verified, Shadow::OtherClaims, asked_by));
         }
         if token.confirms(&verified.signing_input_digest, now) {
-            return Ok(Verdict::Active { verified, token: Box::new(token) });
+            return Ok(Verdict::Active { verified, token });
         }
         if purpose.is_use() && token.claims_digest.is_some() {
-            self.note_reuse(&token, asked_by);
+            self.note_reuse(jti, &token, asked_by);
         }
         Ok(Verdict::Inactive(token.status(now)))
+    }
+
+    /// What a check needs to know of a token: from memory, if that can tell, else from the log.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a token that was never issued is `None`.
+    pub async fn live_token(&self, jti: Uuid) -> Result<Option<LiveToken>, StoreError> {
+        let known = self.live_tokens.get(jti);
+        metrics::answered(known.is_some());
+        match known {
+            Some(token) => Ok(Some(token)),
+            None => Ok(self.token(jti).await?.as_ref().map(LiveToken::from)),
+        }
+    }
+
+    /// Waits until checks include what the log has up to a position. Whether it came to that in time.
+    pub async fn reach(&self, position: Position) -> bool {
+        self.live_tokens.reach(position).await
+    }
+
+    /// The same for several tokens, those that were never issued left out.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn live_tokens(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, LiveToken>, StoreError> {
+        let mut known: HashMap<Uuid, LiveToken> =
+            ids.iter().filter_map(|jti| Some((*jti, self.live_tokens.get(*jti)?))).collect();
+        let unknown: Vec<Uuid> = ids.iter().copied().filter(|jti| !known.contains_key(jti)).collect();
+        if !unknown.is_empty() {
+            let found = tokens::several(self.database.reads(), &unknown).await?;
+            known.extend(found.iter().map(|token| (token.jti, LiveToken::from(token))));
+        }
+        Ok(known)
     }
 
     /// What the log says of a token, whoever asks and whatever was presented.
@@ -148,7 +185,7 @@ impl Catalog {
     /// A thief need not know how our tokens look: what is signed with our key and was not issued is evidence in any form.
     async fn unlike_ours(&self, signed: Signed, invalid: Invalid, asked_by: &Origin) -> Result<Verdict, CheckError> {
         let token = match signed.jti {
-            Some(jti) => self.token(jti).await?,
+            Some(jti) => self.live_token(jti).await?,
             None => None,
         };
         match token.map(|token| token.claims_digest) {

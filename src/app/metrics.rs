@@ -4,6 +4,8 @@ use metrics::{Unit, counter, describe_counter};
 
 const CHECKS: &str = "catalog_checks_total";
 
+const ANSWERS: &str = "catalog_check_answers_total";
+
 /// The verdict where there is none: could not tell is not no.
 pub const UNAVAILABLE: &str = "unavailable";
 
@@ -31,9 +33,15 @@ impl Checked {
 /// Describes the metrics to the recorder.
 pub fn describe() {
     describe_counter!(CHECKS, Unit::Count, "Checks by what was checked and what was found.");
+    describe_counter!(ANSWERS, Unit::Count, "Tokens that checks asked for, by where they were found.");
 }
 
 /// A check found this.
 pub fn checked(what: Checked, verdict: &'static str) {
     counter!(CHECKS, "of" => what.as_str(), "verdict" => verdict).increment(1);
+}
+
+/// A token was asked for: the memory could tell, or the log had to be asked.
+pub(super) fn answered(from_memory: bool) {
+    counter!(ANSWERS, "from" => if from_memory { "memory" } else { "log" }).increment(1);
 }

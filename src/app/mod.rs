@@ -50,7 +50,7 @@ use crate::{
         text::Issuer,
     },
     signing::{Keyring, SignedToken, SigningError},
-    store::{AppendError, Appender, Database, Lookups},
+    store::{AppendError, Appender, Database, LiveTokens, Lookups, follower::Followed},
 };
 
 /// Time and chance as this process has them.
@@ -67,6 +67,7 @@ pub struct Catalog {
     database: Database,
     appender: Appender,
     lookups: Lookups,
+    live_tokens: Arc<LiveTokens>,
     task: JoinHandle<()>,
     keyring: Keyring,
     latest: Latest,
@@ -218,6 +219,18 @@ impl Catalog {
     #[must_use]
     pub fn commands_waiting(&self) -> usize {
         self.appender.waiting()
+    }
+
+    /// What of the log is in memory; `None` unless and until it is followed.
+    #[must_use]
+    pub fn followed(&self) -> Option<Followed> {
+        self.live_tokens.followed()
+    }
+
+    /// Whether checks are not answered from memory as they should be: the end of the log was not seen of late.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.live_tokens.is_late()
     }
 
     /// How many tokens checks wait for that no statement reads yet.

@@ -19,7 +19,7 @@ use crate::{
         text::{Audience, Environment, Issuer, Kid},
     },
     signing::{Keyring, KeyringError, SharedSecret},
-    store::{AppendError, Appender, Database, Lookups, StoreError, log, schema},
+    store::{AppendError, Appender, Database, LiveTokens, Lookups, StoreError, log, schema},
 };
 
 /// What a process was told about the catalog that it opens.
@@ -116,7 +116,8 @@ impl Catalog {
             env: opening.env,
             key,
         };
-        let (appender, task) = Appender::start(database.clone(), ambient.entropy.clone());
+        let live_tokens: Arc<LiveTokens> = Arc::default();
+        let (appender, task) = Appender::start(database.clone(), ambient.entropy.clone(), live_tokens.clone());
         if !configure(&settings, &command)?.is_empty() {
             let act = Act::Configure(Box::new(command));
             let (authority, origin, now) = (Authority::of_shell(), opening.origin, ambient.clock.now());
@@ -138,6 +139,7 @@ impl Catalog {
             log_id: head.log_id,
             opened_at: head.position,
             lookups: Lookups::start(&database),
+            live_tokens,
             database,
             appender,
             task,

@@ -8,7 +8,7 @@ use std::{
 use uuid::Uuid;
 
 use super::Catalog;
-use crate::domain::{Act, Authority, Command, Origin, Token, causes::Causes, denial::RotatedTokenReused};
+use crate::domain::{Act, Authority, Command, Origin, causes::Causes, denial::RotatedTokenReused, index::LiveToken};
 
 /// How many identifiers are remembered to have been recorded. The log knows them all.
 const REUSES_REMEMBERED_MAX: usize = 10_000;
@@ -19,13 +19,13 @@ pub(super) struct Reuses(Mutex<HashSet<Uuid>>);
 
 impl Catalog {
     /// Has it recorded that a rotated token was presented after its end, if it was. The answer does not wait for it.
-    pub(super) fn note_reuse(&self, token: &Token, asked_by: &Origin) {
+    pub(super) fn note_reuse(&self, jti: Uuid, token: &LiveToken, asked_by: &Origin) {
         let now = self.ambient.clock.now();
-        let Some(successor) = token.lineage.successor.filter(|_| token.is_superseded(now)) else { return };
-        if !self.reuses.is_news(token.jti) {
+        let Some(successor) = token.superseded_by(now) else { return };
+        if !self.reuses.is_news(jti) {
             return;
         }
-        let (jti, family) = (token.jti, token.family());
+        let family = token.family().unwrap_or(jti);
         tracing::warn!(%jti, %successor, "a rotated token was presented after its end");
         let act = Act::SeeReuse(RotatedTokenReused { jti, family, successor });
         let (authority, origin) = (Authority::of_nobody(), asked_by.clone());

@@ -6,7 +6,7 @@ use std::{convert::Infallible, time::Duration};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Catalog;
-use crate::domain::causes::Causes;
+use crate::{domain::causes::Causes, store::follower};
 
 /// How soon a policy or a key of another process is known here.
 const FOLLOW_PERIOD: Duration = Duration::from_millis(250);
@@ -16,9 +16,21 @@ const DENIALS_PERIOD: Duration = Duration::from_secs(5);
 impl Catalog {
     /// Does all of it, for as long as it is polled.
     pub async fn keep_house(&self) -> Infallible {
-        let (never, ..) =
-            tokio::join!(self.keep_swept(), self.keep_following(), self.keep_filled(), self.keep_denials());
+        let (never, ..) = tokio::join!(
+            self.keep_swept(),
+            self.keep_following(),
+            self.keep_filled(),
+            self.keep_denials(),
+            follower::follow(&self.database, &self.live_tokens, &self.ambient.clock)
+        );
         never
+    }
+
+    /// Takes the live tokens into memory, so that the first checks are answered from it, too.
+    pub async fn load_live_tokens(&self) {
+        if let Err(error) = follower::catch_up(&self.database, &self.live_tokens, &self.ambient.clock).await {
+            tracing::warn!(error = %Causes(&error), "live tokens are not in memory yet");
+        }
     }
 
     /// Follows the settings for as long as it is polled.

@@ -93,6 +93,11 @@ async fn bind(listen: Listen) -> Result<TcpListener, CliError> {
 impl Server<'_> {
     async fn serve(&self, session: &Session, start: Start, listener: TcpListener) -> Result<(), CliError> {
         let catalog = Arc::new(self.interrupt.or(session.catalog(self.shell, start)).await?);
+        let ready = async {
+            catalog.load_live_tokens().await;
+            Ok(())
+        };
+        self.interrupt.or(ready).await?;
         let outcome = self.answer(session, &catalog, listener).await;
         session::close_shared(catalog, ended(&self.interrupt) + CLOSED_AFTER).await;
         outcome

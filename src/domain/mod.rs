@@ -33,6 +33,7 @@ mod contain;
 pub mod denial;
 pub mod event;
 pub mod idempotency;
+pub mod index;
 pub mod issue;
 pub mod key;
 pub mod malformed;

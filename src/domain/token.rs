@@ -84,6 +84,14 @@ pub struct Lineage {
     pub first: Option<First>,
 }
 
+impl Lineage {
+    /// The same where most tokens have none: none takes no room.
+    #[must_use]
+    pub fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
+}
+
 /// How a token was revoked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revocation {

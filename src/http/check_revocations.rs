@@ -22,7 +22,6 @@ use super::{
 use crate::{
     app::{Catalog, metrics},
     domain::{Status, authority::RoutePermission, claims::CanonicalUuid},
-    store::tokens,
 };
 
 /// The most identifiers in one request.
@@ -74,9 +73,9 @@ pub(super) async fn handle(
         return Err(Problem::malformed_body("/jtis", detail));
     }
     let now = catalog.ambient().clock.now();
-    let tokens = tokens::several(catalog.database().reads(), &ids).await;
+    let tokens = catalog.live_tokens(&ids).await;
     let tokens = tokens.inspect_err(|_| metrics::checked(metrics::Checked::Jti, metrics::UNAVAILABLE))?;
-    let known: HashMap<Uuid, Status> = tokens.iter().map(|token| (token.jti, token.status(now))).collect();
+    let known: HashMap<Uuid, Status> = tokens.iter().map(|(jti, token)| (*jti, token.status(now))).collect();
     let results = ids.iter().map(|jti| Checked::counted(*jti, known.get(jti).copied())).collect();
     Ok(Json(Results { results }).into_response())
 }

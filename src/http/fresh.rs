@@ -63,7 +63,8 @@ fn split(query: &str) -> Option<(Vec<String>, String)> {
 
 async fn require(catalog: &Catalog, asked: Position) -> Result<(), Problem> {
     let head = log::head(catalog.database().reads()).await?.position;
-    if head >= asked { Ok(()) } else { Err(Problem::position_ahead(asked, head)) }
+    // What other processes have appended comes into memory a little later.
+    if head >= asked && catalog.reach(asked).await { Ok(()) } else { Err(Problem::position_ahead(asked, head)) }
 }
 
 fn without(uri: &Uri, rest: &str) -> Option<Uri> {

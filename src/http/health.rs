@@ -59,6 +59,8 @@ struct Checks {
     signing_key: bool,
     /// What is told to this process is recorded.
     appender: bool,
+    /// The live tokens are in memory, and the end of the log was seen within the last seconds.
+    live_tokens: bool,
 }
 
 problems!(Problems = []);
@@ -79,7 +81,7 @@ pub(super) async fn alive() -> Response {
 
 /// Whether the process can do its work
 ///
-/// The database is reachable, its schema is this program's, and the signing key is here.
+/// The database is reachable, its schema is this program's, the signing key is here, and the log is followed.
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -101,9 +103,10 @@ pub(super) async fn ready(State(catalog): State<Arc<Catalog>>) -> Response {
     };
     let signing_key = catalog.can_sign();
     let appender = catalog.can_record();
-    let is_ready = database && schema && signing_key && appender;
+    let live_tokens = !catalog.is_late();
+    let is_ready = database && schema && signing_key && appender && live_tokens;
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    let checks = Checks { database, schema, signing_key, appender };
+    let checks = Checks { database, schema, signing_key, appender, live_tokens };
     let body = Readiness { status: if is_ready { Ready::Yes } else { Ready::No }, checks };
     let mut response = (status, Json(body)).into_response();
     if !is_ready {

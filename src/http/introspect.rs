@@ -24,9 +24,10 @@ use super::{
 use crate::{
     app::{Catalog, Verdict, view::TokenType},
     domain::{
-        Path, Position, Token,
+        Path, Position,
         authority::RoutePermission,
         claims::{CanonicalUuid, Claims, Scopes, Teams, TokenUse, User},
+        index::LiveToken,
         text::{Audience, Environment, FullName, Issuer, Namespace, Subject},
     },
 };
@@ -142,7 +143,7 @@ async fn answer(catalog: &Arc<Catalog>, request: Request) -> Result<Response, Re
 }
 
 impl<'a> Introspection<'a> {
-    fn active(claims: &'a Claims, token: &Token) -> Self {
+    fn active(claims: &'a Claims, token: &LiveToken) -> Self {
         Self::Active(ActiveToken {
             active: true,
             token_type: TokenType::Bearer,

@@ -26,6 +26,7 @@ use crate::{
     store::{
         Connections, StoreError,
         appender::QUEUE_MAX,
+        follower::Followed,
         log,
         tally::{self, Tally},
     },
@@ -36,6 +37,9 @@ const DURATION: &str = "catalog_http_request_duration_seconds";
 const QUEUE: &str = "catalog_append_queue_commands";
 const QUEUE_SIZE: &str = "catalog_append_queue_commands_max";
 const WAITING: &str = "catalog_check_queue_tokens";
+const LIVE: &str = "catalog_live_tokens";
+const FOLLOWED: &str = "catalog_followed_position";
+const STALENESS: &str = "catalog_staleness_seconds";
 const CONNECTIONS: &str = "catalog_database_connections";
 const CONNECTIONS_MAX: &str = "catalog_database_connections_max";
 const UP: &str = "catalog_database_up";
@@ -109,6 +113,9 @@ pub fn describe() {
     describe_gauge!(QUEUE, Unit::Count, "Commands that wait for the appender.");
     describe_gauge!(QUEUE_SIZE, Unit::Count, "The most commands that may wait for the appender.");
     describe_gauge!(WAITING, Unit::Count, "Tokens that checks ask for and that no statement reads yet.");
+    describe_gauge!(LIVE, Unit::Count, "Tokens that checks are answered about from memory.");
+    describe_gauge!(FOLLOWED, Unit::Count, "The position up to which the log is in memory.");
+    describe_gauge!(STALENESS, Unit::Seconds, "For how long the end of the log has not been seen.");
     describe_gauge!(CONNECTIONS, Unit::Count, "Connections to the database that reads go through.");
     describe_gauge!(CONNECTIONS_MAX, Unit::Count, "The most connections to the database that reads go through.");
     describe_gauge!(UP, Unit::Count, "1 if the log could be read for this scrape, else 0.");
@@ -158,6 +165,11 @@ fn sample(catalog: &Catalog) {
     }
     gauge!(QUEUE).set(u32::try_from(catalog.commands_waiting()).unwrap_or(u32::MAX));
     gauge!(WAITING).set(u32::try_from(catalog.checks_waiting()).unwrap_or(u32::MAX));
+    if let Some(Followed { tokens, position, staleness }) = catalog.followed() {
+        gauge!(LIVE).set(u32::try_from(tokens).unwrap_or(u32::MAX));
+        gauge!(FOLLOWED).set(figure(position.0));
+        gauge!(STALENESS).set(staleness.as_secs_f64());
+    }
     gauge!(QUEUE_SIZE).set(u32::try_from(QUEUE_MAX).unwrap_or(u32::MAX));
 }
 

@@ -88,7 +88,7 @@ pub(super) async fn handle(
 ) -> Result<Response, Problem> {
     caller.require(RoutePermission::TokensCheck)?;
     let now = catalog.ambient().clock.now();
-    let token = catalog.token(jti).await;
+    let token = catalog.live_token(jti).await;
     let token = token.inspect_err(|_| metrics::checked(metrics::Checked::Jti, metrics::UNAVAILABLE))?;
     Ok(Json(Checked::counted(jti, token.map(|token| token.status(now)))).into_response())
 }

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    Database, StoreError,
+    Database, LiveTokens, StoreError,
     batch::Writer,
     metrics::{self, Outcome},
     names::Names,
@@ -94,11 +94,11 @@ pub(super) struct Request {
 }
 
 impl Appender {
-    /// Starts the task. It ends, its queue drained, when the last entrance is dropped.
+    /// Starts the task, which tells the live tokens of what it has committed before it answers. It ends, its queue drained, when the last entrance is dropped.
     #[must_use]
-    pub fn start(database: Database, entropy: Arc<dyn Entropy>) -> (Self, JoinHandle<()>) {
+    pub fn start(database: Database, entropy: Arc<dyn Entropy>, live: Arc<LiveTokens>) -> (Self, JoinHandle<()>) {
         let (queue, requests) = mpsc::channel(QUEUE_MAX);
-        let writer = move || Writer::new(database.clone(), entropy.clone());
+        let writer = move || Writer::new(database.clone(), entropy.clone(), live.clone());
         (Self { queue }, tokio::spawn(drain(requests, writer)))
     }
 

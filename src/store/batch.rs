@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
-    Database, Head, StoreError,
+    Database, Head, LiveTokens, StoreError,
     appender::{AppendError, Appended, Request},
     chain::{self, Sha256Digest},
     codec, idempotency,
@@ -39,6 +39,7 @@ const COMMIT_TIMEOUT: Duration = Duration::from_millis(3_500);
 pub(super) struct Writer {
     database: Database,
     entropy: Arc<dyn Entropy>,
+    live: Arc<LiveTokens>,
     connection: Option<PgConnection>,
     known: Option<Known>,
 }
@@ -65,8 +66,8 @@ enum BatchError {
 type Decision = Result<Appended, Refusal>;
 
 impl Writer {
-    pub(super) fn new(database: Database, entropy: Arc<dyn Entropy>) -> Self {
-        Self { database, entropy, connection: None, known: None }
+    pub(super) fn new(database: Database, entropy: Arc<dyn Entropy>, live: Arc<LiveTokens>) -> Self {
+        Self { database, entropy, live, connection: None, known: None }
     }
 
     /// Records a batch and answers each of its commands. One that the database will not take, or whose rows cannot be
@@ -134,17 +135,22 @@ impl Writer {
         metrics::commit(begun.elapsed());
         match committed {
             Ok(Ok(_)) => {
+                let appended = decisions.iter().flatten().filter(|appended| !appended.is_repeat);
+                let events: Vec<&Recorded> = appended.flat_map(|appended| &appended.events).collect();
+                self.live.committed(known.log_id, &events, known.digest);
                 self.known = Some(known);
                 Ok(decisions)
             }
             Ok(Err(error)) => {
                 let (error, request_ids) = (Causes(&error), Names::of(commands.iter().copied()));
                 tracing::error!(%error, %request_ids, "the outcome of a commit is unknown");
+                self.live.doubt();
                 Err(BatchError::AtCommit)
             }
             Err(_) => {
                 let (timeout_ms, request_ids) = (COMMIT_TIMEOUT.as_millis(), Names::of(commands.iter().copied()));
                 tracing::error!(timeout_ms, %request_ids, "a commit did not answer in time");
+                self.live.doubt();
                 Err(BatchError::AtCommit)
             }
         }

@@ -59,6 +59,13 @@ pub(super) fn push_open(
     Page { filter, before: Some(before), limit, now, rows: Rows::Open }.push_positions(query);
 }
 
+/// The positions of at most `limit` tokens issued before `before` that meet the filter, whatever became of them, newest
+/// first.
+pub(super) fn push_met(query: &mut QueryBuilder<Postgres>, filter: &Filter, before: Position, limit: i64) {
+    let now = DateTime::UNIX_EPOCH;
+    Page { filter, before: Some(before), limit, now, rows: Rows::Judged }.push_positions(query);
+}
+
 /// The position of one of them that no rule covers yet.
 pub(super) fn push_newly(query: &mut QueryBuilder<Postgres>, filter: &Filter, now: DateTime<Utc>) {
     Page { filter, before: None, limit: 1, now, rows: Rows::New }.push_positions(query);

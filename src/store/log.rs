@@ -8,7 +8,7 @@ use sqlx::{Connection, Executor, FromRow, PgConnection, PgExecutor, PgPool, Post
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::{Database, StoreError, codec, head, postgres::bounded};
+use super::{Database, StoreError, chain::Sha256Digest, codec, head, postgres::bounded};
 use crate::domain::{Path, Position, Recorded, Settings};
 
 /// How many events wait for a slow reader.
@@ -71,6 +71,12 @@ impl EventRow {
             .map_err(|source| StoreError::UnreadableEvent { position: self.position, source })?;
         Ok(Recorded { position: Position(self.position), recorded_at: self.recorded_at, occurrence })
     }
+
+    /// What binds it to all before it, if it has the length of one.
+    pub(super) fn digest(&self) -> Result<Sha256Digest, StoreError> {
+        let digest = Sha256Digest::try_from(&self.digest[..]);
+        digest.map_err(|error| StoreError::Refused(sqlx::Error::Decode(Box::new(error))))
+    }
 }
 
 /// A page of at most `limit` events, in order.
@@ -82,6 +88,13 @@ pub async fn page(pool: &PgPool, selection: &Selection, limit: u16) -> Result<Ve
     query.push(" limit ").push_bind(i64::from(limit));
     let rows: Vec<EventRow> = bounded(async { Ok(query.build_query_as().fetch_all(pool).await?) }).await?;
     rows.iter().map(EventRow::decode).collect()
+}
+
+/// The rows from a position on, in order, and no more than `limit`.
+pub(super) async fn rows_from(pool: &PgPool, position: Position, limit: u16) -> Result<Vec<EventRow>, StoreError> {
+    let mut query = select(&Selection { after: Position(position.0 - 1), ..Selection::default() });
+    query.push(" limit ").push_bind(i64::from(limit));
+    bounded(async { Ok(query.build_query_as().fetch_all(pool).await?) }).await
 }
 
 /// The events at these positions, in order.

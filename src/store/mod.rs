@@ -8,6 +8,7 @@ pub mod codec;
 
 pub mod embedded;
 pub mod fill;
+pub mod follower;
 pub mod head;
 pub mod idempotency;
 mod listing;
@@ -31,6 +32,7 @@ mod verify_rules;
 
 pub use address::{Address, AddressError};
 pub use appender::{AppendError, Appended, Appender, Pending};
+pub use follower::LiveTokens;
 pub use head::Head;
 pub use lookups::Lookups;
 pub use postgres::{Connections, Database};

@@ -23,6 +23,7 @@ pub const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_millis(1_500);
 
 const READERS_MAX: u32 = 14;
 pub(super) const CHECKERS_MAX: u32 = 2;
+const SIGNALLERS: u32 = 2;
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The name of a schema, which is also the name of a catalog: a plain lower-case identifier.
@@ -83,6 +84,7 @@ pub struct Database {
     schema: Schema,
     reads: PgPool,
     checks: PgPool,
+    signals: PgPool,
 }
 
 impl Database {
@@ -92,7 +94,8 @@ impl Database {
         let options = options.application_name("catalog").disable_statement_logging();
         let reads = pool(READERS_MAX, session_sql(&schema)).connect_lazy_with(options.clone());
         let checks = pool(CHECKERS_MAX, keyed_session_sql(&schema)).connect_lazy_with(options.clone());
-        Self { options, schema, reads, checks }
+        let signals = pool(SIGNALLERS, signal_session_sql(&schema)).connect_lazy_with(options.clone());
+        Self { options, schema, reads, checks, signals }
     }
 
     /// The schema.
@@ -110,6 +113,11 @@ impl Database {
     /// The pool that checks go through, which no long read can use up.
     pub(super) fn checks(&self) -> &PgPool {
         &self.checks
+    }
+
+    /// The pool of the two connections by which processes tell each other that they have appended.
+    pub(super) fn signals(&self) -> &PgPool {
+        &self.signals
     }
 
     /// The connections of each pool, now.
@@ -147,6 +155,7 @@ impl Database {
     pub async fn close(&self) {
         self.reads.close().await;
         self.checks.close().await;
+        self.signals.close().await;
     }
 }
 
@@ -208,6 +217,11 @@ fn session_sql(schema: &Schema) -> String {
           where rolname = '{writer}'
             and pg_has_role(session_user, oid, {may_set});"
     )
+}
+
+/// The same for a session that only tells others of what is in the log already: it need not wait for the disk.
+fn signal_session_sql(schema: &Schema) -> String {
+    format!("{}\n         set synchronous_commit to off;", session_sql(schema))
 }
 
 /// The same for a session whose every statement looks rows up by a key: there is one good plan for all values.

@@ -186,8 +186,9 @@ async fn assert_unavailable(server: &Server, admin: &str) {
         assert_eq!((reply.status.as_u16(), reply.header("retry-after")), (503, "1"), "{method} {path}: {reply:?}");
         assert!(begun.elapsed() < ANSWERED_WITHIN, "{method} {path}");
     }
+    // For a few seconds the memory is fresh enough to tell; afterwards nobody can.
     let checked = server.client.introspect(admin, admin).await;
-    assert_eq!((checked.status.as_u16(), checked.header("retry-after")), (503, "1"), "{checked:?}");
+    assert!(checked.status == 503 || checked.json()["active"] == true, "could not tell is not no: {checked:?}");
     assert_eq!(server.client.get("/healthz", "").await.status, 200);
     assert_eq!(server.client.get("/.well-known/jwks.json", "").await.status, 200);
 }

@@ -1,6 +1,6 @@
 //! What the one writer of a process does when the head is held, sessions end and callers go away.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use catalog::{
     app::Requester,
@@ -60,7 +60,8 @@ async fn a_command_past_the_end_of_the_queue_is_refused_at_once() {
 async fn a_caller_that_hangs_up_leaves_a_command_that_runs_to_its_end() {
     let world = World::new().await;
     let before = head(&world).await;
-    let (appender, task) = Appender::start(world.database.open(), world.catalog.ambient().entropy.clone());
+    let (appender, task) =
+        Appender::start(world.database.open(), world.catalog.ambient().entropy.clone(), Arc::default());
 
     // Few enough for a busy machine to record in the time that a command has.
     for number in 1..=20 {

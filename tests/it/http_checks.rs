@@ -187,7 +187,7 @@ async fn readiness_names_what_is_missing() {
     assert_eq!(outdated.status, 503);
     assert_eq!(
         outdated.json()["checks"],
-        json!({"database": true, "schema": false, "signing_key": true, "appender": true})
+        json!({"database": true, "schema": false, "signing_key": true, "appender": true, "live_tokens": true})
     );
     assert_eq!(outdated.header("retry-after"), "1");
 }

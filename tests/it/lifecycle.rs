@@ -30,11 +30,11 @@ use crate::support::{
 /// Everything happens within these seconds, so that things meet; the clocks that are asked about go past them.
 const SECONDS: i64 = 60;
 
-fn at(second: i64) -> DateTime<Utc> {
+pub fn at(second: i64) -> DateTime<Utc> {
     "2026-03-01T12:00:00Z".parse::<DateTime<Utc>>().unwrap() + TimeDelta::seconds(second)
 }
 
-fn clocks() -> impl Iterator<Item = i64> {
+pub fn clocks() -> impl Iterator<Item = i64> {
     0..=2 * SECONDS + 1
 }
 
@@ -46,13 +46,13 @@ fn name(number: u8) -> Name {
     Name::parse(format!("name-{number}")).unwrap()
 }
 
-fn jti(number: usize) -> Uuid {
+pub fn jti(number: usize) -> Uuid {
     Uuid::from_u128(u128::try_from(number).unwrap() + 1)
 }
 
 /// What a token is asked for with.
 #[derive(Debug, Clone, Copy)]
-struct Ask {
+pub struct Ask {
     sub: u8,
     name: Option<u8>,
     ttl: u8,
@@ -73,7 +73,7 @@ fn ask() -> impl Strategy<Value = Ask> {
 
 /// An event in the making.
 #[derive(Debug, Clone)]
-enum Happening {
+pub enum Happening {
     /// A token is issued in this second.
     Issued(Ask, i64),
     /// One of the tokens so far, or one that never was, is suspended or resumed.
@@ -82,7 +82,7 @@ enum Happening {
     Revoked(Index, Option<i64>),
 }
 
-fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+pub fn happenings() -> impl Strategy<Value = Vec<Happening>> {
     let happening = prop_oneof![
         (ask(), 0..SECONDS).prop_map(|(ask, second)| Happening::Issued(ask, second)),
         (any::<Index>(), option::of(0..2 * SECONDS)).prop_map(|(which, from)| Happening::Revoked(which, from)),
@@ -92,7 +92,7 @@ fn happenings() -> impl Strategy<Value = Vec<Happening>> {
 }
 
 /// The model: a token is its name, its end, whether it is held back, and every revocation that was ever recorded.
-struct Told {
+pub struct Told {
     sub: u8,
     name: Option<u8>,
     exp: i64,
@@ -150,7 +150,7 @@ fn recorded(position: usize, event: Event, second: i64) -> Recorded {
 }
 
 /// A log, and what the model says of the tokens in it.
-fn tell(happenings: &[Happening]) -> (Vec<Recorded>, Vec<Told>) {
+pub fn tell(happenings: &[Happening]) -> (Vec<Recorded>, Vec<Told>) {
     let (mut log, mut told) = (Vec::new(), Vec::<Told>::new());
     for happening in happenings {
         let position = log.len();
@@ -199,7 +199,7 @@ fn tell(happenings: &[Happening]) -> (Vec<Recorded>, Vec<Told>) {
     (log, told)
 }
 
-fn fold(log: &[Recorded]) -> State {
+pub fn fold(log: &[Recorded]) -> State {
     let mut state = State::new(settings(Rules::initial()));
     for recorded in log {
         state.apply(recorded);

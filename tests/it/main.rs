@@ -36,6 +36,7 @@ mod http_tokens;
 mod idempotency;
 mod lifecycle;
 mod listing;
+mod live_tokens;
 mod lookups;
 mod lost_answers;
 mod many_writers;

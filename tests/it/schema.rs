@@ -1,6 +1,6 @@
 //! The schema as migrations make it: explained, constrained, agreeing with every statement, safe to make at once.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 
 use catalog::{
     domain::{
@@ -162,7 +162,7 @@ async fn two_catalogs_in_one_database_know_nothing_of_each_other() {
     let other = Database::new(world.database.owner(), format!("{}_other", world.database.name).parse().unwrap());
     schema::migrate(&other).await.unwrap();
     let ambient = world.catalog.ambient().clone();
-    let (appender, _task) = Appender::start(other.clone(), ambient.entropy);
+    let (appender, _task) = Appender::start(other.clone(), ambient.entropy, Arc::default());
     let key = KeyAdded { kid: "another".parse().unwrap(), alg: Algorithm::Hs256, jwk: None, dev: false };
     let configure = Configure {
         issuer: None,

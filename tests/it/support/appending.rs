@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The writer of one process, without the process around it.
 pub fn appender(world: &World) -> Arc<Appender> {
-    let (appender, _task) = Appender::start(world.database.open(), world.catalog.ambient().entropy.clone());
+    let (appender, _task) =
+        Appender::start(world.database.open(), world.catalog.ambient().entropy.clone(), Arc::default());
     Arc::new(appender)
 }
 

@@ -1,0 +1,284 @@
+//! What a check needs to know of the tokens that may still be used, in few bytes: every server keeps it in memory and
+//! follows the log with it. What it does not know, or not well enough, the log is asked for.
+
+use std::collections::{BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use indexmap::IndexMap;
+use uuid::Uuid;
+
+use super::{
+    Event, Path, Position, Recorded, Status, Token,
+    claims::signing_input_digest,
+    event::{TokenIssued, TokenRevoked},
+    token::{Lineage, instant},
+};
+
+/// A token as a check sees it. Its status is that of the [`Token`] it was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveToken {
+    /// SHA-256 of its signing input; `None` once erased.
+    pub claims_digest: Option<[u8; 32]>,
+    /// Where in the log it was issued.
+    pub issued: Position,
+    /// The door it came through.
+    pub path: Path,
+    /// Whether it came past the API's controls.
+    pub out_of_band: bool,
+    /// `exp`: the first instant at which it is expired.
+    pub expires_at: DateTime<Utc>,
+    /// When its revocation holds.
+    pub end: End,
+    /// Whether it is held back.
+    pub is_suspended: bool,
+    /// Its lineage, if it has any: few tokens have. Where its family began is not kept.
+    pub lineage: Option<Box<Lineage>>,
+}
+
+/// When a token's revocation holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum End {
+    /// Whatever anybody's clock says.
+    AtOnce,
+    /// From this instant on.
+    From(DateTime<Utc>),
+    /// There is none.
+    Never,
+}
+
+impl End {
+    /// That of a revocation with this `effective_from`.
+    #[must_use]
+    pub fn of(effective_from: Option<DateTime<Utc>>) -> Self {
+        effective_from.map_or(Self::AtOnce, Self::From)
+    }
+}
+
+impl LiveToken {
+    fn issued(event: &TokenIssued, recorded: &Recorded) -> Self {
+        let (family, predecessor) = (event.family, event.predecessor);
+        Self {
+            claims_digest: event.signing_input.as_deref().map(signing_input_digest),
+            issued: recorded.position,
+            path: recorded.occurrence.origin.path,
+            out_of_band: event.out_of_band,
+            expires_at: instant(event.exp),
+            end: End::Never,
+            is_suspended: false,
+            lineage: Lineage { family, predecessor, successor: None, first: None }.boxed(),
+        }
+    }
+
+    fn revoke(&mut self, event: &TokenRevoked) {
+        self.end(End::of(event.effective_from));
+        if event.successor.is_some() {
+            let mut lineage = self.lineage.take().map(|lineage| *lineage).unwrap_or_default();
+            lineage.successor = lineage.successor.or(event.successor);
+            self.lineage = lineage.boxed();
+        }
+    }
+
+    /// Revocations only unite: the soonest holds.
+    fn end(&mut self, end: End) {
+        self.end = self.end.min(end);
+    }
+
+    fn has_ended(&self, now: DateTime<Utc>) -> bool {
+        match self.end {
+            End::AtOnce => true,
+            End::From(deadline) => now >= deadline,
+            End::Never => false,
+        }
+    }
+
+    /// The status at `now`: revoked before expired before suspended.
+    #[must_use]
+    pub fn status(&self, now: DateTime<Utc>) -> Status {
+        match () {
+            () if self.has_ended(now) => Status::Revoked,
+            () if now >= self.expires_at => Status::Expired,
+            () if self.is_suspended => Status::Suspended,
+            () => Status::Active,
+        }
+    }
+
+    /// Whether a presented token's `header.payload` is the one that was issued, and active at `now`.
+    #[must_use]
+    pub fn confirms(&self, presented: &[u8; 32], now: DateTime<Utc>) -> bool {
+        self.claims_digest.as_ref() == Some(presented) && self.status(now) == Status::Active
+    }
+
+    /// The token that took its place, if it is over.
+    #[must_use]
+    pub fn superseded_by(&self, now: DateTime<Utc>) -> Option<Uuid> {
+        self.lineage.as_ref().and_then(|lineage| lineage.successor).filter(|_| self.has_ended(now))
+    }
+
+    /// The first of its family, for a successor.
+    #[must_use]
+    pub fn family(&self) -> Option<Uuid> {
+        self.lineage.as_ref().and_then(|lineage| lineage.family)
+    }
+}
+
+impl From<&Token> for LiveToken {
+    fn from(token: &Token) -> Self {
+        let revocation = token.revocation.as_ref();
+        Self {
+            claims_digest: token.claims_digest,
+            issued: token.issued,
+            path: token.path,
+            out_of_band: token.out_of_band,
+            expires_at: token.expires_at,
+            end: revocation.map_or(End::Never, |revocation| End::of(revocation.effective_from)),
+            is_suspended: token.suspension.is_some(),
+            lineage: Lineage { first: None, ..token.lineage.clone() }.boxed(),
+        }
+    }
+}
+
+/// The tokens that may still be used, as of a position. Events are taken in the order of the log and none is left out.
+#[derive(Debug, Default)]
+pub struct LiveIndex {
+    tokens: IndexMap<Uuid, LiveToken>,
+    position: Position,
+    // What is known to have happened after `position`: the latest event of a token, and rules.
+    ahead: HashMap<Uuid, Position>,
+    // Rules of which is not known yet which tokens they cover.
+    rules: BTreeSet<Position>,
+    looked_at: usize,
+}
+
+impl LiveIndex {
+    /// An index of these tokens as of a position, with the rules whose tokens are not all revoked among them.
+    #[must_use]
+    pub fn new(position: Position, tokens: IndexMap<Uuid, LiveToken>, rules: BTreeSet<Position>) -> Self {
+        Self { tokens, position, ahead: HashMap::new(), rules, looked_at: 0 }
+    }
+
+    /// Up to where in the log it goes.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// How many tokens it knows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether it knows none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    /// A token, if it is known and nothing is known to have happened to it since. `None` = the log is to be asked.
+    #[must_use]
+    pub fn get(&self, jti: Uuid) -> Option<&LiveToken> {
+        let token = self.tokens.get(&jti)?;
+        let is_covered_perhaps = self.rules.last().is_some_and(|rule| token.issued < *rule);
+        let is_behind = !self.ahead.is_empty() && self.ahead.contains_key(&jti);
+        (!is_covered_perhaps && !is_behind).then_some(token)
+    }
+
+    /// Takes in what was appended. Whether it follows on what is known: if not, what is between must come first, and
+    /// until then the log is asked for the tokens that it is about.
+    pub fn follow<'a>(&mut self, events: impl IntoIterator<Item = &'a Recorded>) -> bool {
+        let mut follows = true;
+        for recorded in events {
+            if recorded.position <= self.position {
+                continue;
+            }
+            follows = follows && recorded.position == self.position.next();
+            if follows {
+                self.apply(recorded);
+                self.position = recorded.position;
+            } else {
+                self.foresee(recorded);
+            }
+        }
+        if !self.ahead.is_empty() {
+            let position = self.position;
+            self.ahead.retain(|_, latest| *latest > position);
+        }
+        follows
+    }
+
+    fn apply(&mut self, recorded: &Recorded) {
+        match &recorded.occurrence.event {
+            Event::TokenIssued(issued) => {
+                self.tokens.insert(issued.jti, LiveToken::issued(issued, recorded));
+            }
+            Event::TokenRevoked(revoked) => self.change(revoked.jti, |token| token.revoke(revoked)),
+            Event::TokenSuspended(suspended) => self.change(suspended.jti, |token| token.is_suspended = true),
+            Event::TokenResumed(resumed) => self.change(resumed.jti, |token| token.is_suspended = false),
+            Event::TokensRevokedByRule(_) => {
+                self.rules.insert(recorded.position);
+            }
+            // Exhaustive, so that whoever adds an event says here what it does to tokens.
+            Event::Configured(_)
+            | Event::PolicyApplied(_)
+            | Event::KeyAdded(_)
+            | Event::KeyActivated(_)
+            | Event::ShadowTokenSeen(_)
+            | Event::RotatedTokenReused(_)
+            | Event::IssuanceRefused(_)
+            | Event::RevocationRefused(_)
+            | Event::SuspensionRefused(_)
+            | Event::RotationRefused(_)
+            | Event::RevocationByRuleRefused(_) => {}
+        }
+    }
+
+    fn foresee(&mut self, recorded: &Recorded) {
+        match (&recorded.occurrence.event, recorded.occurrence.event.jti()) {
+            (Event::TokensRevokedByRule(_), _) => {
+                self.rules.insert(recorded.position);
+            }
+            (_, Some(jti)) => {
+                self.ahead.insert(jti, recorded.position);
+            }
+            (_, None) => {}
+        }
+    }
+
+    fn change(&mut self, jti: Uuid, change: impl FnOnce(&mut LiveToken)) {
+        if let Some(token) = self.tokens.get_mut(&jti) {
+            change(token);
+        }
+    }
+
+    /// The first rule of which can be asked which tokens it covers: all that it may cover are known here.
+    #[must_use]
+    pub fn rule_to_expand(&self) -> Option<Position> {
+        self.rules.first().copied().filter(|rule| *rule <= self.position)
+    }
+
+    /// A rule covers these tokens; with `is_last` no others.
+    pub fn cover(&mut self, rule: Position, covered: impl IntoIterator<Item = Uuid>, is_last: bool) {
+        for jti in covered {
+            self.change(jti, |token| token.end(End::AtOnce));
+        }
+        if is_last {
+            self.rules.remove(&rule);
+        }
+    }
+
+    /// Looks at the next `most` tokens and forgets those that are expired: the log tells what they were.
+    pub fn forget_expired(&mut self, now: DateTime<Utc>, most: usize) {
+        for _ in 0..most.min(self.tokens.len()) {
+            if self.looked_at >= self.tokens.len() {
+                self.looked_at = 0;
+            }
+            match self.tokens.get_index(self.looked_at) {
+                Some((_, token)) if now >= token.expires_at => {
+                    self.tokens.swap_remove_index(self.looked_at);
+                }
+                Some(_) => self.looked_at += 1,
+                None => return,
+            }
+        }
+    }
+}

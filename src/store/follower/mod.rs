@@ -1,0 +1,322 @@
+//! The live tokens in memory, and the task that follows the log with them.
+//!
+//! What this process appends comes straight from its appender; what others append is read, at the latest
+//! [`POLL_PERIOD`] after it was committed. While the end of the log has not been seen for too long nothing is answered
+//! from memory: the log is asked, and if it cannot be, nobody is told anything.
+
+mod expand;
+mod signal;
+mod snapshot;
+
+use std::{
+    convert::Infallible,
+    pin::pin,
+    sync::{
+        Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
+use uuid::Uuid;
+
+use super::{Database, Head, StoreError, chain::Sha256Digest, log};
+use crate::domain::{
+    Position, Recorded,
+    ambient::Clock,
+    causes::Causes,
+    index::{LiveIndex, LiveToken},
+};
+
+/// How soon what another process has appended is known here when no signal came.
+pub const POLL_PERIOD: Duration = Duration::from_millis(250);
+/// For how long the memory is answered from after the end of the log was last seen.
+pub const STALENESS_MAX: Duration = Duration::from_secs(5);
+/// How long somebody waits who asks for what was appended just now.
+const REACH_TIMEOUT: Duration = Duration::from_secs(1);
+/// The most events that are read at once.
+const PAGE_MAX: u16 = 1_000;
+/// How many tokens each poll looks at for those that are expired.
+const SWEPT_MAX: usize = 20_000;
+
+/// The live tokens of a process. Until they are followed nothing is known here.
+#[derive(Debug)]
+pub struct LiveTokens {
+    memory: RwLock<Option<Memory>>,
+    wake: Notify,
+    moved: Notify,
+    appended: Notify,
+    began: Instant,
+    is_followed: AtomicBool,
+    doubts: AtomicU64,
+    // Milliseconds from `began` until the end of the log was last seen, and 1 more; 0 = never.
+    seen: AtomicU64,
+}
+
+#[derive(Debug)]
+struct Memory {
+    index: LiveIndex,
+    log_id: Uuid,
+    // Of the event at the index's position.
+    digest: Sha256Digest,
+}
+
+/// When somebody began to look at the log.
+struct Look {
+    begun: Instant,
+    doubts: u64,
+}
+
+/// What the memory of a process has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Followed {
+    /// How many tokens.
+    pub tokens: usize,
+    /// As of which position.
+    pub position: Position,
+    /// How long ago the end of the log was last seen.
+    pub staleness: Duration,
+}
+
+/// Why the log could not be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// The log could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What was read does not continue what is known up to this position.
+    #[error(
+        "the log is not the one that was followed up to position {0}; it was restored from a backup, or tampered with"
+    )]
+    AnotherLog(Position),
+}
+
+impl Default for LiveTokens {
+    fn default() -> Self {
+        let (wake, moved, appended) = (Notify::new(), Notify::new(), Notify::new());
+        Self {
+            memory: RwLock::default(),
+            wake,
+            moved,
+            appended,
+            began: Instant::now(),
+            is_followed: AtomicBool::new(false),
+            doubts: AtomicU64::new(0),
+            seen: AtomicU64::new(0),
+        }
+    }
+}
+
+impl LiveTokens {
+    /// A token, if the memory can tell. `None` = the log is to be asked.
+    #[must_use]
+    pub fn get(&self, jti: Uuid) -> Option<LiveToken> {
+        if self.staleness()? > STALENESS_MAX {
+            return None;
+        }
+        self.read().as_ref()?.index.get(jti).cloned()
+    }
+
+    /// What the memory has; `None` until it is first loaded.
+    #[must_use]
+    pub fn followed(&self) -> Option<Followed> {
+        let staleness = self.staleness()?;
+        let memory = self.read();
+        let index = &memory.as_ref()?.index;
+        Some(Followed { tokens: index.len(), position: index.position(), staleness })
+    }
+
+    /// Whether it is followed, and has not come to where it answers, or has not been answering of late.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        self.is_followed.load(Ordering::Relaxed) && !self.is_fresh()
+    }
+
+    /// Whether it answers.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.staleness().is_some_and(|staleness| staleness <= STALENESS_MAX)
+    }
+
+    /// Waits until nothing is answered from before a position that the log has. Whether it came to that in time.
+    pub async fn reach(&self, position: Position) -> bool {
+        let reached = async {
+            loop {
+                let mut moved = pin!(self.moved.notified());
+                moved.as_mut().enable();
+                if !self.is_behind(position) {
+                    return;
+                }
+                self.wake.notify_one();
+                moved.await;
+            }
+        };
+        timeout(REACH_TIMEOUT, reached).await.is_ok()
+    }
+
+    fn is_behind(&self, position: Position) -> bool {
+        self.is_fresh() && self.read().as_ref().is_some_and(|memory| memory.index.position() < position)
+    }
+
+    /// This process has appended these events, the last of which has the digest. Nothing that comes after is answered
+    /// from before.
+    pub(super) fn committed(&self, log_id: Uuid, events: &[&Recorded], digest: Sha256Digest) {
+        if events.is_empty() {
+            return;
+        }
+        self.appended.notify_one();
+        let mut memory = self.write();
+        let Some(memory) = memory.as_mut().filter(|memory| memory.log_id == log_id) else { return };
+        let is_gap = !memory.take(events.iter().copied(), digest);
+        self.moved.notify_waiters();
+        if is_gap || memory.index.rule_to_expand().is_some() {
+            self.wake.notify_one();
+        }
+    }
+
+    fn staleness(&self) -> Option<Duration> {
+        let seen = self.seen.load(Ordering::Acquire).checked_sub(1)?;
+        Some(self.began.elapsed().saturating_sub(Duration::from_millis(seen)))
+    }
+
+    /// Something may have been appended that this process was not told of: until the end of the log is seen again
+    /// nothing is answered from memory.
+    pub(super) fn doubt(&self) {
+        let _guard = self.write();
+        self.doubts.fetch_add(1, Ordering::AcqRel);
+        self.seen.store(0, Ordering::Release);
+        self.wake.notify_one();
+    }
+
+    /// The end of the log was seen by whoever began to look after so many doubts.
+    fn see(&self, look: &Look) {
+        let _guard = self.write();
+        if self.doubts.load(Ordering::Acquire) == look.doubts {
+            let seen = u64::try_from(look.begun.duration_since(self.began).as_millis()).unwrap_or(u64::MAX - 1);
+            self.seen.fetch_max(seen + 1, Ordering::AcqRel);
+        }
+    }
+
+    fn look(&self) -> Look {
+        Look { begun: Instant::now(), doubts: self.doubts.load(Ordering::Acquire) }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Option<Memory>> {
+        self.memory.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Option<Memory>> {
+        self.memory.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Brings the memory to the end of the log, once.
+///
+/// # Errors
+/// [`FollowError`].
+pub async fn catch_up(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Result<(), FollowError> {
+    advance(database, live, clock.now()).await
+}
+
+/// Follows the log for as long as it is polled, and tells others of what is appended here.
+pub async fn follow(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Infallible {
+    live.is_followed.store(true, Ordering::Relaxed);
+    let (never, ..) = tokio::join!(
+        keep_following(database, live, clock),
+        signal::listen(database, &live.wake),
+        signal::tell(database, &live.appended)
+    );
+    never
+}
+
+async fn keep_following(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Infallible {
+    let mut is_told = false;
+    loop {
+        match advance(database, live, clock.now()).await {
+            Ok(()) => is_told = false,
+            // What is known is of another log: it is let go at once, and the whole read anew.
+            Err(error @ FollowError::AnotherLog(_)) => {
+                tracing::error!(error = %Causes(&error), "the live tokens are loaded anew");
+                *live.write() = None;
+                continue;
+            }
+            // Once is enough: while the database is away every request says so.
+            Err(_) if is_told => {}
+            Err(FollowError::Store(error)) => {
+                tracing::warn!(error = %Causes(&error), "the log cannot be followed");
+                is_told = true;
+            }
+        }
+        // Without a signal it is time all the same.
+        let _ = timeout(POLL_PERIOD, live.wake.notified()).await;
+    }
+}
+
+/// Brings the memory to the end of the log.
+async fn advance(database: &Database, live: &LiveTokens, now: DateTime<Utc>) -> Result<(), FollowError> {
+    if live.read().is_none() {
+        let look = live.look();
+        let memory = snapshot::load(database, now).await?;
+        tracing::info!(tokens = memory.index.len(), position = memory.index.position().0, "live tokens are in memory");
+        *live.write() = Some(memory);
+        live.see(&look);
+    }
+    while step(database, live).await? {}
+    if let Some(memory) = live.write().as_mut() {
+        memory.index.forget_expired(now, SWEPT_MAX);
+    }
+    Ok(expand::rules(database, live).await?)
+}
+
+/// Takes in the next events; whether there may be more.
+async fn step(database: &Database, live: &LiveTokens) -> Result<bool, FollowError> {
+    // First what is known: what this process appends meanwhile only makes the log longer than that.
+    let Some((log_id, position, digest)) = live.read().as_ref().map(Memory::mark) else { return Ok(false) };
+    let look = live.look();
+    let head = log::head(database.reads()).await?;
+    if head.log_id != log_id || head.position < position || (head.position == position && head.digest != digest) {
+        return Err(FollowError::AnotherLog(position));
+    }
+    if head.position == position {
+        live.see(&look);
+        return Ok(false);
+    }
+    let rows = log::rows_from(database.reads(), position, PAGE_MAX).await?;
+    let events = match rows.split_first() {
+        Some((known, events)) if known.position == position.0 && known.digest == digest => events,
+        _ if position == Position(0) => &rows[..],
+        _ => return Err(FollowError::AnotherLog(position)),
+    };
+    let Some(last) = events.last() else { return Ok(true) };
+    let events = events.iter().map(log::EventRow::decode).collect::<Result<Vec<_>, _>>()?;
+    if let Some(memory) = live.write().as_mut() {
+        memory.take(events.iter(), last.digest()?);
+    }
+    live.moved.notify_waiters();
+    Ok(true)
+}
+
+impl Memory {
+    fn mark(&self) -> (Uuid, Position, Sha256Digest) {
+        (self.log_id, self.index.position(), self.digest)
+    }
+
+    /// Takes in what was appended, the last of it with this digest; whether it follows on what is known.
+    fn take<'a>(&mut self, events: impl Iterator<Item = &'a Recorded>, digest: Sha256Digest) -> bool {
+        let before = self.index.position();
+        let follows = self.index.follow(events);
+        if follows && self.index.position() > before {
+            self.digest = digest;
+        }
+        follows
+    }
+
+    fn new(head: &Head, index: LiveIndex) -> Self {
+        Self { index, log_id: head.log_id, digest: head.digest }
+    }
+}
