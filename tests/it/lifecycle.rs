@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use catalog::domain::{
-    Act, Authority, Command, Event, IssueToken, Occurrence, Path, Position, Recorded, Refusal, RevokeToken,
-    RotateToken, State, Status, Token, TokenRevoked,
+    Act, Authority, Command, Event, IssueToken, Occurrence, Path, Position, Predicate, Recorded, Refusal, RevokeByRule,
+    RevokeToken, RotateToken, State, Status, Token, TokenRevoked,
     command::Decision,
     event::SuspensionChanged,
     issue::{Circumstances, issue},
@@ -97,6 +97,9 @@ pub struct Told {
     name: Option<u8>,
     exp: i64,
     ttl: i64,
+    /// By which door and when it was issued, and the first of its family.
+    issuance: (Path, i64),
+    first: (Path, i64),
     /// Of the first of its family.
     family: usize,
     successor: Option<usize>,
@@ -108,7 +111,9 @@ impl Told {
     fn issued(ask: Ask, number: usize, exp: i64) -> Self {
         let Ask { sub, name, ttl } = ask;
         let (family, successor, suspended, revocations) = (number, None, false, Vec::new());
-        Self { sub, name, exp, ttl: ttl.into(), family, successor, suspended, revocations }
+        let issuance = (Path::CliDev, exp - i64::from(ttl));
+        let first = issuance;
+        Self { sub, name, exp, ttl: ttl.into(), issuance, first, family, successor, suspended, revocations }
     }
 
     /// Ends at the deadline, or now for none, and makes its successor.
@@ -116,9 +121,10 @@ impl Told {
         self.successor = Some(number);
         self.revocations.push((Position(0), (overlap > 0).then_some(clock + overlap)));
         let ttl = ttl.map_or(self.ttl, i64::from);
-        let (sub, name, family) = (self.sub, self.name, self.family);
+        let (sub, name, family, first) = (self.sub, self.name, self.family, self.first);
         let (successor, suspended, revocations) = (None, false, Vec::new());
-        Self { sub, name, exp: clock + ttl, ttl, family, successor, suspended, revocations }
+        let issuance = (Path::Api, clock);
+        Self { sub, name, exp: clock + ttl, ttl, issuance, first, family, successor, suspended, revocations }
     }
 
     fn status(&self, clock: i64) -> Status {
@@ -137,10 +143,70 @@ impl Told {
         self.sub == sub && self.name == Some(name) && matches!(self.status(clock), Status::Active | Status::Suspended)
     }
 
+    /// Ends now if a rule covers it, unless it is over by a revocation.
+    fn meet(&mut self, cover: &Cover, clock: i64) {
+        let meets = |(path, iat): (Path, i64)| {
+            cover.path.is_none_or(|wanted| wanted == path)
+                && cover.after.is_none_or(|bound| bound <= iat)
+                && cover.before.is_none_or(|bound| iat < bound)
+        };
+        let is_covered = cover.sub.is_none_or(|sub| sub == self.sub)
+            && cover.name.is_none_or(|name| Some(name) == self.name)
+            && cover.family.is_none_or(|family| family == self.family)
+            && (meets(self.issuance) || (cover.successors && meets(self.first)));
+        if is_covered && self.status(clock) != Status::Revoked {
+            self.revocations.push((Position(0), None));
+        }
+    }
+
     /// The revocation that counts: the one with the earliest deadline, the first of several.
     fn revoked_at_position(&self) -> Option<Position> {
         self.revocations.iter().min_by_key(|(position, from)| (from.unwrap_or(i64::MIN), *position)).map(|(p, _)| *p)
     }
+}
+
+/// What a rule is about.
+#[derive(Debug, Clone)]
+struct Cover {
+    sub: Option<u8>,
+    name: Option<u8>,
+    path: Option<Path>,
+    after: Option<i64>,
+    before: Option<i64>,
+    family: Option<usize>,
+    successors: bool,
+}
+
+impl Cover {
+    fn predicate(&self) -> Predicate {
+        Predicate {
+            sub: self.sub.map(subject),
+            name: self.name.map(name),
+            path: self.path,
+            issued_after: self.after.map(at),
+            issued_before: self.before.map(at),
+            family: self.family.map(jti),
+            successors: self.successors,
+            ..Predicate::default()
+        }
+    }
+}
+
+fn cover() -> impl Strategy<Value = Cover> {
+    let path = option::weighted(0.3, select(&[Path::CliDev, Path::Api][..]));
+    let words = (option::weighted(0.3, 0..2_u8), option::weighted(0.3, 0..2_u8), path);
+    let times = (option::weighted(0.3, 0..SECONDS), option::weighted(0.3, 0..SECONDS));
+    (words, times, option::weighted(0.2, 0..8_usize), any::<bool>()).prop_map(
+        |((sub, name, path), (after, before), family, successors)| Cover {
+            sub,
+            name,
+            path,
+            after,
+            before,
+            family,
+            successors,
+        },
+    )
 }
 
 fn recorded(position: usize, event: Event, second: i64) -> Recorded {
@@ -305,6 +371,8 @@ enum Step {
     Change(Change, Index),
     ChangeAll(Change, u8),
     Rotate(Index, u8, Option<u8>),
+    Rule(Cover),
+    /// Also back: the next one may be decided by another's clock.
     Wait(i64),
 }
 
@@ -316,13 +384,16 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (any::<Index>(), 0..40_u8, option::of(1..60_u8))
             .prop_map(|(which, overlap, ttl)| Step::Rotate(which, overlap, ttl)),
         1 => (select(&Change::ALL[..]), 0..2_u8).prop_map(|(change, sub)| Step::ChangeAll(change, sub)),
-        1 => (0..30_i64).prop_map(Step::Wait),
+        2 => cover().prop_map(Step::Rule),
+        2 => (-5..30_i64).prop_map(Step::Wait),
     ];
     vec(step, 0..32)
 }
 
+/// From a shell; but holders rotate by the API.
 fn command(act: Act, clock: i64) -> Command {
-    Command { act, authority: Authority::of_shell(), origin: shell(Path::CliDev), now: at(clock), idempotency: None }
+    let path = if matches!(act, Act::Rotate { .. }) { Path::Api } else { Path::CliDev };
+    Command { act, authority: Authority::of_shell(), origin: shell(path), now: at(clock), idempotency: None }
 }
 
 proptest! {
@@ -404,6 +475,12 @@ proptest! {
                         2
                     }))
                 }
+                Step::Rule(cover) => {
+                    told.iter_mut().for_each(|told| told.meet(&cover, clock));
+                    let (predicate, reason) = (cover.predicate(), RevocationReason::Unspecified);
+                    let command = Box::new(RevokeByRule { predicate, reason, note: None });
+                    (Act::RevokeByRule { command, covers_any: true }, Ok(1))
+                }
                 Step::ChangeAll(change, sub) => {
                     let which = Which::Subject(subject(sub));
                     let act = Act::ChangeSuspension(ChangeSuspension { change, which, note: None });
@@ -413,14 +490,18 @@ proptest! {
                 }
             };
 
-            let decided = command(act, clock).decide(&state).map(|decision| match decision {
+            let command = command(act, clock);
+            let path = command.origin.path;
+            let decided = command.decide(&state).map(|decision| match decision {
                 Decision::Events(events) => events,
                 Decision::Repeat(event) => panic!("nothing was asked for twice: {event:?}"),
             });
 
             prop_assert_eq!(decided.as_ref().map(Vec::len), expected.as_ref().copied());
             for event in decided.unwrap_or_default() {
-                state.apply(&recorded(position, event, clock));
+                let mut recorded = recorded(position, event, clock);
+                recorded.occurrence.origin = shell(path);
+                state.apply(&recorded);
                 position += 1;
             }
             for (sub, named) in [(0, 0), (0, 1), (1, 0), (1, 1)] {

@@ -13,6 +13,8 @@ use catalog::{
     domain::{Authority, Path, Predicate, RevokeByRule, Token, claims::Teams, revoke::RevocationReason},
 };
 
+use uuid::Uuid;
+
 use crate::support::{World, world::shell};
 
 /// A rule for a reason that is told from others.
@@ -27,6 +29,11 @@ pub async fn revoke(world: &World, predicate: Predicate) -> RevokedByRule {
 
 pub fn none() -> Predicate {
     Predicate::default()
+}
+
+/// The one that took nobody's place.
+fn first_of(token: &Token) -> Uuid {
+    if token.lineage.predecessor.is_none() { token.jti } else { token.lineage.family.unwrap() }
 }
 
 /// By which door, with which key and at which microsecond a token was issued, and the first of its family.
@@ -56,7 +63,7 @@ pub fn meets(token: &Token, predicate: &Predicate) -> bool {
         team.as_ref().is_none_or(|team| reached.as_ref().is_none_or(|reached| reached.contains(&team.to_string()))),
         permission.as_ref().is_none_or(|used| held.is_empty() || held.iter().any(|held| lets(held, used.as_str()))),
         name.as_ref().is_none_or(|name| text(token.name.as_ref().map(|name| name as _)) == Some(name.to_string())),
-        family.is_none_or(|family| token.jti == family || token.lineage.family == Some(family)),
+        family.is_none_or(|family| first_of(token) == family),
         issuances(token).iter().take(if *successors { 2 } else { 1 }).any(|(door, key, at)| {
             path.is_none_or(|path| *door == path.as_str())
                 && kid.as_ref().is_none_or(|kid| *key == kid.as_str())

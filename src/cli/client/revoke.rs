@@ -62,9 +62,9 @@ Examples:
   catalog revoke --sub contractor@example.com --reason cessation_of_operation
   catalog revoke --all --reason key_compromise --yes
 
-A condition is FIELD=VALUE, and 'and' joins them. The fields are sub, team, path, kid, permission, name, issued_after \
-and issued_before. Tokens of every team meet any team=, those without a permission list any permission=. A day begins at \
-midnight UTC.
+A condition is FIELD=VALUE, and 'and' joins them. The fields are sub, team, path, kid, permission, name, issued_after, \
+issued_before and family. Tokens of every team meet any team=, those without a permission list any permission=. A day begins \
+at midnight UTC. A family is named by its first token.
 
 Exit codes: 0 all are revoked, 1 some are unknown or not yours to revoke, or you declined, 2 could not tell.";
 

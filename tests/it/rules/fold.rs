@@ -1,12 +1,15 @@
-//! The fold alone: arbitrary tokens, rules and revocations, in arbitrary order.
+//! The fold alone: arbitrary tokens, rotations, suspensions, rules and revocations, in arbitrary order and by arbitrary clocks.
 
 use catalog::domain::{
-    Authority, Event, IssueToken, Occurrence, Path, Position, Predicate, Recorded, Settings, State, Status, Token,
-    TokenRevoked, TokensRevokedByRule,
-    issue::{Circumstances, issue},
+    Act, Authority, Command, Event, IssueToken, Occurrence, Path, Position, Predicate, Recorded, Refusal, RevokeByRule,
+    RevokeToken, RotateToken, State, Status, Token, TokenRevoked, TokensRevokedByRule,
+    command::Decision,
+    event::First,
+    key::KeyRecord,
     policy::Rules,
     revoke::RevocationReason,
     rule::Rule,
+    suspend::{Change, ChangeSuspension, Which},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::{
@@ -21,19 +24,34 @@ use uuid::Uuid;
 use super::meets;
 use crate::support::{settings::settings, world::shell};
 
+/// Everything is decided within these seconds, so that things meet; the clocks that are asked about go past them.
+const SECONDS: i64 = 40;
+
 fn noon() -> DateTime<Utc> {
     "2026-03-01T12:00:00Z".parse().unwrap()
 }
 
-/// Something that happens.
+/// Something that happens at a second after noon, by the clock of whoever decides it: clocks differ.
 #[derive(Debug, Clone)]
-enum Step {
-    /// A token is issued so many seconds after noon.
-    Issue(Value, Path, i64),
+struct Step {
+    at: i64,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    /// A token is issued through a door.
+    Issue(Value, Path),
     /// One of those that were issued is revoked, at once or from so many seconds after noon on.
     Revoke(Index, Option<i64>),
-    /// A rule is added.
-    Rule(Box<Predicate>),
+    /// One of them is rotated through a door, and both are good for so many seconds.
+    Rotate(Index, Path, i64),
+    /// One of them is held back, or let go.
+    Change(Index, Change),
+    /// Another key signs from here on.
+    Key(&'static str),
+    /// A rule is added, perhaps about the family of one of them.
+    Rule(Box<Predicate>, Option<Index>),
 }
 
 const SUBJECTS: [&str; 3] = ["alice", "bob", "it's"];
@@ -45,16 +63,15 @@ const DOORS: [Path; 2] = [Path::Api, Path::CliDev];
 fn request() -> impl Strategy<Value = Value> {
     let teams =
         prop_oneof![1 => Just(Value::Null), 4 => subsequence(&TEAMS[..2], 0..=2).prop_map(|teams| json!(teams))];
-    (select(&SUBJECTS[..]), teams, subsequence(&PERMISSIONS[..], 0..=3), option::of(select(&NAMES[..]))).prop_map(
-        |(sub, teams, permissions, name)| {
+    (select(&SUBJECTS[..]), teams, subsequence(&PERMISSIONS[..], 0..=3), option::of(select(&NAMES[..])), 10..60)
+        .prop_map(|(sub, teams, permissions, name, ttl)| {
             json!({"sub": sub, "teams": teams, "is_admin": teams.is_null(), "name": name,
-                "scopes": {"permissions": permissions}, "expires_in": 600})
-        },
-    )
+                "scopes": {"permissions": permissions}, "expires_in": ttl})
+        })
 }
 
 /// Often empty in each of its fields, so that it is often met.
-pub fn predicate() -> impl Strategy<Value = Predicate> {
+fn predicate() -> impl Strategy<Value = Predicate> {
     fn rarely<T: std::fmt::Debug + Clone>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
         option::weighted(0.25, value)
     }
@@ -65,31 +82,42 @@ pub fn predicate() -> impl Strategy<Value = Predicate> {
         rarely(select(&NAMES[..])),
     );
     let closed = (rarely(select(&DOORS[..])), rarely(select(&["k1", "k2"][..])));
-    let times = (rarely(0..20_i64), rarely(0..20_i64));
-    (words, closed, times).prop_map(|((sub, team, permission, name), (path, kid), (after, before))| Predicate {
-        sub: sub.map(|text| text.parse().unwrap()),
-        team: team.map(|text| text.parse().unwrap()),
-        path,
-        kid: kid.map(|text| text.parse().unwrap()),
-        permission: permission.map(|text| text.parse().unwrap()),
-        name: name.map(|text| text.parse().unwrap()),
-        issued_after: after.map(|seconds| noon() + TimeDelta::seconds(seconds)),
-        issued_before: before.map(|seconds| noon() + TimeDelta::seconds(seconds)),
-        family: None,
-        successors: false,
-    })
+    let times = (rarely(0..SECONDS), rarely(0..SECONDS));
+    (words, closed, times, any::<bool>()).prop_map(
+        |((sub, team, permission, name), (path, kid), (after, before), successors)| Predicate {
+            sub: sub.map(|text| text.parse().unwrap()),
+            team: team.map(|text| text.parse().unwrap()),
+            path,
+            kid: kid.map(|text| text.parse().unwrap()),
+            permission: permission.map(|text| text.parse().unwrap()),
+            name: name.map(|text| text.parse().unwrap()),
+            issued_after: after.map(|seconds| noon() + TimeDelta::seconds(seconds)),
+            issued_before: before.map(|seconds| noon() + TimeDelta::seconds(seconds)),
+            family: None,
+            successors,
+        },
+    )
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let revocation = (any::<Index>(), option::of(0..700_i64)).prop_map(|(which, from)| Step::Revoke(which, from));
-    prop_oneof![
-        4 => (request(), select(&DOORS[..]), 0..20_i64).prop_map(|(asked, path, at)| Step::Issue(asked, path, at)),
+    let revocation = (any::<Index>(), option::of(0..2 * SECONDS)).prop_map(|(which, from)| What::Revoke(which, from));
+    let what = prop_oneof![
+        4 => (request(), select(&DOORS[..])).prop_map(|(asked, path)| What::Issue(asked, path)),
         1 => revocation,
-        2 => predicate().prop_map(|predicate| Step::Rule(Box::new(predicate))),
-    ]
+        4 => (any::<Index>(), select(&DOORS[..]), 0..20_i64).prop_map(|(which, path, overlap)| What::Rotate(which, path, overlap)),
+        2 => (any::<Index>(), select(&Change::ALL[..])).prop_map(|(which, change)| What::Change(which, change)),
+        1 => select(&["k1", "k2"][..]).prop_map(What::Key),
+        3 => (predicate(), option::weighted(0.2, any::<Index>()))
+            .prop_map(|(predicate, family)| What::Rule(Box::new(predicate), family)),
+    ];
+    (0..SECONDS, what).prop_map(|(at, what)| Step { at, what })
 }
 
-/// A log that grows, folded.
+fn at(second: i64) -> DateTime<Utc> {
+    noon() + TimeDelta::seconds(second)
+}
+
+/// Commands are decided on a log that grows.
 struct Log {
     state: State,
     issued: Vec<Uuid>,
@@ -99,39 +127,94 @@ impl Log {
     fn new() -> Self {
         let mut rules = Rules::initial();
         rules.shell.elevated = catalog::domain::policy::Switch::Allow;
-        Self { state: State::new(settings(rules)), issued: Vec::new() }
+        let mut settings = settings(rules);
+        settings.keys.push(KeyRecord { kid: "k2".parse().unwrap(), ..settings.keys[0].clone() });
+        Self { state: State::new(settings), issued: Vec::new() }
     }
 
-    fn settings(&self) -> Settings {
-        self.state.settings.clone()
+    fn apply(&mut self, position: i64, event: Event, path: Path, second: i64) {
+        self.issued.extend(match &event {
+            Event::TokenIssued(issued) => Some(issued.jti),
+            _ => None,
+        });
+        let occurrence = Occurrence { event, occurred_at: at(second), origin: shell(path) };
+        self.state.apply(&Recorded { position: Position(position), recorded_at: noon(), occurrence });
     }
 
-    fn apply(&mut self, position: Position, event: Event) {
-        let occurrence = Occurrence { event, occurred_at: noon(), origin: shell(Path::CliDev) };
-        self.state.apply(&Recorded { position, recorded_at: noon(), occurrence });
-    }
-
-    fn issue(&mut self, position: Position, asked: &Value, path: Path, at: i64) {
-        let command: IssueToken = serde_json::from_value(asked.clone()).unwrap();
-        let jti = Uuid::from_u128(u128::try_from(position.0).unwrap());
-        let (signer, now) = ("k1".parse().unwrap(), noon() + TimeDelta::seconds(at));
-        let circumstances = Circumstances { path, jti, signer: &signer, membership: None, now };
+    /// Decides a command and records what it comes to from a position on; returns how many events that was, if any.
+    fn decide(&mut self, position: i64, act: Act, path: Path, second: i64) -> Result<usize, Refusal> {
+        let (authority, origin, now) = (Authority::of_shell(), shell(path), at(second));
         // A name that is in use is refused in one history and may be free in the other: neither is looked at for it.
-        let fresh = State::new(self.settings());
-        let event = issue(&fresh, &command, &Authority::of_shell(), circumstances).unwrap();
-        let occurrence =
-            Occurrence { event: Event::TokenIssued(Box::new(event)), occurred_at: now, origin: shell(path) };
-        self.state.apply(&Recorded { position, recorded_at: noon(), occurrence });
-        self.issued.push(jti);
+        let state = match act {
+            Act::Issue { .. } => &State::new(self.state.settings.clone()),
+            _ => &self.state,
+        };
+        let events = match (Command { act, authority, origin, now, idempotency: None }).decide(state)? {
+            Decision::Events(events) => events,
+            Decision::Repeat(event) => panic!("nothing was asked for twice: {event:?}"),
+        };
+        let count = events.len();
+        events.into_iter().zip(position..).for_each(|(event, position)| self.apply(position, event, path, second));
+        Ok(count)
     }
 
-    fn revoke(&mut self, position: Position, jti: Uuid, from: Option<i64>) {
-        let effective_from = from.map(|seconds| noon() + TimeDelta::seconds(seconds));
-        let reason = RevocationReason::Unspecified;
-        self.apply(
-            position,
-            Event::TokenRevoked(TokenRevoked { jti, reason, effective_from, note: None, successor: None }),
-        );
+    fn which(&self, index: &Index) -> Uuid {
+        if self.issued.is_empty() { Uuid::nil() } else { *index.get(&self.issued) }
+    }
+
+    /// What happens alike whether or not rules do. Two positions are enough for each.
+    fn step(&mut self, position: i64, Step { at: second, what }: &Step) -> Result<usize, Refusal> {
+        let jti = Uuid::from_u128(u128::try_from(position).unwrap());
+        let signer = self.state.settings.active.clone().unwrap();
+        let act = match what {
+            What::Issue(asked, path) => {
+                let command = Box::new(serde_json::from_value::<IssueToken>(asked.clone()).unwrap());
+                return self.decide(position, Act::Issue { command, jti, signer, membership: None }, *path, *second);
+            }
+            What::Rotate(which, path, overlap) => {
+                let overlap = format!("{overlap}s").parse().unwrap();
+                let command = RotateToken { jti: self.which(which), overlap, ttl_seconds: Some(30) };
+                let act = Act::Rotate { command, successor: jti, signer, membership: None };
+                return self.decide(position, act, *path, *second);
+            }
+            What::Revoke(which, from) => {
+                let (jti, reason, effective_from) = (self.which(which), RevocationReason::Unspecified, from.map(at));
+                let revoked = TokenRevoked { jti, reason, effective_from, note: None, successor: None };
+                self.apply(position, Event::TokenRevoked(revoked), Path::Api, *second);
+                return Ok(1);
+            }
+            What::Key(kid) => {
+                self.state.settings.active = Some(kid.parse().unwrap());
+                return Ok(0);
+            }
+            What::Change(which, change) => {
+                let which = Which::Token(self.which(which));
+                Act::ChangeSuspension(ChangeSuspension { change: *change, which, note: None })
+            }
+            What::Rule(predicate, family) => {
+                let predicate = self.predicate(predicate, family.as_ref());
+                let command = RevokeByRule { predicate, reason: RevocationReason::Unspecified, note: None };
+                Act::RevokeByRule { command: Box::new(command), covers_any: true }
+            }
+        };
+        self.decide(position, act, Path::Api, *second)
+    }
+
+    fn predicate(&self, predicate: &Predicate, family: Option<&Index>) -> Predicate {
+        Predicate { family: family.map(|index| self.which(index)), ..predicate.clone() }
+    }
+
+    /// The same without rules: every token that one would cover is revoked by itself.
+    fn step_one_by_one(&mut self, position: i64, step: &Step) -> Result<usize, Refusal> {
+        let What::Rule(predicate, family) = &step.what else { return self.step(position, step) };
+        let predicate = self.predicate(predicate, family.as_ref());
+        for jti in self.issued.clone() {
+            if meets(self.token(jti), &predicate) {
+                let command = RevokeToken { jti, reason: RevocationReason::Unspecified, note: None };
+                self.decide(position, Act::Revoke(command), Path::Api, step.at)?;
+            }
+        }
+        Ok(1)
     }
 
     fn token(&self, jti: Uuid) -> &Token {
@@ -148,77 +231,73 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_rule_does_what_revoking_the_covered_tokens_one_by_one_does(steps in vec(step(), 1..24)) {
+    fn a_rule_does_what_revoking_the_covered_tokens_one_by_one_does(steps in vec(step(), 1..32)) {
         let (mut by_rule, mut one_by_one) = (Log::new(), Log::new());
 
-        for (step, position) in steps.iter().zip(10..) {
-            let position = Position(position);
-            match step {
-                Step::Issue(asked, path, at) => {
-                    by_rule.issue(position, asked, *path, *at);
-                    one_by_one.issue(position, asked, *path, *at);
-                }
-                Step::Revoke(which, from) if !by_rule.issued.is_empty() => {
-                    let jti = *which.get(&by_rule.issued);
-                    by_rule.revoke(position, jti, *from);
-                    one_by_one.revoke(position, jti, *from);
-                }
-                Step::Revoke(..) => {}
-                Step::Rule(predicate) => {
-                    let (reason, fields) = (RevocationReason::Unspecified, predicate.fields());
-                    let predicate = Predicate::clone(predicate);
-                    let event = TokensRevokedByRule { fields, predicate: predicate.clone(), reason, note: None };
-                    by_rule.apply(position, Event::TokensRevokedByRule(Box::new(event)));
-                    for jti in one_by_one.issued.clone() {
-                        if meets(one_by_one.token(jti), &predicate) {
-                            one_by_one.revoke(position, jti, None);
-                        }
-                    }
-                }
-            }
+        for (step, position) in steps.iter().zip((10..).step_by(10)) {
+            // Whatever is asked, both answer the same.
+            prop_assert_eq!(by_rule.step(position, step), one_by_one.step_one_by_one(position, step));
         }
 
         for jti in &by_rule.issued {
             let (one, other) = (by_rule.token(*jti), one_by_one.token(*jti));
             prop_assert_eq!(end(one), end(other), "{:?}", one);
-            for seconds in [0, 1, 350, 599, 600, 700] {
-                let now = noon() + TimeDelta::seconds(seconds);
-                prop_assert_eq!(one.status(now), other.status(now));
+            prop_assert_eq!((&one.suspension, &one.lineage), (&other.suspension, &other.lineage));
+            // The last instant before each end, the first of it, and everything around.
+            for second in -1..=3 * SECONDS {
+                prop_assert_eq!(one.status(at(second)), other.status(at(second)), "{:?} at {}", one, second);
             }
         }
     }
 
     #[test]
-    fn no_rule_and_no_revocation_makes_a_token_active_again(steps in vec(step(), 1..24), seconds in 0..700_i64) {
+    fn only_the_resumption_of_a_suspended_token_makes_one_active_again(
+        steps in vec(step(), 1..32),
+        second in 0..3 * SECONDS,
+    ) {
         let mut log = Log::new();
-        let now = noon() + TimeDelta::seconds(seconds);
-        let mut over: Vec<Uuid> = Vec::new();
+        let mut over: Vec<(Uuid, Status)> = Vec::new();
 
-        for (step, position) in steps.iter().zip(10..) {
-            let position = Position(position);
-            match step {
-                Step::Issue(asked, path, at) => log.issue(position, asked, *path, *at),
-                Step::Revoke(which, from) if !log.issued.is_empty() => {
-                    let jti = *which.get(&log.issued);
-                    log.revoke(position, jti, *from);
-                }
-                Step::Revoke(..) => {}
-                Step::Rule(predicate) => {
-                    let (reason, fields) = (RevocationReason::Unspecified, predicate.fields());
-                    let event = TokensRevokedByRule { fields, predicate: Predicate::clone(predicate), reason, note: None };
-                    log.apply(position, Event::TokensRevokedByRule(Box::new(event)));
-                }
+        for (step, position) in steps.iter().zip((10..).step_by(10)) {
+            _ = log.step(position, step);
+
+            let is_resumption = matches!(step.what, What::Change(_, Change::Resume));
+            for (jti, before) in over {
+                let after = log.token(jti).status(at(second));
+                let is_let_go = is_resumption && before == Status::Suspended;
+                prop_assert!(after != Status::Active || is_let_go, "{:?}", step);
+                prop_assert!(before != Status::Revoked || after == Status::Revoked, "{:?}", step);
             }
-            let is_over = |jti: &Uuid| log.token(*jti).status(now) != Status::Active;
-            prop_assert!(over.iter().all(is_over));
-            over = log.issued.iter().copied().filter(is_over).collect();
+            let status = |jti: &Uuid| (*jti, log.token(*jti).status(at(second)));
+            over = log.issued.iter().map(status).filter(|(_, status)| *status != Status::Active).collect();
+        }
+    }
+
+    #[test]
+    fn every_successor_says_how_its_family_began_and_keeps_what_it_came_past(steps in vec(step(), 1..32)) {
+        let mut log = Log::new();
+
+        for (step, position) in steps.iter().zip((10..).step_by(10)) {
+            _ = log.step(position, step);
+        }
+
+        for token in log.issued.iter().map(|jti| log.token(*jti)) {
+            let first = log.token(token.family());
+            let began = First { path: first.path, iat: first.issued_at.timestamp(), kid: first.kid.clone() };
+            prop_assert_eq!(&token.lineage.first, &(token.jti != first.jti).then_some(began));
+            prop_assert_eq!(&first.lineage.first, &None);
+            let predecessor = token.lineage.predecessor.map(|jti| log.token(jti));
+            let is_out_of_band = token.path.is_out_of_band() || predecessor.is_some_and(|old| old.out_of_band);
+            prop_assert_eq!(token.out_of_band, is_out_of_band);
         }
     }
 }
 
 fn issued_alone(asked: &Value) -> Token {
     let mut log = Log::new();
-    log.issue(Position(10), asked, Path::CliDev, 0);
+    let mut asked = asked.clone();
+    asked["expires_in"] = json!(600);
+    log.step(10, &Step { at: 0, what: What::Issue(asked, Path::CliDev) }).unwrap();
     log.token(log.issued[0]).clone()
 }
 
