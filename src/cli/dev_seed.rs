@@ -10,6 +10,7 @@ use super::{
     output::{Format, Out},
     progress,
     session::{self, Need, Start},
+    when,
 };
 use crate::{
     app::{Catalog, Plan, SeedError, Seeded},
@@ -31,7 +32,7 @@ pub(super) struct SeedArgs {
     #[arg(long, value_name = "N", default_value = "1")]
     seed: u64,
     /// When the history ends, such as 2026-03-01T12:00:00Z [default: now]
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = when::instant)]
     until: Option<DateTime<Utc>>,
     /// How to write what was done
     #[arg(long, value_enum, default_value = "text")]

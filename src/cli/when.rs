@@ -69,6 +69,14 @@ impl FromStr for When {
     }
 }
 
+/// An instant with its zone, and nothing else.
+pub(super) fn instant(text: &str) -> Result<DateTime<Utc>, Malformed> {
+    DateTime::parse_from_rfc3339(text).map(|at| at.to_utc()).map_err(|_| Malformed::NotA {
+        value: text.to_owned(),
+        expected: "a time with a zone (RFC 3339), such as 2026-03-01T12:00:00Z",
+    })
+}
+
 /// How long something may take: a millisecond at least, ten minutes at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Patience(pub(super) Duration);
@@ -109,6 +117,15 @@ mod tests {
             assert_eq!((ago(bad), ahead(bad)), (None, None), "{bad}");
         }
         assert!(ago("100000000years").is_none_or(|text| text.starts_with('-')), "no span is too long to be told");
+    }
+
+    #[test]
+    fn an_instant_has_a_zone_and_an_error_says_so() {
+        assert_eq!(instant("2026-03-08T13:00:00+01:00").unwrap(), now());
+        for bad in ["", "2026-03-08", "2026-03-08T12:00:00", "now"] {
+            let error = instant(bad).unwrap_err().to_string();
+            assert!(error.contains("a time with a zone (RFC 3339), such as 2026-03-01T12:00:00Z"), "{error}");
+        }
     }
 
     #[test]

@@ -192,6 +192,7 @@ pub fn rotate(
     let now = circumstances.now;
     state.require_credential(authority.credential, now)?;
     let old = target(state, command.jti, authority)?;
+    Grounds::Succession(old).require(authority)?;
     if let Some(successor) = old.lineage.successor {
         return Err(Refusal::AlreadyRotated { jti: old.jti, successor });
     }

@@ -7,7 +7,8 @@ use axum::{
     extract::{FromRequest, FromRequestParts, Path, Query, Request},
     http::{StatusCode, header, request::Parts},
 };
-use serde::de::DeserializeOwned;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_path_to_error::Segment;
 use utoipa::{
     IntoParams,
@@ -139,6 +140,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
                 Err(Problem::malformed_parameter(parameter, detail))
             }
         }
+    }
+}
+
+/// An instant as RFC 3339 writes it, its zone included, and so of a year that the database knows. For members and
+/// parameters that may be left out.
+pub(super) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match DateTime::parse_from_rfc3339(&text) {
+        Ok(at) => Ok(Some(at.to_utc())),
+        Err(_) => Err(serde::de::Error::custom(format!(
+            "'{text}' is no time with a zone (RFC 3339), such as 2026-03-01T12:00:00Z"
+        ))),
     }
 }
 

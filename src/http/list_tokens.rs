@@ -8,11 +8,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    body::{PARAMETERS, Parameters},
+    body::{PARAMETERS, Parameters, instant},
     caller::{Caller, PERMITTED},
     cursor::{self, Cursor},
     fresh::{FRESH, Fresh},
@@ -24,7 +24,7 @@ use crate::{
     domain::{
         Path, Status,
         authority::{RoutePermission, Sight},
-        text::{Name, Permission, Subject, TeamId},
+        text::{Kid, Name, Permission, Subject, TeamId},
     },
     store::tokens::{self, Filter},
 };
@@ -56,6 +56,9 @@ pub(super) struct Listing {
     /// That may use this permission: they name it or a wildcard over it, or name none.
     #[param(nullable = false)]
     permission: Option<Permission>,
+    /// Signed by this key.
+    #[param(nullable = false)]
+    kid: Option<Kid>,
     /// Issued at this instant or later.
     #[serde(default, deserialize_with = "instant")]
     #[param(value_type = Option<String>, format = DateTime, nullable = false)]
@@ -74,13 +77,6 @@ pub(super) struct Listing {
     /// How many tokens at most; 50 when absent.
     #[param(minimum = 1, maximum = 500, nullable = false)]
     limit: Option<u16>,
-}
-
-/// An instant as RFC 3339 writes it, and so of a year that the database knows.
-fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let instant = DateTime::parse_from_rfc3339(&text).map_err(serde::de::Error::custom)?;
-    Ok(Some(instant.to_utc()))
 }
 
 /// A page of a listing, newest first.
@@ -130,9 +126,10 @@ pub(super) async fn handle(
 
 impl Listing {
     fn split(self) -> (Filter, Option<String>) {
-        let Self { sub, status, path, name, team, permission, issued_after, issued_before, expires_before, .. } = self;
+        let Self { sub, status, path, name, team, permission, kid, .. } = self;
+        let (issued_after, issued_before, expires_before) =
+            (self.issued_after, self.issued_before, self.expires_before);
         let sight = Sight::All;
-        let kid = None;
         let filter = Filter {
             sight,
             sub,

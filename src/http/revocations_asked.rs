@@ -10,7 +10,7 @@ use utoipa::{
     },
 };
 
-use super::problem::Problem;
+use super::{body::instant, problem::Problem};
 use crate::domain::{
     Path, Predicate, RevokeByRule, RevokeTokens,
     claims::CanonicalUuid,
@@ -81,15 +81,6 @@ fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resu
 
 fn said_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     object::object(deserializer).map(Some)
-}
-
-/// An instant as RFC 3339 writes it, its zone included.
-fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let instant = DateTime::parse_from_rfc3339(&text).map_err(|error| {
-        serde::de::Error::custom(format!("'{text}' is no time with a zone, such as 2026-03-01T12:00:00Z: {error}"))
-    })?;
-    Ok(Some(instant.to_utc()))
 }
 
 impl Body {

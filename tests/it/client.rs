@@ -131,7 +131,9 @@ async fn a_listing_takes_every_filter_of_the_api() {
         office.issue(&["--sub", "ci", "--name", "deploy now", "--teams", "red", "--permissions", "tools.read"]);
     office.issue(&["--sub", "ci", "--name", "other", "--ttl", "5m", "--teams", "[]", "--permissions", "servers.use"]);
     office.run(&["revoke", &jti, "--reason", "superseded"]).good();
-    let cases: [(&[&str], &str, usize); 12] = [
+    let kid = office.run(&["show", &jti, "--format", "json"]).json()["kid"].as_str().unwrap().to_owned();
+    let of_key = format!("kid={kid}");
+    let cases: [(&[&str], &str, usize); 14] = [
         (&["--sub", "ci"], "sub=ci", 2),
         (&["--sub", "nobody"], "sub=nobody", 0),
         (&["--status", "revoked"], "status=revoked", 1),
@@ -140,6 +142,8 @@ async fn a_listing_takes_every_filter_of_the_api() {
         (&["--name", "deploy now"], "name=deploy%20now", 1),
         (&["--team", "red"], "team=red", 2),
         (&["--permission", "servers.use"], "permission=servers.use", 2),
+        (&["--kid", &kid], &of_key, 3),
+        (&["--kid", "another"], "kid=another", 0),
         (&["--issued-after", "2020-01-01"], "issued_after=2020-01-01T00:00:00Z", 3),
         (&["--issued-before", "2020-01-01T00:00:00Z"], "issued_before=2020-01-01T00:00:00Z", 0),
         (&["--expires-before", "2100-01-01"], "expires_before=2100-01-01T00:00:00Z", 3),

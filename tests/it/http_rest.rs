@@ -160,6 +160,19 @@ async fn the_finer_filters_find_what_a_token_reaches_and_when_it_lives() {
             listed["tokens"].as_array().unwrap().iter().map(|token| token["sub"].as_str().unwrap()).collect();
         assert_eq!(subjects, expected, "{query}");
     }
+    let kid = world.get("/tokens?limit=1", &admin).await.json()["tokens"][0]["kid"].as_str().unwrap().to_owned();
+    for (kid, count) in [(kid.as_str(), 5), ("another", 0)] {
+        let listed = world.get(&format!("/tokens?kid={kid}"), &admin).await.json();
+        assert_eq!(listed["tokens"].as_array().unwrap().len(), count, "{kid}");
+    }
+    for text in ["2026-11-01", "2026-11-01T10:00:00", "soon", ""] {
+        for parameter in ["issued_after", "issued_before", "expires_before"] {
+            let reply = world.get(&format!("/tokens?{parameter}={text}"), &admin).await;
+            let error = &reply.json()["errors"][0];
+            let detail = format!("'{text}' is no time with a zone (RFC 3339), such as 2026-03-01T12:00:00Z");
+            assert_eq!(*error, json!({"parameter": parameter, "detail": detail}));
+        }
+    }
     for bad in ["issued_after=yesterday", "issued_after=2026-03-01T12:01:00", "team=a%20b", "permission=Tools"] {
         let reply = world.get(&format!("/tokens?{bad}"), &admin).await;
         assert_eq!(

@@ -3,7 +3,7 @@
 
 use axum::{body::Body, http::Request};
 use catalog::domain::{
-    Claims,
+    Claims, IssueToken,
     policy::{Narrowing, Reuse, Rules, TeamRules},
 };
 use chrono::TimeDelta;
@@ -200,6 +200,31 @@ async fn what_is_not_active_or_would_outlive_itself_is_not_rotated() {
         assert_eq!(outcome(&reply), (400, "malformed".to_owned()), "{body}");
     }
     assert_eq!(of_kind(&world, &admin, "rotation.refused.v1").await, [] as [Value; 0], "none of these is a denial");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_rotate_is_told_so_before_anything_of_the_token() {
+    let world = World::new().await;
+    let admin = long_lived_admin(&world).await;
+    let ask = json!({"sub": "alice@example.com", "expires_in": 600});
+    let (whole, rotated, suspended) = (
+        issue(&world, &admin, ask.clone()).await,
+        issue(&world, &admin, ask.clone()).await,
+        issue(&world, &admin, ask).await,
+    );
+    rotate(&world, &admin, &rotated.jti, "1m").await;
+    world.post(&format!("/tokens/{}/suspend", suspended.jti), &admin, json!({})).await;
+    let revoker = |c: &mut IssueToken| c.scopes.permissions = vec!["tokens.revoke".parse().unwrap()];
+    let alice = world.caller("alice@example.com", revoker).await;
+
+    let too_long = rotate(&world, &alice, &whole.jti, "601s").await;
+    let twice = rotate(&world, &alice, &rotated.jti, "1m").await;
+    let held_back = rotate(&world, &alice, &suspended.jti, "1m").await;
+
+    for reply in [too_long, twice, held_back] {
+        assert_eq!(outcome(&reply), (403, "permission_missing".to_owned()));
+        assert!(reply.text.contains("tokens.create"), "{reply:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -20,7 +20,7 @@ use crate::{
     },
     domain::{
         Path, Status,
-        text::{Name, Permission, Subject, TeamId},
+        text::{Kid, Name, Permission, Subject, TeamId},
     },
 };
 
@@ -66,6 +66,9 @@ struct Filter {
     /// Only tokens that may use this permission
     #[arg(long)]
     permission: Option<Permission>,
+    /// Only tokens that this key signs
+    #[arg(long)]
+    kid: Option<Kid>,
     /// Only tokens issued at this time or later: 2026-03-01T12:00:00Z, 2026-03-01, or 7d for the last seven days
     #[arg(long, value_name = "WHEN")]
     issued_after: Option<Ago>,
@@ -147,7 +150,7 @@ fn show(listing: &mut Listing, token: &Listed) -> Result<(), CliError> {
 }
 
 /// Parameters; those without a value are left out.
-type Query = [(&'static str, Option<String>); 9];
+type Query = [(&'static str, Option<String>); 10];
 
 impl Filter {
     /// The parameters of `GET /tokens`. Spans are taken from `now` once, so that every page asks for the same.
@@ -159,6 +162,7 @@ impl Filter {
             ("name", text(self.name.as_ref())),
             ("team", text(self.team.as_ref())),
             ("permission", text(self.permission.as_ref())),
+            ("kid", text(self.kid.as_ref())),
             ("issued_after", self.issued_after.map(|when| instant(when.at(now)))),
             ("issued_before", self.issued_before.map(|when| instant(when.at(now)))),
             ("expires_before", self.expires_before.map(|when| instant(when.at(now)))),
