@@ -347,6 +347,8 @@ async fn every_column_of_a_tokens_row_is_compared_with_the_log() {
     tamper(&world, "alter table tokens drop constraint tokens_revocation_whole").await;
     tamper(&world, "alter table tokens drop constraint tokens_suspension_whole").await;
     tamper(&world, "alter table tokens drop constraint tokens_lineage_whole").await;
+    tamper(&world, "alter table tokens drop constraint tokens_first_whole").await;
+    tamper(&world, "alter table tokens drop constraint tokens_suspender_has_suspended").await;
     tamper(&world, "create table untouched as select * from tokens").await;
     assert_eq!(columns.len(), 40);
     for column in &columns {
