@@ -128,7 +128,7 @@ impl Server<'_> {
 
 /// Keeps the catalog's house until the end of the server is asked for.
 async fn keep_house(stop: &CancellationToken, catalog: &Catalog) -> Infallible {
-    match stop.run_until_cancelled(catalog.keep_house()).await {
+    match stop.run_until_cancelled(Box::pin(catalog.keep_house())).await {
         Some(never) => never,
         None => pending().await,
     }

@@ -42,7 +42,7 @@ pub(super) struct Whose {
 /// What became of a subject's tokens.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SubjectSuspension)]
-pub(super) struct Changed {
+pub(super) struct Changes {
     /// How many were changed by it.
     changed: usize,
     /// How many stay suspended because another suspended them, whom the caller does not outrank; none for a suspension.
@@ -68,7 +68,7 @@ problems!(Problems = [PERMITTED, JSON_BODY, WRITE, &[Code::SubjectOutOfReach, Co
         examples(("note" = (value = json!({ "sub": "alice@example.com", "note": "the laptop is lost" })))),
     ),
     responses(
-        (status = 200, description = "None of them is active.", body = Changed, headers(
+        (status = 200, description = "None of them is active.", body = Changes, headers(
             ("catalog-position" = Position, description = "A place in the log at which none is."),
         )),
         Problems,
@@ -97,7 +97,7 @@ pub(super) async fn suspend(
         examples(("note" = (value = json!({ "sub": "alice@example.com", "note": "the laptop was found" })))),
     ),
     responses(
-        (status = 200, description = "None of them is suspended but those that are left.", body = Changed, headers(
+        (status = 200, description = "None of them is suspended but those that are left.", body = Changes, headers(
             ("catalog-position" = Position, description = "A place in the log at which this is so."),
         )),
         Problems,
@@ -115,6 +115,6 @@ pub(super) async fn resume(
 async fn change(catalog: Arc<Catalog>, change: Change, whose: Whose, caller: Caller) -> Result<Response, Problem> {
     let command = ChangeSuspension { change, which: Which::Subject(whose.sub), note: whose.note };
     let changed = detached(async move { catalog.change_suspension(command, caller.requester(None)).await }).await??;
-    let body = Changed { changed: changed.changed, left: changed.left, position: changed.position };
+    let body = Changes { changed: changed.changed, left: changed.left, position: changed.position };
     Ok(([(POSITION, changed.position.to_string())], Json(body)).into_response())
 }

@@ -476,7 +476,9 @@ proptest! {
                     }))
                 }
                 Step::Rule(cover) => {
-                    told.iter_mut().for_each(|told| told.meet(&cover, clock));
+                    for told in &mut told {
+                        told.meet(&cover, clock);
+                    }
                     let (predicate, reason) = (cover.predicate(), RevocationReason::Unspecified);
                     let command = Box::new(RevokeByRule { predicate, reason, note: None });
                     (Act::RevokeByRule { command, covers_any: true }, Ok(1))

@@ -29,6 +29,7 @@ pub(super) const RULES: [&str; 3] = ["where", "sub", "all"];
 const HEADINGS: &[&str] = &["what", "which", "detail"];
 
 #[derive(Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each flag is there or not")]
 pub(super) struct RuleArgs {
     /// All tokens that meet these conditions, such as 'team=ops and issued_before=2026-11-01'
     #[arg(long = "where", id = "where", value_name = "CONDITIONS", conflicts_with_all = ["sub", "all"])]

@@ -164,7 +164,7 @@ struct Whose<'a> {
 
 /// The answer to it.
 #[derive(Deserialize)]
-struct Changed {
+struct Changes {
     changed: u64,
     left: u64,
     position: i64,
@@ -172,16 +172,14 @@ struct Changed {
 
 async fn all_of(api: &Api, change: Change, whose: &Whose<'_>, format: ListFormat) -> Result<Outcome, CliError> {
     let answer = api.answer(|| api.request(Method::POST, &["tokens", change.as_str()]).json(whose)).await?;
-    let Changed { changed, left, position } = answer.parse()?;
+    let Changes { changed, left, position } = answer.parse()?;
     let (sub, done) = (whose.sub, change.done());
     let mut listing = Listing::stdout(format, &["subject", "outcome", "detail"]);
-    let mut detail = match changed {
-        1 => format!("1 token, position {position}"),
-        _ => format!("{changed} tokens, position {position}"),
+    let tokens = if changed == 1 { "token" } else { "tokens" };
+    let detail = match left {
+        0 => format!("{changed} {tokens}, position {position}"),
+        _ => format!("{changed} {tokens}, position {position}; {left} left, suspended by another"),
     };
-    if left > 0 {
-        detail.push_str(&format!("; {left} left, suspended by another"));
-    }
     listing.member(
         || vec![sub.to_string(), done.to_owned(), detail],
         || {

@@ -158,7 +158,7 @@ impl Log {
         Ok(count)
     }
 
-    fn which(&self, index: &Index) -> Uuid {
+    fn which(&self, index: Index) -> Uuid {
         if self.issued.is_empty() { Uuid::nil() } else { *index.get(&self.issued) }
     }
 
@@ -173,12 +173,12 @@ impl Log {
             }
             What::Rotate(which, path, overlap) => {
                 let overlap = format!("{overlap}s").parse().unwrap();
-                let command = RotateToken { jti: self.which(which), overlap, ttl_seconds: Some(30) };
+                let command = RotateToken { jti: self.which(*which), overlap, ttl_seconds: Some(30) };
                 let act = Act::Rotate { command, successor: jti, signer, membership: None };
                 return self.decide(position, act, *path, *second);
             }
             What::Revoke(which, from) => {
-                let (jti, reason, effective_from) = (self.which(which), RevocationReason::Unspecified, from.map(at));
+                let (jti, reason, effective_from) = (self.which(*which), RevocationReason::Unspecified, from.map(at));
                 let revoked = TokenRevoked { jti, reason, effective_from, note: None, successor: None };
                 self.apply(position, Event::TokenRevoked(revoked), Path::Api, *second);
                 return Ok(1);
@@ -188,11 +188,11 @@ impl Log {
                 return Ok(0);
             }
             What::Change(which, change) => {
-                let which = Which::Token(self.which(which));
+                let which = Which::Token(self.which(*which));
                 Act::ChangeSuspension(ChangeSuspension { change: *change, which, note: None })
             }
             What::Rule(predicate, family) => {
-                let predicate = self.predicate(predicate, family.as_ref());
+                let predicate = self.predicate(predicate, *family);
                 let command = RevokeByRule { predicate, reason: RevocationReason::Unspecified, note: None };
                 Act::RevokeByRule { command: Box::new(command), covers_any: true }
             }
@@ -200,14 +200,14 @@ impl Log {
         self.decide(position, act, Path::Api, *second)
     }
 
-    fn predicate(&self, predicate: &Predicate, family: Option<&Index>) -> Predicate {
+    fn predicate(&self, predicate: &Predicate, family: Option<Index>) -> Predicate {
         Predicate { family: family.map(|index| self.which(index)), ..predicate.clone() }
     }
 
     /// The same without rules: every token that one would cover is revoked by itself.
     fn step_one_by_one(&mut self, position: i64, step: &Step) -> Result<usize, Refusal> {
         let What::Rule(predicate, family) = &step.what else { return self.step(position, step) };
-        let predicate = self.predicate(predicate, family.as_ref());
+        let predicate = self.predicate(predicate, *family);
         for jti in self.issued.clone() {
             if meets(self.token(jti), &predicate) {
                 let command = RevokeToken { jti, reason: RevocationReason::Unspecified, note: None };
