@@ -26,8 +26,8 @@ problems!(Problems = [FORM_BODY, WRITE]);
 /// Revoke a token that one holds
 ///
 /// RFC 7009: the token itself is credential enough. With a credential besides, that one needs the permission, and the
-/// token must be within its reach. The answer is the same whether there was anything to revoke or not. A rotated token that is
-/// presented here is not taken for used.
+/// token must be within its reach. The answer is the same whether there was anything to revoke or not, and so has no `catalog-position`:
+/// two of them would tell. A rotated token that is presented here is not taken for used.
 #[utoipa::path(
     post,
     path = "/revoke",
