@@ -42,6 +42,7 @@ pub mod object;
 pub mod origin;
 mod permit;
 pub mod policy;
+pub mod positive;
 pub mod refusal;
 pub mod restrictions;
 pub mod revoke;
