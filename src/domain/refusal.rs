@@ -8,7 +8,7 @@ use super::{
     Status,
     event::Elevation,
     rotate::Overlap,
-    text::{Audience, IdempotencyKey, Kid, Name, Namespace, Permission, Subject, TeamId},
+    text::{Audience, IdempotencyKey, Issuer, Kid, Name, Namespace, Permission, Subject, TeamId},
 };
 
 /// Why a command was refused.
@@ -157,6 +157,12 @@ pub enum Refusal {
     NotADevKey {
         /// The key.
         kid: Kid,
+    },
+    /// A policy trusts the catalog itself like an identity provider.
+    #[error("trusted_issuer.issuer '{issuer}' is this catalog's own issuer; its own tokens are taken anyway")]
+    OwnIssuer {
+        /// `iss` of both.
+        issuer: Issuer,
     },
     /// Longer than the policy allows.
     #[error("a ttl of {asked}s exceeds the maximum of {max}s")]

@@ -32,6 +32,7 @@ impl Refusal {
             Self::CatalogNotGrantable => "catalog_not_grantable",
             Self::TooManyActive { .. } => "too_many_active",
             Self::NotADevKey { .. } => "not_a_dev_key",
+            Self::OwnIssuer { .. } => "own_issuer",
             Self::TtlTooLong { .. } => "ttl_too_long",
             Self::NameInUse { .. } => "name_in_use",
             Self::TokenTooLarge { .. } => "token_too_large",
@@ -86,6 +87,7 @@ impl Refusal {
             | Self::RuleTooWide { .. } => true,
             Self::CredentialInactive
             | Self::NotADevKey { .. }
+            | Self::OwnIssuer { .. }
             | Self::NameInUse { .. }
             | Self::TokenTooLarge { .. }
             | Self::IdempotencyKeyReused { .. }
