@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::{
     Status,
     event::Elevation,
+    key_life::KeyRefusal,
     rotate::Overlap,
     text::{Audience, IdempotencyKey, Kid, Name, Namespace, Permission, Subject, TeamId},
 };
@@ -150,12 +151,6 @@ pub enum Refusal {
         /// The most.
         max: u32,
     },
-    /// A policy names a key that is not one for tokens from a shell alone.
-    #[error("{kid} is not a key that was added for tokens from a shell: 'catalog keys add --dev' makes one")]
-    NotADevKey {
-        /// The key.
-        kid: Kid,
-    },
     /// Longer than the policy allows.
     #[error("a ttl of {asked}s exceeds the maximum of {max}s")]
     TtlTooLong {
@@ -251,6 +246,9 @@ pub enum Refusal {
         /// The caller's subject.
         own: Option<Subject>,
     },
+    /// A key stays as it is.
+    #[error(transparent)]
+    Key(#[from] KeyRefusal),
     /// The key that signs, by the log, is not in this process's keyring.
     #[error("the active key {kid} is not in the keyring of this process")]
     KeyNotHere {
@@ -306,7 +304,6 @@ impl Refusal {
             Self::AudiencesNotAllowed { .. } => "audiences_not_allowed",
             Self::CatalogNotGrantable => "catalog_not_grantable",
             Self::TooManyActive { .. } => "too_many_active",
-            Self::NotADevKey { .. } => "not_a_dev_key",
             Self::TtlTooLong { .. } => "ttl_too_long",
             Self::NameInUse { .. } => "name_in_use",
             Self::TokenTooLarge { .. } => "token_too_large",
@@ -320,6 +317,7 @@ impl Refusal {
             Self::SubjectOutOfReach { .. } => "subject_out_of_reach",
             Self::TooManyTokens { .. } => "too_many_tokens",
             Self::RuleTooWide { .. } => "rule_too_wide",
+            Self::Key(refusal) => refusal.code(),
             Self::KeyNotHere { .. } => "key_not_here",
             Self::NotConfigured => "not_configured",
             Self::CatalogByDefault => "catalog_by_default",
@@ -362,7 +360,6 @@ impl Refusal {
             | Self::TokenUnknown { .. }
             | Self::RuleTooWide { .. } => true,
             Self::CredentialInactive
-            | Self::NotADevKey { .. }
             | Self::NameInUse { .. }
             | Self::TokenTooLarge { .. }
             | Self::IdempotencyKeyReused { .. }
@@ -371,6 +368,7 @@ impl Refusal {
             | Self::AlreadyRotated { .. }
             | Self::OverlapTooLong { .. }
             | Self::TooManyTokens { .. }
+            | Self::Key(_)
             | Self::KeyNotHere { .. }
             | Self::NotConfigured
             | Self::CatalogByDefault

@@ -34,6 +34,7 @@ mod http_checks;
 mod http_rest;
 mod http_tokens;
 mod idempotency;
+mod keys;
 mod lifecycle;
 mod listing;
 mod live_tokens;

@@ -35,10 +35,9 @@ impl From<&Refusal> for Code {
             Refusal::CatalogNotGrantable => Self::CatalogNotGrantable,
             Refusal::TooManyActive { .. } => Self::TooManyActive,
             // Only a shell is told these, and a shell reads no problems.
-            Refusal::OutOfBandDenied
-            | Refusal::ElevatedDenied { .. }
-            | Refusal::NotADevKey { .. }
-            | Refusal::CatalogByDefault => Self::Internal,
+            Refusal::OutOfBandDenied | Refusal::ElevatedDenied { .. } | Refusal::Key(_) | Refusal::CatalogByDefault => {
+                Self::Internal
+            }
             Refusal::NameInUse { .. } => Self::NameInUse,
             Refusal::TokenTooLarge { .. } => Self::TokenTooLarge,
             Refusal::IdempotencyKeyReused { .. } => Self::IdempotencyKeyReused,
