@@ -58,6 +58,7 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::AudiencesNotYours { .. }
         | Refusal::SubjectNotInTeams { .. }
         | Refusal::OutlivesParent { .. }
+        | Refusal::OwnIssuer { .. }
         | Refusal::TokenTooLarge { .. }
         | Refusal::IdempotencyKeyReused { .. }
         | Refusal::RepeatOver { .. }

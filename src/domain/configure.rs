@@ -94,7 +94,7 @@ pub struct ApplyPolicy {
 ///
 /// # Errors
 /// [`KeyRefusal::NotADevKey`] for a shell's key that is published, or unknown; [`KeyRefusal::Over`] for one that signs no
-/// more.
+/// more; [`Refusal::OwnIssuer`] for an identity provider that is called like the catalog.
 pub fn apply_policy(settings: &Settings, command: &ApplyPolicy) -> Result<Option<Event>, Refusal> {
     let ApplyPolicy { rules, text } = command;
     if let Some(kid) = &rules.shell.kid {
@@ -102,6 +102,9 @@ pub fn apply_policy(settings: &Settings, command: &ApplyPolicy) -> Result<Option
         if let Some(over) = key.over() {
             return Err(KeyRefusal::Over { kid: kid.clone(), over }.into());
         }
+    }
+    if let Some(issuer) = settings.issuer.as_ref().filter(|issuer| rules.trusted_issuer(issuer).is_some()) {
+        return Err(Refusal::OwnIssuer { issuer: issuer.clone() });
     }
     let current = settings.policy.as_ref();
     if current.is_some_and(|policy| policy.rules == *rules && policy.text.as_ref() == Some(text)) {

@@ -232,7 +232,10 @@ impl Keyring {
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keyring").field("directory", &self.directory).field("kids", &self.keys.keys()).finish_non_exhaustive()
+        f.debug_struct("Keyring")
+            .field("directory", &self.directory)
+            .field("kids", &self.keys.keys())
+            .finish_non_exhaustive()
     }
 }
 

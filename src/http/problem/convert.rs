@@ -35,9 +35,11 @@ impl From<&Refusal> for Code {
             Refusal::CatalogNotGrantable => Self::CatalogNotGrantable,
             Refusal::TooManyActive { .. } => Self::TooManyActive,
             // Only a shell is told these, and a shell reads no problems.
-            Refusal::OutOfBandDenied | Refusal::ElevatedDenied { .. } | Refusal::Key(_) | Refusal::CatalogByDefault => {
-                Self::Internal
-            }
+            Refusal::OutOfBandDenied
+            | Refusal::ElevatedDenied { .. }
+            | Refusal::Key(_)
+            | Refusal::OwnIssuer { .. }
+            | Refusal::CatalogByDefault => Self::Internal,
             Refusal::NameInUse { .. } => Self::NameInUse,
             Refusal::TokenTooLarge { .. } => Self::TokenTooLarge,
             Refusal::IdempotencyKeyReused { .. } => Self::IdempotencyKeyReused,
