@@ -37,6 +37,8 @@ pub mod idempotency;
 pub mod index;
 pub mod issue;
 pub mod key;
+pub mod key_history;
+pub mod key_life;
 pub mod malformed;
 pub mod membership;
 pub mod object;

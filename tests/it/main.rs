@@ -35,6 +35,7 @@ mod http_query;
 mod http_rest;
 mod http_tokens;
 mod idempotency;
+mod keys;
 mod lifecycle;
 mod listing;
 mod live_tokens;
