@@ -5,6 +5,7 @@ mod denials;
 mod fetch;
 mod filling;
 mod issue;
+mod keys;
 mod live;
 mod membership;
 pub mod metrics;
@@ -33,6 +34,7 @@ pub use open::{OpenError, Opening, SigningKey};
 pub use requester::Requester;
 pub use revocations::{RevokedByRule, RevokedTokens, Rotated, RuleError};
 pub use seed::{Plan, SeedError, Seeded};
+pub use settings::Settled;
 pub use suspend::ChangedTokens;
 
 use denials::Denials;
@@ -43,13 +45,13 @@ use shadows::Shadows;
 
 use crate::{
     domain::{
-        Act, Authority, Command, Origin, Path, Position, Refusal, RevokeToken, Token,
+        Act, Authority, Command, Origin, Position, Refusal, RevokeToken, Token,
         ambient::{Clock, Entropy, uuid_v7},
         causes::Causes,
         denial::Denial,
         text::Issuer,
     },
-    signing::{Keyring, SignedToken, SigningError},
+    signing::{SignedToken, SigningError},
     store::{AppendError, Appender, Database, LiveTokens, Lookups, follower::Followed},
 };
 
@@ -69,7 +71,6 @@ pub struct Catalog {
     lookups: Lookups,
     live_tokens: Arc<LiveTokens>,
     task: JoinHandle<()>,
-    keyring: Keyring,
     latest: Latest,
     members: Members,
     denials: Denials,
@@ -248,7 +249,7 @@ impl Catalog {
     /// Whether this process holds the key that signs.
     #[must_use]
     pub fn can_sign(&self) -> bool {
-        self.live().signer(Path::Api).is_some_and(|kid| self.keyring.facts(kid).is_some())
+        self.live().can_sign()
     }
 
     /// Time and chance.

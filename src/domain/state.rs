@@ -179,9 +179,11 @@ impl State {
                 self.tokens.values_mut().for_each(|token| token.revoke_by(&rule));
                 self.rules.push(rule);
             }
-            Event::Configured(_) | Event::PolicyApplied(_) | Event::KeyAdded(_) | Event::KeyActivated(_) => {
-                self.settings.apply(recorded);
-            }
+            Event::Configured(_)
+            | Event::PolicyApplied(_)
+            | Event::KeyAdded(_)
+            | Event::KeyActivated(_)
+            | Event::KeyRetired(_) => self.settings.apply(recorded),
             Event::ShadowTokenSeen(shadow) => self.shadows.extend(shadow.jti),
             Event::RotatedTokenReused(reused) => self.insert_reuse(reused.jti),
             Event::IssuanceRefused(_)
