@@ -1,13 +1,10 @@
 //! One token as the log tells it, and its status at an instant.
 
-use std::fmt;
-
 use chrono::{DateTime, TimeZone, Utc};
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Authority, Position, Recorded,
+    Authority, Position, Recorded, Status,
     claims::{Scopes, Teams, signing_input_digest},
     event::{Elevation, First, SuspensionChanged, TokenIssued, TokenRevoked},
     origin::{Actor, Path},
@@ -164,53 +161,6 @@ pub enum Inactive {
     },
 }
 
-/// A token's state at an instant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// It may be used.
-    Active,
-    /// Its time is over: `now >= exp`.
-    Expired,
-    /// It is held back and may come back.
-    Suspended,
-    /// It is over for good.
-    Revoked,
-}
-
-impl Status {
-    /// Every status.
-    pub const ALL: [Self; 4] = [Self::Active, Self::Expired, Self::Suspended, Self::Revoked];
-
-    /// As it is written.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "active",
-            Self::Expired => "expired",
-            Self::Suspended => "suspended",
-            Self::Revoked => "revoked",
-        }
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl std::str::FromStr for Status {
-    type Err = super::Malformed;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| super::Malformed::NotA {
-            value: text.to_owned(),
-            expected: "one of active, expired, suspended and revoked",
-        })
-    }
-}
-
 /// A `NumericDate` (RFC 7519 section 2) as an instant.
 #[must_use]
 pub fn instant(seconds: i64) -> DateTime<Utc> {
@@ -300,8 +250,12 @@ impl Token {
     pub fn suspend(&mut self, event: &SuspensionChanged, recorded: &Recorded) {
         let (position, at) = (recorded.position, recorded.occurrence.occurred_at);
         let by = match &recorded.occurrence.origin.actor {
-            Actor::Token { sub: Some(sub), .. } => Subject::parse(sub.clone()).ok(),
-            Actor::Token { sub: None, .. } | Actor::OsUser(_) | Actor::Anonymous => None,
+            Actor::Token { sub: Some(sub), .. } | Actor::Person { sub: Some(sub), .. } => {
+                Subject::parse(sub.clone()).ok()
+            }
+            Actor::Token { sub: None, .. } | Actor::Person { sub: None, .. } | Actor::OsUser(_) | Actor::Anonymous => {
+                None
+            }
         };
         let new = Suspension { position, at, by, by_full_admin: event.by_full_admin };
         match &mut self.suspension {

@@ -11,6 +11,7 @@ use catalog::{
         event::{Configured, Elevation, First, KeyActivated, KeyAdded, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
+        person::{LoginRefused, PersonSeen},
         policy::{
             Audiences, Grantable, MembershipRules, MembershipSource, Narrowing, PathRules, Policy, Reuse, Rules,
             ShellRules, Switch, TeamRules,
@@ -122,6 +123,28 @@ fn sample_provider() -> TrustedIssuer {
         permissions: vec!["tokens.create".parse().unwrap()],
         teams: [("engineers".parse().unwrap(), "red".parse().unwrap())].into(),
         roles: [("auditor".parse().unwrap(), role), ("ops".parse().unwrap(), Role::Admin)].into(),
+    }
+}
+
+fn of_a_person(sub: &str, event: Event) -> Occurrence {
+    let mut occurrence = over_http(event);
+    let issuer = "https://login.example.com".parse().unwrap();
+    occurrence.origin.actor = Actor::Person { issuer, sub: Some(sub.to_owned()) };
+    occurrence
+}
+
+fn refused_login() -> LoginRefused {
+    LoginRefused { rule: "other_domain".to_owned(), count: 2, since: "2026-03-01T12:00:00Z".parse().unwrap() }
+}
+
+fn sample_person() -> PersonSeen {
+    PersonSeen {
+        issuer: "https://login.example.com".parse().unwrap(),
+        logged_in: 1_772_366_400,
+        is_admin: false,
+        teams: Teams::These(vec!["red".parse().unwrap()]),
+        permissions: vec!["tokens.create".parse().unwrap()],
+        sub: Some("alice@example.com".parse().unwrap()),
     }
 }
 
@@ -341,6 +364,16 @@ const GOLDEN: [[&str; 3]; 30] = [
         "9c56bc923577746ecccdc00199b7ad80292d1bdbb4b3af0c727b1476934a7e8d",
     ],
     [
+        r#"{"actor":{"issuer":"https://login.example.com","kind":"person"},"data":{"count":2,"rule":"other_domain","since":"2026-03-01T12:00:00Z"},"kind":"login.refused.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"248289761001"},"address":"192.0.2.1","user_agent":"curl/8"}"#,
+        "9a3a3e7cf4dd1eaf2cee0a09f229d84c2194d6aa45258871df8ee08b3e6da391",
+    ],
+    [
+        r#"{"actor":{"issuer":"https://login.example.com","kind":"person"},"data":{"is_admin":false,"issuer":"https://login.example.com","logged_in":1772366400,"permissions":["tokens.create"],"teams":["red"]},"kind":"person.seen.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"alice@example.com"},"address":"192.0.2.1","data":{"sub":"alice@example.com"},"user_agent":"curl/8"}"#,
+        "fdb64d3bc773cf08c6e6dcf189c4a92a943e9fd8170c7772247507c1443ce327",
+    ],
+    [
         r#"{"actor":{"kind":"anonymous"},"data":{"claims_digest":"abababababababababababababababababababababababababababababababab","jti":"00000000-0000-0000-0000-000000000001","kid":"k1","what":"never_issued"},"kind":"shadow_token.seen.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
         r#"{"address":"192.0.2.1","user_agent":"curl/8"}"#,
         "bd4b5e7be4357a61c790bb9728bd58e40d1508a644bdccfe201985898ce155f4",
@@ -485,6 +518,8 @@ fn evidence() -> Vec<Occurrence> {
             successor: Uuid::from_u128(3),
         })),
         over_http(Event::RevocationByRuleRefused(Box::new(refused_rule()))),
+        of_a_person("248289761001", Event::LoginRefused(refused_login())),
+        of_a_person("alice@example.com", Event::PersonSeen(Box::new(sample_person()))),
         Occurrence {
             origin: nobody(),
             ..over_http(Event::ShadowTokenSeen(ShadowTokenSeen {
@@ -545,6 +580,8 @@ fn every_kind_has_a_golden_form() {
             "rotation.refused.v1",
             "rotated_token.reused.v1",
             "revocation_by_rule.refused.v1",
+            "login.refused.v1",
+            "person.seen.v1",
             "shadow_token.seen.v1"
         ]
     );
