@@ -5,6 +5,7 @@ mod denials;
 mod fetch;
 mod filling;
 mod issue;
+mod keys;
 mod live;
 mod login;
 mod membership;
@@ -36,6 +37,7 @@ pub use providers::ProviderUnavailable;
 pub use requester::Requester;
 pub use revocations::{RevokedByRule, RevokedTokens, Rotated, RuleError};
 pub use seed::{Plan, SeedError, Seeded};
+pub use settings::Settled;
 pub use suspend::ChangedTokens;
 
 use denials::Denials;
@@ -48,13 +50,13 @@ use shadows::Shadows;
 
 use crate::{
     domain::{
-        Act, Authority, Command, Origin, Path, Position, Refusal, RevokeToken, Token,
+        Act, Authority, Command, Origin, Position, Refusal, RevokeToken, Token,
         ambient::{Clock, Entropy, uuid_v7},
         causes::Causes,
         denial::Denial,
         text::Issuer,
     },
-    signing::{Keyring, SignedToken, SigningError},
+    signing::{SignedToken, SigningError},
     store::{AppendError, Appender, Database, LiveTokens, Lookups, follower::Followed},
 };
 
@@ -74,7 +76,6 @@ pub struct Catalog {
     lookups: Lookups,
     live_tokens: Arc<LiveTokens>,
     task: JoinHandle<()>,
-    keyring: Keyring,
     latest: Latest,
     members: Members,
     providers: Providers,
@@ -266,7 +267,7 @@ impl Catalog {
     /// Whether this process holds the key that signs.
     #[must_use]
     pub fn can_sign(&self) -> bool {
-        self.live().signer(Path::Api).is_some_and(|kid| self.keyring.facts(kid).is_some())
+        self.live().can_sign()
     }
 
     /// Time and chance.

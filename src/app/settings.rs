@@ -1,12 +1,8 @@
-//! Commands of an operator that change what shapes tokens: the policy and the keys.
+//! Commands of an operator that change what shapes tokens. Those about keys are in `keys`.
 
 use super::{Catalog, OpenError};
 use crate::{
-    domain::{
-        Act, Authority, Command, Origin, Position, configure::ApplyPolicy, event::KeyAdded, key::Algorithm,
-        policy::Policy, text::Kid,
-    },
-    signing::Keyring,
+    domain::{Act, Authority, Command, Origin, Position, configure::ApplyPolicy, policy::Policy},
     store::{AppendError, log},
 };
 
@@ -31,24 +27,7 @@ impl Catalog {
         Ok(Settled { now, position })
     }
 
-    /// Adds a key of this algorithm, made here, for tokens from a shell alone.
-    ///
-    /// # Errors
-    /// [`OpenError`].
-    pub async fn add_dev_key(
-        &self,
-        mut keyring: Keyring,
-        alg: Algorithm,
-        origin: Origin,
-    ) -> Result<Settled<Kid>, OpenError> {
-        let kid = tokio::task::block_in_place(|| keyring.add_generated(alg))?;
-        let facts = keyring.facts(&kid).ok_or(crate::domain::Refusal::NotConfigured)?;
-        let key = KeyAdded { kid: facts.kid, alg: facts.alg, jwk: facts.jwk, dev: true };
-        let position = self.settle(Act::AddKey(Box::new(key)), origin).await?;
-        Ok(Settled { now: kid, position })
-    }
-
-    async fn settle(&self, act: Act, origin: Origin) -> Result<Option<Position>, AppendError> {
+    pub(super) async fn settle(&self, act: Act, origin: Origin) -> Result<Option<Position>, AppendError> {
         let (authority, now) = (Authority::of_shell(), self.ambient.clock.now());
         let appended = self.appender.append(Command { act, authority, origin, now, idempotency: None }).await?;
         Ok(appended.events.first().map(|event| event.position))

@@ -306,7 +306,7 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::AudiencesNotAllowed { .. }
         | Refusal::CatalogNotGrantable
         | Refusal::TooManyActive { .. }
-        | Refusal::NotADevKey { .. }
+        | Refusal::Key(_)
         | Refusal::OwnIssuer { .. }
         | Refusal::TtlTooLong { .. }
         | Refusal::NameInUse { .. }

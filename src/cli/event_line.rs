@@ -57,6 +57,7 @@ fn subject(event: &Event) -> Option<String> {
         | Event::PolicyApplied(_)
         | Event::KeyAdded(_)
         | Event::KeyActivated(_)
+        | Event::KeyRetired(_)
         | Event::RevocationRefused(_)
         | Event::LoginRefused(_)
         | Event::ShadowTokenSeen(_) => None,
@@ -76,7 +77,8 @@ fn summary(event: &Event) -> String {
         Event::KeyAdded(key) => {
             format!("{} {}{}", key.alg, key.kid, if key.dev { "; for tokens from a shell" } else { "" })
         }
-        Event::KeyActivated(key) => key.kid.to_string(),
+        Event::KeyActivated(key) => format!("{}{}", key.kid, if key.early { "; early" } else { "" }),
+        Event::KeyRetired(key) => format!("{}; none of its tokens was live at {}", key.kid, key.counted),
         Event::IssuanceRefused(refused) => of_refused_issuance(refused),
         Event::RevocationRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
         Event::SuspensionRefused(refused) => format!("{}: {}{}", refused.change, refused.rule, times(refused.count)),

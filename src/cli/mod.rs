@@ -119,7 +119,7 @@ enum Command {
     #[command(subcommand)]
     Audit(AuditCommand),
     #[command(subcommand)]
-    Keys(KeysCommand),
+    Keys(keys::KeysCommand),
     #[command(subcommand)]
     Policy(PolicyCommand),
     Migrate(migrate::MigrateArgs),
@@ -135,14 +135,6 @@ enum Command {
 enum AuditCommand {
     Events(audit_events::EventsArgs),
     Verify(audit_verify::VerifyArgs),
-}
-
-/// Show the signing keys that the log knows, and add one
-#[derive(Subcommand)]
-enum KeysCommand {
-    List(keys::ListArgs),
-    Show(keys::ShowArgs),
-    Add(keys::AddArgs),
 }
 
 /// Show, check and apply the rules of what may be issued
@@ -222,9 +214,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Whoami(args) => client::whoami::run(shell, args).await,
         Command::Audit(AuditCommand::Events(args)) => audit_events::run(shell, args).await,
         Command::Audit(AuditCommand::Verify(args)) => audit_verify::run(shell, args).await,
-        Command::Keys(KeysCommand::List(args)) => keys::list(shell, args).await,
-        Command::Keys(KeysCommand::Show(args)) => keys::show(shell, args).await,
-        Command::Keys(KeysCommand::Add(args)) => keys::add(shell, args).await,
+        Command::Keys(command) => keys::run(shell, command).await,
         Command::Policy(PolicyCommand::Show(args)) => policy::show(shell, args).await,
         Command::Policy(PolicyCommand::Check(args)) => policy::check(&args),
         Command::Policy(PolicyCommand::Apply(args)) => policy::apply(shell, args).await,

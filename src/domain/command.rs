@@ -8,11 +8,12 @@ use super::{
     RotateToken, State, Status,
     authority::RoutePermission,
     claims::Teams,
-    configure::{ApplyPolicy, Configure, add_key, apply_policy, configure},
+    configure::{ApplyPolicy, Configure, apply_policy, configure},
     denial::{Denial, RotatedTokenReused, ShadowTokenSeen},
     event::KeyAdded,
     idempotency::{Answered, Idempotency},
     issue::{Circumstances, issue},
+    key_life::{ActivateKey, RetireKey, activate_key, add_key, retire_key},
     membership::Answer,
     person::PersonSeen,
     revoke::revoke,
@@ -93,6 +94,10 @@ pub enum Act {
     ApplyPolicy(Box<ApplyPolicy>),
     /// Another key.
     AddKey(Box<KeyAdded>),
+    /// That a key sign from here on.
+    ActivateKey(ActivateKey),
+    /// That a key be put away.
+    RetireKey(RetireKey),
     /// That a refusal be remembered.
     Deny(Denial),
     /// That a shadow token be remembered.
@@ -128,7 +133,7 @@ impl Command {
                     may_create?;
                 }
                 let over = state.token(issued.jti).is_none_or(|token| token.status(self.now) != Status::Active);
-                if over || state.settings.key(&issued.kid).is_none() {
+                if over || state.settings.key(&issued.kid).is_none_or(|key| key.over().is_some()) {
                     return Err(Refusal::RepeatOver { jti: issued.jti });
                 }
             }
@@ -168,6 +173,14 @@ impl Command {
             Act::Configure(command) => configure(&state.settings, command),
             Act::ApplyPolicy(command) => Ok(apply_policy(&state.settings, command)?.into_iter().collect()),
             Act::AddKey(key) => Ok(add_key(&state.settings, key).into_iter().collect()),
+            Act::ActivateKey(command) => {
+                let activated = activate_key(&state.settings, command, self.now)?;
+                Ok(activated.map(Event::KeyActivated).into_iter().collect())
+            }
+            Act::RetireKey(command) => {
+                let retired = retire_key(&state.settings, command)?;
+                Ok(retired.map(Event::KeyRetired).into_iter().collect())
+            }
             Act::Deny(denial) => Ok(vec![denial.event()]),
             // Once is enough: whoever presents it again tells nothing new.
             Act::SeeShadow(shadow) if shadow.jti.is_some_and(|jti| state.knows_shadow(jti)) => Ok(Vec::new()),
@@ -189,6 +202,8 @@ impl Command {
             | Act::Configure(_)
             | Act::ApplyPolicy(_)
             | Act::AddKey(_)
+            | Act::ActivateKey(_)
+            | Act::RetireKey(_)
             | Act::Deny(_)
             | Act::SeeShadow(_)
             | Act::SeePerson(_) => None,

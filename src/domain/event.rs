@@ -61,6 +61,8 @@ pub enum Event {
     KeyAdded(KeyAdded),
     /// A key became the one that signs.
     KeyActivated(KeyActivated),
+    /// A key whose tokens are all over was put away.
+    KeyRetired(KeyRetired),
     /// A token was asked for and refused.
     IssuanceRefused(Box<IssuanceRefused>),
     /// A revocation was asked for and refused.
@@ -98,6 +100,7 @@ impl Event {
             | Self::PolicyApplied(_)
             | Self::KeyAdded(_)
             | Self::KeyActivated(_)
+            | Self::KeyRetired(_)
             | Self::IssuanceRefused(_)
             | Self::LoginRefused(_)
             | Self::PersonSeen(_)
@@ -303,6 +306,18 @@ pub struct KeyAdded {
 pub struct KeyActivated {
     /// The key.
     pub kid: Kid,
+    /// Whether it was before everybody could have read it in the JWK Set.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub early: bool,
+}
+
+/// `key.retired.v1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRetired {
+    /// The key.
+    pub kid: Kid,
+    /// The end of the log for which none of its tokens could be used any more.
+    pub counted: Position,
 }
 
 /// An event with when and where it came from, before it has a position.

@@ -222,6 +222,7 @@ impl LiveIndex {
             | Event::PolicyApplied(_)
             | Event::KeyAdded(_)
             | Event::KeyActivated(_)
+            | Event::KeyRetired(_)
             | Event::ShadowTokenSeen(_)
             | Event::RotatedTokenReused(_)
             | Event::IssuanceRefused(_)

@@ -204,9 +204,11 @@ impl State {
                 self.tokens.values_mut().for_each(|token| token.revoke_by(&rule));
                 self.rules.push(rule);
             }
-            Event::Configured(_) | Event::PolicyApplied(_) | Event::KeyAdded(_) | Event::KeyActivated(_) => {
-                self.settings.apply(recorded);
-            }
+            Event::Configured(_)
+            | Event::PolicyApplied(_)
+            | Event::KeyAdded(_)
+            | Event::KeyActivated(_)
+            | Event::KeyRetired(_) => self.settings.apply(recorded),
             Event::PersonSeen(seen) => {
                 if let Some(sub) = &seen.sub {
                     self.insert_person(sub.clone(), PersonSeen::clone(seen), recorded.position);

@@ -11,6 +11,7 @@ pub mod fill;
 pub mod follower;
 pub mod head;
 pub mod idempotency;
+pub mod key_usage;
 mod listing;
 mod load;
 pub mod log;

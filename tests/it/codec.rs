@@ -2,15 +2,16 @@
 
 use catalog::{
     domain::{
-        Actor, Event, Occurrence, Origin, Path, Predicate, TokenIssued, TokenRevoked, TokensRevokedByRule,
+        Actor, Event, Occurrence, Origin, Path, Position, Predicate, TokenIssued, TokenRevoked, TokensRevokedByRule,
         claims::Teams,
         denial::{
             IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
             ShadowTokenSeen, SuspensionRefused,
         },
-        event::{Configured, Elevation, First, KeyActivated, KeyAdded, SuspensionChanged},
+        event::{Configured, Elevation, First, KeyActivated, KeyAdded, KeyRetired, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
+        person::{LoginRefused, PersonSeen},
         policy::{Audiences, Grantable, PathRules, Policy, Reuse, Rules},
         revoke::RevocationReason,
         suspend::Change,
@@ -234,7 +235,9 @@ fn settings() -> impl Strategy<Value = Event> {
         }),
         (word(), algorithm(), option::of(jwk), any::<bool>())
             .prop_map(|(kid, alg, jwk, dev)| Event::KeyAdded(KeyAdded { kid, alg, jwk, dev })),
-        word().prop_map(|kid| Event::KeyActivated(KeyActivated { kid })),
+        (word(), any::<bool>()).prop_map(|(kid, early)| Event::KeyActivated(KeyActivated { kid, early })),
+        (word(), any::<i64>())
+            .prop_map(|(kid, counted)| Event::KeyRetired(KeyRetired { kid, counted: Position(counted) })),
     ]
 }
 
@@ -332,6 +335,7 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
         | Event::PolicyApplied(_)
         | Event::KeyAdded(_)
         | Event::KeyActivated(_)
+        | Event::KeyRetired(_)
         | Event::RotationRefused(_)
         | Event::RotatedTokenReused(_)
         | Event::LoginRefused(_)

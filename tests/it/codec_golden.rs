@@ -8,7 +8,7 @@ use catalog::{
             IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
             ShadowTokenSeen, SuspensionRefused,
         },
-        event::{Configured, Elevation, First, KeyActivated, KeyAdded, SuspensionChanged},
+        event::{Configured, Elevation, First, KeyActivated, KeyAdded, KeyRetired, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
         person::{LoginRefused, PersonSeen},
@@ -168,7 +168,7 @@ fn sample_refusal() -> IssuanceRefused {
 fn nobody() -> Origin {
     Origin {
         actor: Actor::Anonymous,
-        ..over_http(Event::KeyActivated(KeyActivated { kid: "k1".parse().unwrap() })).origin
+        ..over_http(Event::KeyActivated(KeyActivated { kid: "k1".parse().unwrap(), early: false })).origin
     }
 }
 
@@ -217,7 +217,7 @@ fn refused_rule() -> RevocationByRuleRefused {
 ///
 /// The digests are those of a first event, recorded at 2026-03-01T12:00:00Z, with sixteen bytes 7 as salt. They were
 /// computed a second time by a few lines of Python over these strings.
-const GOLDEN: [[&str; 3]; 32] = [
+const GOLDEN: [[&str; 3]; 33] = [
     [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","aud":["gateway"],"elevated":["admin","teams","permissions"],"exp":1772370000,"iat":1772366400,"is_admin":true,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":["tools.read"],"policy_version":1,"teams":null},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"description":"builds","name":"ci","reason":"on call","signing_input":"aGVhZGVy.cGF5bG9hZA"}}"#,
@@ -322,6 +322,16 @@ const GOLDEN: [[&str; 3]; 32] = [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","dev":true,"kid":"k2"},"kind":"key.added.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
         "ae9a03d7705e7fa024249c5b91eef58a0a7a97749dde7a830b35cb965fd7b33f",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"early":true,"kid":"k2"},"kind":"key.activated.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "85579dc333f2402ffbe826237dc5e326ad8b7d6cb697cdf7530c5a935ca11bc7",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"counted":12,"kid":"k1"},"kind":"key.retired.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "55f4d52b37d70760d1875295310051132876ded1f73abbb72d86ebfc3f4c170d",
     ],
     [
         r#"{"actor":{"kind":"os-user"},"data":{"api":{"active_max":5,"audiences":{"these":["gateway"]},"child_outlives_parent":true,"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":60,"ttl_seconds_max":3600},"cli_dev":{"active_max":5,"audiences":{"these":["gateway"]},"child_outlives_parent":true,"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":60,"ttl_seconds_max":3600},"membership":{"refresh_seconds":60,"source":{"url":"https://people.example.com/teams"},"unknown":"allow"},"shell":{"elevated":"deny","kid":"k2"},"teams":{"red":{"api":{"active_max":1,"audiences":{"these":["gateway"]},"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":30,"ttl_seconds_max":600}}},"text":"[api]\n","trusted_issuers":[{"audience":"https://catalog.example.com","claims":{"email":"mail","groups":"g","roles":"r","subject":"sub"},"email_domains":["example.com"],"issuer":"https://login.example.com","keys":{"jwks_uri":"https://login.example.com/jwks"},"permissions":["tokens.create"],"roles":{"auditor":{"permissions":["audit.read"]},"ops":"admin"},"teams":{"engineers":"red"}}],"version":2},"kind":"policy.applied.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
@@ -468,13 +478,15 @@ fn of_settings() -> Vec<Occurrence> {
         at_a_shell(key(Algorithm::Es256, Some(p256))),
         at_a_shell(key(Algorithm::Rs256, Some(rsa))),
         at_a_shell(key(Algorithm::Hs256, None)),
-        at_a_shell(Event::KeyActivated(KeyActivated { kid: "k1".parse().unwrap() })),
+        at_a_shell(Event::KeyActivated(KeyActivated { kid: "k1".parse().unwrap(), early: false })),
         at_a_shell(Event::KeyAdded(KeyAdded {
             kid: "k2".parse().unwrap(),
             alg: Algorithm::EdDsa,
             jwk: None,
             dev: true,
         })),
+        at_a_shell(Event::KeyActivated(KeyActivated { kid: "k2".parse().unwrap(), early: true })),
+        at_a_shell(Event::KeyRetired(KeyRetired { kid: "k1".parse().unwrap(), counted: Position(12) })),
         at_a_shell(Event::PolicyApplied(Box::new(sample_policy()))),
         at_a_shell(Event::PolicyApplied(Box::new(Policy {
             version: 3,
@@ -573,6 +585,8 @@ fn every_kind_has_a_golden_form() {
             "key.added.v1",
             "key.activated.v1",
             "key.added.v1",
+            "key.activated.v1",
+            "key.retired.v1",
             "policy.applied.v1",
             "issuance.refused.v1",
             "revocation.refused.v1",

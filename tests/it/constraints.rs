@@ -176,10 +176,16 @@ const OTHERS: &[Case] = &[
     ),
     ("revocation_rules_pkey", "update revocation_rules set position =", "position + 2", &["2"]),
     (
-        "revocation_rules_times_are_finite",
+        "revocation_rules_times_are_kept",
         "update revocation_rules set",
-        "issued_after = now(), issued_before = now()",
-        &["revoked_at = 'infinity'", "issued_after = '-infinity'", "issued_before = 'infinity'"],
+        "issued_after = '1970-01-01 00:00Z', issued_before = '9964-09-09 00:00Z'",
+        &[
+            "revoked_at = 'infinity'",
+            "issued_after = '1969-12-31 23:59:59.999999Z'",
+            "issued_after = '-infinity'",
+            "issued_before = '9964-09-09 00:00:00.000001Z'",
+            "issued_before = '0044-03-15 00:00Z BC'",
+        ],
     ),
     (
         "revocation_rules_filled_to_is_before_it",

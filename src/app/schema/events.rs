@@ -15,8 +15,8 @@ use crate::{
             ShadowTokenSeen, SuspensionRefused,
         },
         event::{
-            Configured, Elevation, First, KeyActivated, KeyAdded, SuspensionChanged, TokenIssued, TokenRevoked,
-            TokensRevokedByRule,
+            Configured, Elevation, First, KeyActivated, KeyAdded, KeyRetired, SuspensionChanged, TokenIssued,
+            TokenRevoked, TokensRevokedByRule,
         },
         issue::LIST_MAX,
         key::{Algorithm, PublicJwk},
@@ -64,6 +64,7 @@ described! {
         .item(of::<Policy>())
         .item(of::<KeyAdded>())
         .item(of::<KeyActivated>())
+        .item(of::<KeyRetired>())
         .item(of::<IssuanceRefused>())
         .item(of::<RevocationRefused>())
         .item(of::<SuspensionRefused>())
@@ -231,7 +232,11 @@ described! {
         .optional("jwk", of::<PublicJwk>(), "Its public half; a shared secret has none.")
         .optional("dev", plain::<bool>(), "Whether it is for tokens from a shell alone, and never published; absent = no.");
     KeyActivated, "KeyActivated" => object("`key.activated.v1`: a key became the one that signs.")
-        .member("kid", of::<Kid>(), "The key.");
+        .member("kid", of::<Kid>(), "The key.")
+        .optional("early", plain::<bool>(), "Whether some may not have read its public half by then; absent = no.");
+    KeyRetired, "KeyRetired" => object("`key.retired.v1`: a key whose tokens were all over was put away.")
+        .member("kid", of::<Kid>(), "The key.")
+        .member("counted", of::<crate::domain::Position>(), "The end of the log for which they were counted.");
     Head, "Head" => object("The end of the log. Worth keeping outside: it shows a later rewrite.")
         .member("log_id", of::<CanonicalUuid>(), "The log's epoch.")
         .member("position", of::<crate::domain::Position>(), "The last position.")
