@@ -270,7 +270,7 @@ async fn a_person_uses_the_other_routes_as_far_as_its_permissions_go() {
     assert_eq!(code(&world.get("/audit/events", &alice).await), (403, "permission_missing".to_owned()));
     assert_eq!(world.introspect("x", &alice).await.status, 401);
     assert_eq!(world.delete(&format!("/tokens/{jti}"), &revoker, Value::Null).await.status, 204);
-    let revoked = of_kind(&world, "token.revoked.v1").await;
-    assert_eq!(revoked[0]["actor"]["kind"], "person");
+    let ends = of_kind(&world, "token.revoked.v1").await;
+    assert_eq!(ends[0]["actor"]["kind"], "person");
     world.verify().await;
 }
