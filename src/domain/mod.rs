@@ -56,7 +56,7 @@ pub mod rotate;
 pub mod rule;
 pub mod settings;
 pub mod state;
-mod status;
+pub mod status;
 pub mod suspend;
 pub mod text;
 pub mod token;

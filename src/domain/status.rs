@@ -1,8 +1,52 @@
-//! The state of a token at an instant, in one word.
+//! What a token is at an instant, and why it is not active.
 
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Malformed, Position, revoke::RevocationReason};
+
+/// Why a token is not active at an instant: what its status goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inactive {
+    /// It was revoked by name.
+    Revoked {
+        /// Where in the log.
+        position: Position,
+        /// Why.
+        reason: RevocationReason,
+    },
+    /// A rule covers it.
+    RevokedByRule {
+        /// The rule, by its place in the log.
+        position: Position,
+        /// Why.
+        reason: RevocationReason,
+    },
+    /// Another token took its place, and its deadline has passed.
+    Rotated {
+        /// Where in the log it was rotated.
+        position: Position,
+        /// The first instant at which it was inactive.
+        deadline: DateTime<Utc>,
+        /// Who took its place.
+        successor: Uuid,
+    },
+    /// Its time is over.
+    Expired {
+        /// The first instant at which it was.
+        at: DateTime<Utc>,
+    },
+    /// It is held back.
+    Suspended {
+        /// Where in the log.
+        position: Position,
+        /// Since when.
+        since: DateTime<Utc>,
+    },
+}
 
 /// A token's state at an instant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -41,10 +85,10 @@ impl fmt::Display for Status {
 }
 
 impl std::str::FromStr for Status {
-    type Err = super::Malformed;
+    type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| super::Malformed::NotA {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or_else(|| Malformed::NotA {
             value: text.to_owned(),
             expected: "one of active, expired, suspended and revoked",
         })

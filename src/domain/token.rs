@@ -4,12 +4,13 @@ use chrono::{DateTime, TimeZone, Utc};
 use uuid::Uuid;
 
 use super::{
-    Authority, Position, Recorded, Status,
+    Authority, Position, Recorded,
     claims::{Scopes, Teams, signing_input_digest},
     event::{Elevation, First, SuspensionChanged, TokenIssued, TokenRevoked},
     origin::{Actor, Path},
     revoke::RevocationReason,
     rule::Rule,
+    status::{Inactive, Status},
     text::{Audience, Description, Email, FullName, Kid, Name, Namespace, Note, Subject},
 };
 
@@ -119,46 +120,6 @@ pub struct Suspension {
     pub by: Option<Subject>,
     /// Whether a full administrator or a shell did.
     pub by_full_admin: bool,
-}
-
-/// Why a token is not active at an instant: what its status goes by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inactive {
-    /// It was revoked by name.
-    Revoked {
-        /// Where in the log.
-        position: Position,
-        /// Why.
-        reason: RevocationReason,
-    },
-    /// A rule covers it.
-    RevokedByRule {
-        /// The rule, by its place in the log.
-        position: Position,
-        /// Why.
-        reason: RevocationReason,
-    },
-    /// Another token took its place, and its deadline has passed.
-    Rotated {
-        /// Where in the log it was rotated.
-        position: Position,
-        /// The first instant at which it was inactive.
-        deadline: DateTime<Utc>,
-        /// Who took its place.
-        successor: Uuid,
-    },
-    /// Its time is over.
-    Expired {
-        /// The first instant at which it was.
-        at: DateTime<Utc>,
-    },
-    /// It is held back.
-    Suspended {
-        /// Where in the log.
-        position: Position,
-        /// Since when.
-        since: DateTime<Utc>,
-    },
 }
 
 /// A `NumericDate` (RFC 7519 section 2) as an instant.
