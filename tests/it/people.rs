@@ -29,7 +29,7 @@ fn now(world: &World) -> i64 {
 }
 
 /// An access token that says this of Alice besides, or otherwise.
-fn token_with(world: &World, provider: &Provider, members: Value) -> String {
+fn token_with(world: &World, provider: &Provider, members: &Value) -> String {
     let mut claims = provider.claims(now(world));
     for (member, value) in members.as_object().unwrap() {
         claims[member] = value.clone();
@@ -38,7 +38,7 @@ fn token_with(world: &World, provider: &Provider, members: Value) -> String {
 }
 
 fn alice(world: &World, provider: &Provider) -> String {
-    token_with(world, provider, json!({}))
+    token_with(world, provider, &json!({}))
 }
 
 async fn of_kind(world: &World, kind: &str) -> Vec<Value> {
@@ -83,7 +83,7 @@ async fn a_person_issues_with_its_access_token_and_the_log_says_who_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoami_shows_what_the_policy_makes_of_a_persons_groups_and_roles() {
     let (world, provider) = office().await;
-    let whoami = async |members: Value| world.get("/whoami", &token_with(&world, &provider, members)).await.json();
+    let whoami = async |members: Value| world.get("/whoami", &token_with(&world, &provider, &members)).await.json();
     let everybody = json!(["tokens.create", "tokens.read", "tools.*"]);
 
     let alice = whoami(json!({})).await;
@@ -139,7 +139,7 @@ async fn idempotency_keys_belong_to_the_person_at_its_provider_whatever_token_it
     world.clock.advance(TimeDelta::seconds(60));
 
     let later = named(&world, &alice(&world, &provider), "build-7", &wish()).await;
-    let bob = token_with(&world, &provider, json!({"email": "bob@example.com"}));
+    let bob = token_with(&world, &provider, &json!({"email": "bob@example.com"}));
     let bobs = named(
         &world,
         &bob,
@@ -163,10 +163,10 @@ async fn a_known_person_that_is_not_let_in_is_recorded_once_a_minute_and_never_w
     let id_token = provider.sign(&json!({"typ": "JWT", "alg": "EdDSA", "kid": "k1"}), &claims);
     let refused = [
         ("not_an_access_token", id_token),
-        ("other_audience", token_with(&world, &provider, json!({"aud": "cli"}))),
-        ("email_unverified", token_with(&world, &provider, json!({"email_verified": false}))),
-        ("email_unusable", token_with(&world, &provider, json!({"email": null}))),
-        ("other_domain", token_with(&world, &provider, json!({"email": "alice@example.net"}))),
+        ("other_audience", token_with(&world, &provider, &json!({"aud": "cli"}))),
+        ("email_unverified", token_with(&world, &provider, &json!({"email_verified": false}))),
+        ("email_unusable", token_with(&world, &provider, &json!({"email": null}))),
+        ("other_domain", token_with(&world, &provider, &json!({"email": "alice@example.net"}))),
     ];
 
     for (_, token) in &refused {
@@ -213,10 +213,10 @@ async fn what_anybody_could_have_written_is_refused_and_fills_no_log() {
         provider.sign(&header("none"), &claims),
         provider.sign(&header("HS256"), &claims),
         provider.sign(&critical, &claims),
-        token_with(&world, &provider, json!({"exp": now(&world)})),
-        token_with(&world, &provider, json!({"nbf": now(&world) + 60})),
-        token_with(&world, &provider, json!({"iss": other.issuer})),
-        token_with(&world, &provider, json!({"iss": format!("{}/", provider.issuer)})),
+        token_with(&world, &provider, &json!({"exp": now(&world)})),
+        token_with(&world, &provider, &json!({"nbf": now(&world) + 60})),
+        token_with(&world, &provider, &json!({"iss": other.issuer})),
+        token_with(&world, &provider, &json!({"iss": format!("{}/", provider.issuer)})),
         twice,
     ];
 
@@ -262,7 +262,7 @@ async fn a_person_uses_the_other_routes_as_far_as_its_permissions_go() {
     let (world, provider) = office().await;
     let alice = alice(&world, &provider);
     let jti = world.post("/tokens", &alice, wish()).await.json()["token"]["jti"].as_str().unwrap().to_owned();
-    let revoker = token_with(&world, &provider, json!({"roles": ["revoker"]}));
+    let revoker = token_with(&world, &provider, &json!({"roles": ["revoker"]}));
 
     assert_eq!(world.get("/tokens", &alice).await.json()["tokens"].as_array().unwrap().len(), 1);
     assert_eq!(world.get(&format!("/tokens/{jti}"), &alice).await.status, 200);

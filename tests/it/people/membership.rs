@@ -30,7 +30,7 @@ async fn a_person_is_recorded_once_for_as_long_as_its_provider_says_the_same() {
     }
     assert_eq!(of_kind(&world, "person.seen.v1").await.len(), 1);
 
-    let promoted = token_with(&world, &provider, json!({"groups": ["site/ops"]}));
+    let promoted = token_with(&world, &provider, &json!({"groups": ["site/ops"]}));
     assert_eq!(there.get("/whoami", &promoted).await.json()["teams"], json!(["blue"]));
     assert_eq!(world.get("/whoami", &promoted).await.status, 200);
 
@@ -49,7 +49,7 @@ async fn an_older_access_token_does_not_undo_what_a_later_one_said() {
     let (world, provider) = office().await;
     let before = alice(&world, &provider);
     world.clock.advance(TimeDelta::seconds(60));
-    let after = token_with(&world, &provider, json!({"groups": ["site/ops"]}));
+    let after = token_with(&world, &provider, &json!({"groups": ["site/ops"]}));
 
     for token in [&after, &before, &after, &before] {
         assert_eq!(world.get("/whoami", token).await.status, 200);
@@ -89,7 +89,7 @@ async fn the_membership_source_speaks_first_and_the_last_login_for_whom_it_does_
     fs::write(&file, r#"{"bob@example.com": ["red"]}"#).unwrap();
     apply(&world, &format!("[membership]\nfile = \"{}\"\n{}", file.display(), provider.policy())).await;
     for email in ["alice@example.com", "bob@example.com"] {
-        let token = token_with(&world, &provider, json!({"email": email, "groups": ["site/ops"], "iat": now(&world)}));
+        let token = token_with(&world, &provider, &json!({"email": email, "groups": ["site/ops"], "iat": now(&world)}));
         assert_eq!(world.get("/whoami", &token).await.status, 200);
     }
 
