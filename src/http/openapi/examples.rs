@@ -178,6 +178,7 @@ fn whoami() -> Value {
         "is_admin": false,
         "teams": [],
         "permissions": ["tools.read"],
+        "issuer": null,
         "credential": credential,
     })
 }
