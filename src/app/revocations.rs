@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Catalog, CommandError, Requester};
 use crate::{
     domain::{
-        Act, Command, Origin, Position, Refusal, RevokeByRule, RevokeTokens, Token, denial::Denial,
+        Act, Command, Origin, Position, Predicate, Refusal, RevokeByRule, RevokeTokens, Token, denial::Denial,
         revoke_several::Verdict, rule::permit,
     },
     store::{
@@ -66,13 +66,9 @@ impl Catalog {
             store::metrics::refused(&refusal, requester.origin.path);
             return Err(self.denied_rule(command, refusal, requester.origin).await.into());
         }
-        Ok(preview::preview(
-            self.database.reads(),
-            &command.predicate,
-            requester.authority.token(),
-            self.ambient.clock.now(),
-        )
-        .await?)
+        let predicate = self.of_whole_family(command.predicate.clone()).await?;
+        Ok(preview::preview(self.database.reads(), &predicate, requester.authority.token(), self.ambient.clock.now())
+            .await?)
     }
 
     /// Revokes every token that meets a predicate and was issued before: all at once, whatever their number, by one event.
@@ -81,10 +77,11 @@ impl Catalog {
     /// [`RuleError`].
     pub async fn revoke_by_rule(
         &self,
-        command: RevokeByRule,
+        mut command: RevokeByRule,
         requester: Requester,
     ) -> Result<RevokedByRule, RuleError> {
         let now = self.ambient.clock.now();
+        command.predicate = self.of_whole_family(command.predicate).await?;
         let covers_any = match fill::covers_any(self.database.reads(), &command.predicate, now).await {
             // A rule that covers nothing does no harm, and one that is not added may.
             Err(StoreError::TimedOut(_)) => true,
@@ -104,6 +101,15 @@ impl Catalog {
             tracing::info!(command = "revoke by rule", reason = %command.reason, position = rule.0, "a rule was added");
         }
         Ok(RevokedByRule { rule, position: appended.position })
+    }
+
+    /// A family goes by its first token, and may be asked for by any.
+    async fn of_whole_family(&self, predicate: Predicate) -> Result<Predicate, StoreError> {
+        let member = match predicate.family {
+            Some(member) => self.token(member).await?,
+            None => None,
+        };
+        Ok(Predicate { family: member.map(|member| member.family()).or(predicate.family), ..predicate })
     }
 
     async fn denied_rule(&self, command: &RevokeByRule, refusal: Refusal, origin: Origin) -> CommandError {

@@ -133,9 +133,12 @@ fn hint_of(code: &str) -> Option<&'static str> {
         "teams_required" => "name them with --teams; --teams '[]' reaches public things only",
         "permissions_required" => "name them with --permissions",
         "restrictions_not_kept" => "'catalog whoami --format json' shows them; repeat them in --scopes",
-        "ttl_too_long" => "ask for less with --ttl",
+        "ttl_too_long" => "ask for less with --ttl, or --expires-in of a rotation",
         "name_in_use" => "take another --name, or revoke that token first",
-        "already_rotated" => "go on with the successor; 'catalog rotate' with its identifier issues another",
+        "already_rotated" => {
+            "go on with the successor; 'catalog rotate' with its identifier issues another while it is active, \
+             'catalog issue' when it is over"
+        }
         "overlap_too_long" => "ask for a shorter --overlap",
         "token_unknown" => {
             "see 'catalog list'; a token that is not yours to see is answered like one that is not there"

@@ -64,6 +64,7 @@ enum Inactive {
 
 #[derive(Debug, Deserialize)]
 struct Lineage {
+    family: Option<Line>,
     predecessor: Option<Line>,
     successor: Option<Line>,
 }
@@ -106,7 +107,7 @@ impl Record {
     pub(super) fn cells(&self) -> Vec<String> {
         vec![
             self.jti.to_string(),
-            self.status.to_string(),
+            self.status_and_kind(),
             self.path.to_string(),
             seconds(self.expires_at),
             or_nothing(self.sub.as_ref()),
@@ -134,6 +135,7 @@ impl Record {
             Some(("permissions", permissions(&self.scopes.permissions))),
             self.scopes.restrictions().map(|restrictions| ("restricted", restrictions)),
             self.revocation.as_ref().map(|revocation| ("revoked", revocation.summary())),
+            optional("family", self.lineage.as_ref().and_then(|lineage| lineage.family.as_ref())),
             optional("predecessor", self.lineage.as_ref().and_then(|lineage| lineage.predecessor.as_ref())),
             optional("successor", self.lineage.as_ref().and_then(|lineage| lineage.successor.as_ref())),
         ];
@@ -143,6 +145,15 @@ impl Record {
     fn status_and_why(&self) -> String {
         let why = self.inactive_because.as_ref().and_then(Inactive::summary);
         why.map_or_else(|| self.status.to_string(), |why| format!("{}: {why}", self.status))
+    }
+
+    /// The status, and whether it comes from more than the token's own revocation.
+    fn status_and_kind(&self) -> String {
+        match self.inactive_because {
+            Some(Inactive::RevokedByRule { .. }) => format!("{} by rule", self.status),
+            Some(Inactive::Rotated { .. }) => format!("{} by rotation", self.status),
+            _ => self.status.to_string(),
+        }
     }
 
     /// The door, and that it was not the API's.

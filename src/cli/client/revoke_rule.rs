@@ -114,7 +114,9 @@ pub(super) async fn run(
         preview.warn();
         return Ok(Outcome::Done);
     }
-    if !rule.yes {
+    if rule.yes {
+        preview(api, rule, why).await?.0.tell();
+    } else {
         agree(api, rule, why).await?;
     }
     let (rule_at, value) = add(shell, api, &Body::of(rule, why, false)).await?;
@@ -222,6 +224,15 @@ fn show(preview: &Preview, value: &Value, format: ListFormat) -> Result<(), CliE
 }
 
 impl Preview {
+    /// What somebody is told who has agreed before.
+    fn tell(&self) {
+        let Self { active, suspended, expired, position, .. } = self;
+        output::say(&format!(
+            "note: at position {position} the rule covers {active} active, {suspended} suspended and {expired} expired tokens"
+        ));
+        self.warn();
+    }
+
     /// What figures alone do not say.
     fn warn(&self) {
         if self.covers_credential {

@@ -23,7 +23,7 @@ use crate::{
 /// Suspend tokens: they are inactive until they are resumed
 ///
 /// A token that is suspended already counts as suspended; a full administrator's suspension outranks a narrower caller's.
-/// One that is revoked or expired is refused.
+/// One that is revoked or expired is refused. What took the place of a rotated token is a token of its own.
 #[derive(Args)]
 #[command(after_help = SUSPEND_EXAMPLES)]
 pub(in crate::cli) struct SuspendArgs {
@@ -47,7 +47,7 @@ struct TokensArgs {
     /// The tokens' identifiers
     #[arg(value_name = "JTI", required_unless_present = "sub", conflicts_with = "sub", value_parser = values::jti)]
     jtis: Vec<Uuid>,
-    /// All tokens that this subject has now, in one transaction; not those that it is issued later
+    /// All tokens that this subject has now, in one transaction, up to 1,000; not those that it is issued later
     #[arg(long)]
     sub: Option<Subject>,
     /// Why, in your own words, for the log

@@ -51,7 +51,9 @@ async fn where_nobody_can_be_asked_a_rule_is_added_by_yes_alone() {
     let unasked = run(&["--sub", "ci"]).bad(2);
     let everything = run(&["--all"]).bad(2);
     assert!(is_active(&office, &one).await);
-    let done = run(&["--sub", "ci", "--yes"]).good();
+    let agreed = run(&["--sub", "ci", "--yes"]);
+    let told = agreed.stderr.clone();
+    let done = agreed.good();
     let again = run(&["--where", "sub=ci", "--yes", "--format", "json"]).json();
 
     assert!(
@@ -61,9 +63,12 @@ async fn where_nobody_can_be_asked_a_rule_is_added_by_yes_alone() {
     assert!(unasked.contains("hint: see with --dry-run what would be revoked; nothing was"), "{unasked}");
     assert!(everything.contains("--all revokes every token there is, and is only done with --yes"), "{everything}");
     assert!(done.starts_with("sub=ci\trevoked\tby the rule at position "), "{done}");
+    assert!(told.contains("the rule covers 1 active, 0 suspended and 0 expired tokens\n"), "{told}");
     assert_eq!((again, rules(&office).await), (json!([{"rule": null}]), 1));
     assert_eq!([is_active(&office, &one).await, is_active(&office, &other).await], [false, true]);
-    run(&["--all", "--yes"]).good();
+    let all = run(&["--all", "--yes"]);
+    assert!(all.stderr.contains("warning: the rule also revokes the token that you ask with\n"), "{}", all.stderr);
+    all.good();
     run(&["--sub", "ci", "--yes"]).bad(2);
 }
 
