@@ -1,6 +1,7 @@
 //! [`Catalog`]: the one door for every write, and the checks that need both a signature and the log.
 
 mod check;
+mod clients;
 mod denials;
 mod fetch;
 mod filling;
@@ -28,11 +29,13 @@ use tokio::{sync::Notify, task::JoinHandle};
 use uuid::Uuid;
 
 pub use check::{CheckError, Verdict};
+pub use clients::ClientView;
 pub use live::{FollowError, Live};
 pub use open::{OpenError, Opening, SigningKey};
 pub use requester::Requester;
 pub use revocations::{RevokedByRule, RevokedTokens, Rotated, RuleError};
 pub use seed::{Plan, SeedError, Seeded};
+pub use settings::Settled;
 pub use suspend::ChangedTokens;
 
 use denials::Denials;

@@ -3,12 +3,12 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Catalog;
 use crate::{domain::causes::Causes, store::follower};
 
-/// How soon a policy or a key of another process is known here.
+/// How soon a policy, a key or a client of another process is known here.
 const FOLLOW_PERIOD: Duration = Duration::from_millis(250);
 /// How often is looked whether a minute of refusals is over.
 const DENIALS_PERIOD: Duration = Duration::from_secs(5);
@@ -40,8 +40,10 @@ impl Catalog {
         let mut is_told = false;
         loop {
             period.tick().await;
+            let looked = Instant::now();
             match self.follow_settings().await {
                 Ok(news) => {
+                    self.latest.see(looked);
                     is_told = false;
                     if news {
                         tracing::info!("settings were changed in the log, and are followed");

@@ -307,6 +307,7 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::CatalogNotGrantable
         | Refusal::TooManyActive { .. }
         | Refusal::NotADevKey { .. }
+        | Refusal::Client(_)
         | Refusal::TtlTooLong { .. }
         | Refusal::NameInUse { .. }
         | Refusal::IdempotencyKeyReused { .. }

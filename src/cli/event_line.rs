@@ -7,6 +7,7 @@ use crate::{
     domain::{
         Event, Recorded, TokenIssued, TokenRevoked, TokensRevokedByRule,
         claims::Teams,
+        client::{ClientAdded, ClientPermission},
         denial::IssuanceRefused,
         event::{Configured, Elevation, SuspensionChanged},
         policy::Policy,
@@ -55,6 +56,9 @@ fn subject(event: &Event) -> Option<String> {
         | Event::PolicyApplied(_)
         | Event::KeyAdded(_)
         | Event::KeyActivated(_)
+        | Event::ClientAdded(_)
+        | Event::ClientRotated(_)
+        | Event::ClientRevoked(_)
         | Event::RevocationRefused(_)
         | Event::ShadowTokenSeen(_) => None,
     }
@@ -74,6 +78,12 @@ fn summary(event: &Event) -> String {
             format!("{} {}{}", key.alg, key.kid, if key.dev { "; for tokens from a shell" } else { "" })
         }
         Event::KeyActivated(key) => key.kid.to_string(),
+        Event::ClientAdded(client) => of_client(client),
+        Event::ClientRotated(client) => {
+            let old = client.old_until.map(|until| format!("; older secrets until {}", seconds(until)));
+            format!("{}{}", client.name, old.unwrap_or_default())
+        }
+        Event::ClientRevoked(client) => client.name.to_string(),
         Event::IssuanceRefused(refused) => of_refused_issuance(refused),
         Event::RevocationRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
         Event::SuspensionRefused(refused) => format!("{}: {}{}", refused.change, refused.rule, times(refused.count)),
@@ -149,6 +159,16 @@ fn of_configuration(configured: &Configured) -> String {
 fn of_policy(policy: &Policy) -> String {
     let (api, dev) = (policy.rules.api.ttl_seconds_max, policy.rules.cli_dev.ttl_seconds_max);
     format!("version {}; at most {api} s by the API, {dev} s from a shell", policy.version)
+}
+
+fn of_client(client: &ClientAdded) -> String {
+    let revokes = client.permissions.contains(&ClientPermission::Revoke);
+    let teams = match &client.teams {
+        _ if !revokes => String::new(),
+        Teams::Every => "; of every team".to_owned(),
+        Teams::These(teams) => format!("; of the teams {}", listed(teams)),
+    };
+    format!("{}; permissions {}{teams}", client.name, listed(&client.permissions))
 }
 
 fn listed<T: ToString>(items: &[T]) -> String {

@@ -4,6 +4,7 @@ mod audit_events;
 mod audit_verify;
 mod banner;
 mod client;
+mod clients;
 mod command;
 mod completions;
 mod conditions;
@@ -121,6 +122,8 @@ enum Command {
     #[command(subcommand)]
     Keys(KeysCommand),
     #[command(subcommand)]
+    Clients(ClientsCommand),
+    #[command(subcommand)]
     Policy(PolicyCommand),
     Migrate(migrate::MigrateArgs),
     Decode(decode::DecodeArgs),
@@ -143,6 +146,15 @@ enum KeysCommand {
     List(keys::ListArgs),
     Show(keys::ShowArgs),
     Add(keys::AddArgs),
+}
+
+/// Add, list, rotate and revoke the clients: gateways and services with a secret of their own
+#[derive(Subcommand)]
+enum ClientsCommand {
+    Add(clients::AddArgs),
+    List(clients::ListArgs),
+    Rotate(clients::RotateArgs),
+    Revoke(clients::RevokeArgs),
 }
 
 /// Show, check and apply the rules of what may be issued
@@ -225,6 +237,10 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Keys(KeysCommand::List(args)) => keys::list(shell, args).await,
         Command::Keys(KeysCommand::Show(args)) => keys::show(shell, args).await,
         Command::Keys(KeysCommand::Add(args)) => keys::add(shell, args).await,
+        Command::Clients(ClientsCommand::Add(args)) => clients::add(shell, args).await,
+        Command::Clients(ClientsCommand::List(args)) => clients::list(shell, args).await,
+        Command::Clients(ClientsCommand::Rotate(args)) => clients::rotate(shell, args).await,
+        Command::Clients(ClientsCommand::Revoke(args)) => clients::revoke(shell, args).await,
         Command::Policy(PolicyCommand::Show(args)) => policy::show(shell, args).await,
         Command::Policy(PolicyCommand::Check(args)) => policy::check(&args),
         Command::Policy(PolicyCommand::Apply(args)) => policy::apply(shell, args).await,

@@ -1,11 +1,14 @@
 //! What a caller may do here, and what it may grant.
 
+use uuid::Uuid;
+
 use super::{
     Refusal, Token,
     claims::{Claims, Scopes, Teams},
+    client::{Client, SecretDigest},
     policy::Audiences,
     restrictions::{self, IpRestriction, TimeRestrictions, UsageLimits},
-    text::{Email, FullName, Namespace, Permission, ServerId, Subject, TeamId},
+    text::{ClientName, Email, FullName, Namespace, Permission, ServerId, Subject, TeamId},
 };
 
 /// What a caller may do and grant. Built from a verified token, or for a shell by [`Authority::of_shell`].
@@ -13,8 +16,8 @@ use super::{
 pub struct Authority {
     /// Whom the caller speaks for; a shell speaks for nobody in particular.
     pub subject: Option<Subject>,
-    /// The token it presented, which must still be active when the command is decided.
-    pub credential: Option<uuid::Uuid>,
+    /// What it presented, which must still be good when the command is decided.
+    pub credential: Option<Credential>,
     /// Whether it may act for others. One that names teams or permissions in its own token is held to them all the same.
     pub is_admin: bool,
     /// The teams it may grant.
@@ -33,6 +36,20 @@ pub struct Authority {
     pub email: Option<Email>,
     /// See `email`.
     pub full_name: Option<FullName>,
+}
+
+/// What a caller presented.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// A token of the catalog, by its `jti`.
+    Token(Uuid),
+    /// The name and the secret of a client.
+    Client {
+        /// The name.
+        name: ClientName,
+        /// SHA-256 of the secret.
+        secret: SecretDigest,
+    },
 }
 
 /// Which tokens a caller may know of.
@@ -117,7 +134,7 @@ impl Authority {
         let named = claims.scopes.permissions.clone();
         Self {
             subject: Some(claims.sub.clone()),
-            credential: Some(claims.jti),
+            credential: Some(Credential::Token(claims.jti)),
             is_admin,
             teams: claims.teams.clone(),
             permissions: if is_admin && named.is_empty() { Permissions::All } else { Permissions::These(named) },
@@ -127,6 +144,29 @@ impl Authority {
             namespaces: claims.namespaces.clone(),
             email: Some(claims.user.email.clone()),
             full_name: Some(claims.user.full_name.clone()),
+        }
+    }
+
+    /// The authority of a client that presented this secret. It speaks for nobody: what it may do, it does like an
+    /// administrator of its teams.
+    #[must_use]
+    pub fn of_client(client: &Client, secret: SecretDigest) -> Self {
+        let held = client.permissions.iter().map(|permission| Permission::of_route(permission.of_route())).collect();
+        Self {
+            credential: Some(Credential::Client { name: client.name.clone(), secret }),
+            is_admin: true,
+            teams: client.teams.clone(),
+            permissions: Permissions::These(held),
+            ..Self::of_nobody()
+        }
+    }
+
+    /// The token it presented, if it was one.
+    #[must_use]
+    pub fn token(&self) -> Option<Uuid> {
+        match self.credential {
+            Some(Credential::Token(jti)) => Some(jti),
+            Some(Credential::Client { .. }) | None => None,
         }
     }
 
@@ -245,6 +285,16 @@ pub enum RoutePermission {
 }
 
 impl RoutePermission {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::TokensCreate,
+        Self::TokensRead,
+        Self::TokensRevoke,
+        Self::TokensRotateSelf,
+        Self::TokensCheck,
+        Self::AuditRead,
+    ];
+
     /// As it stands in `scopes.permissions`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

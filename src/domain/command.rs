@@ -7,6 +7,7 @@ use super::{
     Authority, ChangeSuspension, Event, IssueToken, Origin, Recorded, Refusal, RevokeByRule, RevokeToken, RevokeTokens,
     RotateToken, State, Status,
     authority::RoutePermission,
+    client::{ChangeClient, change_client},
     configure::{ApplyPolicy, Configure, add_key, apply_policy, configure},
     denial::{Denial, RotatedTokenReused, ShadowTokenSeen},
     event::KeyAdded,
@@ -91,6 +92,8 @@ pub enum Act {
     ApplyPolicy(Box<ApplyPolicy>),
     /// Another key.
     AddKey(Box<KeyAdded>),
+    /// Another client, another secret of one, or its end.
+    ChangeClient(ChangeClient),
     /// That a refusal be remembered.
     Deny(Denial),
     /// That a shadow token be remembered.
@@ -114,11 +117,11 @@ impl Command {
         if named.request_digest != answered.request_digest {
             return Err(Refusal::IdempotencyKeyReused { key: named.scope.key.clone() });
         }
-        state.require_credential(self.authority.credential, self.now)?;
+        state.require_credential(&self.authority, self.now)?;
         match &answered.event.occurrence.event {
             Event::TokenIssued(issued) => {
                 let may_create = self.authority.require(RoutePermission::TokensCreate);
-                if issued.predecessor.is_some() && issued.predecessor == self.authority.credential {
+                if issued.predecessor.is_some() && issued.predecessor == self.authority.token() {
                     may_create.or_else(|_| self.authority.require(RoutePermission::TokensRotateSelf))?;
                 } else {
                     may_create?;
@@ -164,6 +167,7 @@ impl Command {
             Act::Configure(command) => configure(&state.settings, command),
             Act::ApplyPolicy(command) => Ok(apply_policy(&state.settings, command)?.into_iter().collect()),
             Act::AddKey(key) => Ok(add_key(&state.settings, key).into_iter().collect()),
+            Act::ChangeClient(change) => Ok(change_client(&state.settings, change, self.now)?.into_iter().collect()),
             Act::Deny(denial) => Ok(vec![denial.event()]),
             // Once is enough: whoever presents it again tells nothing new.
             Act::SeeShadow(shadow) if shadow.jti.is_some_and(|jti| state.knows_shadow(jti)) => Ok(Vec::new()),
@@ -184,6 +188,7 @@ impl Command {
             | Act::Configure(_)
             | Act::ApplyPolicy(_)
             | Act::AddKey(_)
+            | Act::ChangeClient(_)
             | Act::Deny(_)
             | Act::SeeShadow(_) => None,
         }
@@ -216,7 +221,7 @@ impl Command {
             Act::Rotate { command, .. } => Some(command.jti),
             _ => None,
         };
-        target.into_iter().chain(self.several().iter().copied()).chain(self.authority.credential)
+        target.into_iter().chain(self.several().iter().copied()).chain(self.authority.token())
     }
 
     /// The name whose holders the decision looks at. The tokens that the command names are known in `state`.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     claims::{self, Claims, Teams},
+    client::{ClientAdded, ClientRevoked, ClientRotated},
     denial::{
         IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused,
         ShadowTokenSeen, SuspensionRefused,
@@ -60,6 +61,12 @@ pub enum Event {
     KeyAdded(KeyAdded),
     /// A key became the one that signs.
     KeyActivated(KeyActivated),
+    /// A client was made known.
+    ClientAdded(ClientAdded),
+    /// A client got a new secret.
+    ClientRotated(ClientRotated),
+    /// A client was revoked.
+    ClientRevoked(ClientRevoked),
     /// A token was asked for and refused.
     IssuanceRefused(Box<IssuanceRefused>),
     /// A revocation was asked for and refused.
@@ -93,6 +100,9 @@ impl Event {
             | Self::PolicyApplied(_)
             | Self::KeyAdded(_)
             | Self::KeyActivated(_)
+            | Self::ClientAdded(_)
+            | Self::ClientRotated(_)
+            | Self::ClientRevoked(_)
             | Self::IssuanceRefused(_)
             | Self::TokensRevokedByRule(_)
             | Self::RevocationByRuleRefused(_) => None,

@@ -261,8 +261,8 @@ pub(super) fn issue_on(
     if shape.kid != signer {
         return Err(Refusal::KeyNotHere { kid: shape.kid.clone() });
     }
-    state.require_credential(authority.credential, now)?;
-    if state.is_of_shell_key(authority.credential) {
+    state.require_credential(authority, now)?;
+    if state.is_of_shell_key(authority.token()) {
         return Err(Refusal::CredentialOfShellKey);
     }
     grounds.require(authority)?;

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::{
     Status,
+    client::ClientRefusal,
     event::Elevation,
     rotate::Overlap,
     text::{Audience, IdempotencyKey, Kid, Name, Namespace, Permission, Subject, TeamId},
@@ -260,6 +261,9 @@ pub enum Refusal {
     /// The log does not say yet who the catalog is and with what it signs.
     #[error("the catalog is not configured yet")]
     NotConfigured,
+    /// Clients were not changed.
+    #[error(transparent)]
+    Client(#[from] ClientRefusal),
     /// Tokens for the catalog's own API would be issued to whoever names no audience.
     #[error(
         "the audience of tokens for which none is asked cannot be catalog: tokens that manage tokens are asked for by name"
@@ -322,59 +326,9 @@ impl Refusal {
             Self::RuleTooWide { .. } => "rule_too_wide",
             Self::KeyNotHere { .. } => "key_not_here",
             Self::NotConfigured => "not_configured",
+            Self::Client(refusal) => refusal.code(),
             Self::CatalogByDefault => "catalog_by_default",
             Self::SettingDiffers { .. } => "setting_differs",
-        }
-    }
-}
-
-impl Refusal {
-    /// Whether authority or policy said no, as opposed to a conflict, a slip, or a node that cannot: these are kept.
-    #[must_use]
-    pub fn is_denial(&self) -> bool {
-        match self {
-            Self::PermissionMissing { .. }
-            | Self::SubjectNotYours { .. }
-            | Self::AdminNotYours
-            | Self::EmailNotYours
-            | Self::FullNameNotYours
-            | Self::NamespacesNotYours { .. }
-            | Self::CredentialOfShellKey
-            | Self::RestrictionsNotKept
-            | Self::TeamsNotYours { .. }
-            | Self::TeamsRequired { .. }
-            | Self::PermissionsNotYours { .. }
-            | Self::PermissionsRequired { .. }
-            | Self::AudiencesNotYours { .. }
-            | Self::SubjectNotInTeams { .. }
-            | Self::MembershipUnknown { .. }
-            | Self::OutlivesParent { .. }
-            | Self::OutOfBandDenied
-            | Self::ElevatedDenied { .. }
-            | Self::ReasonRequired
-            | Self::PermissionsNotGrantable { .. }
-            | Self::AudiencesNotAllowed { .. }
-            | Self::CatalogNotGrantable
-            | Self::TooManyActive { .. }
-            | Self::TtlTooLong { .. }
-            | Self::SuspendedByAnother { .. }
-            | Self::SubjectOutOfReach { .. }
-            | Self::TokenUnknown { .. }
-            | Self::RuleTooWide { .. } => true,
-            Self::CredentialInactive
-            | Self::NotADevKey { .. }
-            | Self::NameInUse { .. }
-            | Self::TokenTooLarge { .. }
-            | Self::IdempotencyKeyReused { .. }
-            | Self::RepeatOver { .. }
-            | Self::WrongStatus { .. }
-            | Self::AlreadyRotated { .. }
-            | Self::OverlapTooLong { .. }
-            | Self::TooManyTokens { .. }
-            | Self::KeyNotHere { .. }
-            | Self::NotConfigured
-            | Self::CatalogByDefault
-            | Self::SettingDiffers { .. } => false,
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use super::{
     Event, Path, Position, Recorded, Refusal,
+    client::Client,
     key::{Algorithm, KeyRecord},
     policy::Policy,
-    text::{Audience, Environment, Issuer, Kid},
+    text::{Audience, ClientName, Environment, Issuer, Kid},
 };
 
 /// The settings as of a position.
@@ -22,6 +23,8 @@ pub struct Settings {
     pub keys: Vec<KeyRecord>,
     /// The key that signs.
     pub active: Option<Kid>,
+    /// Every client, in the order in which they were added.
+    pub clients: Vec<Client>,
 }
 
 /// The settings that one issuance needs, all of them there.
@@ -60,6 +63,17 @@ impl Settings {
                 activated: None,
             }),
             Event::KeyActivated(key) => self.activate(&key.kid, recorded.position),
+            Event::ClientAdded(added) => self.clients.push(Client::added(added, recorded)),
+            Event::ClientRotated(rotated) => {
+                if let Some(client) = self.client_mut(&rotated.name) {
+                    client.rotate(rotated, recorded);
+                }
+            }
+            Event::ClientRevoked(revoked) => {
+                if let Some(client) = self.client_mut(&revoked.name) {
+                    client.revoke(recorded);
+                }
+            }
             Event::TokenIssued(_)
             | Event::TokenRevoked(_)
             | Event::TokenSuspended(_)
@@ -80,6 +94,16 @@ impl Settings {
             record.activated.get_or_insert(position);
             self.active = Some(kid.clone());
         }
+    }
+
+    /// The client of that name, revoked or not.
+    #[must_use]
+    pub fn client(&self, name: &ClientName) -> Option<&Client> {
+        self.clients.iter().find(|client| client.name == *name)
+    }
+
+    fn client_mut(&mut self, name: &ClientName) -> Option<&mut Client> {
+        self.clients.iter_mut().find(|client| client.name == *name)
     }
 
     /// The key of that name.

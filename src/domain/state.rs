@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    Event, Recorded, Refusal, Rule, Settings, Status, Token,
+    Authority, Event, Recorded, Refusal, Rule, Settings, Status, Token,
+    authority::Credential,
     idempotency::{Answered, Scope, remembered_for},
     suspend::Affected,
     text::{Name, Subject},
@@ -129,17 +130,19 @@ impl State {
         self.tokens_of(sub).filter(|token| token.is_kept(now)).count()
     }
 
-    /// Lets a caller pass whose credential, if it has one, is active at `now`.
+    /// Lets a caller pass whose credential, if it has one, is good at `now`.
     ///
     /// # Errors
     /// [`Refusal::CredentialInactive`]: it was revoked or ran out while the command waited.
-    pub fn require_credential(&self, credential: Option<Uuid>, now: DateTime<Utc>) -> Result<(), Refusal> {
-        match credential {
-            Some(jti) if self.token(jti).is_none_or(|token| token.status(now) != Status::Active) => {
-                Err(Refusal::CredentialInactive)
+    pub fn require_credential(&self, authority: &Authority, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let is_good = match &authority.credential {
+            None => true,
+            Some(Credential::Token(jti)) => self.token(*jti).is_some_and(|token| token.status(now) == Status::Active),
+            Some(Credential::Client { name, secret }) => {
+                self.settings.client(name).is_some_and(|client| client.accepts(secret, now))
             }
-            _ => Ok(()),
-        }
+        };
+        if is_good { Ok(()) } else { Err(Refusal::CredentialInactive) }
     }
 
     /// Whether a credential was signed by a key that is for tokens from a shell alone.
@@ -179,9 +182,13 @@ impl State {
                 self.tokens.values_mut().for_each(|token| token.revoke_by(&rule));
                 self.rules.push(rule);
             }
-            Event::Configured(_) | Event::PolicyApplied(_) | Event::KeyAdded(_) | Event::KeyActivated(_) => {
-                self.settings.apply(recorded);
-            }
+            Event::Configured(_)
+            | Event::PolicyApplied(_)
+            | Event::KeyAdded(_)
+            | Event::KeyActivated(_)
+            | Event::ClientAdded(_)
+            | Event::ClientRotated(_)
+            | Event::ClientRevoked(_) => self.settings.apply(recorded),
             Event::ShadowTokenSeen(shadow) => self.shadows.extend(shadow.jti),
             Event::RotatedTokenReused(reused) => self.insert_reuse(reused.jti),
             Event::IssuanceRefused(_)

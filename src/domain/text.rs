@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Malformed;
+use super::{Malformed, authority::RoutePermission};
 
 /// Refuses characters that deceive a reader, break a line of a report or cannot be stored.
 fn check_characters(text: &str) -> Result<(), Malformed> {
@@ -183,6 +183,9 @@ text_type!(
     /// `Idempotency-Key`: names one request among those of its credential, so that a repeat gets the same answer.
     IdempotencyKey, check_word, 255);
 text_type!(
+    /// The name of a client: what it calls itself in HTTP Basic, so no colon.
+    ClientName, check_plain, 64);
+text_type!(
     /// Names one request in diagnostics and in the log.
     RequestId, check_plain, 128);
 
@@ -225,6 +228,12 @@ pub fn harmless(text: &str, max: usize) -> String {
 }
 
 impl Permission {
+    /// What a route asks for, as a permission that is held.
+    #[must_use]
+    pub fn of_route(route: RoutePermission) -> Self {
+        Self(route.as_str().to_owned())
+    }
+
     /// `*`.
     #[must_use]
     pub fn everything() -> Self {

@@ -301,7 +301,7 @@ impl Token {
         let (position, at) = (recorded.position, recorded.occurrence.occurred_at);
         let by = match &recorded.occurrence.origin.actor {
             Actor::Token { sub: Some(sub), .. } => Subject::parse(sub.clone()).ok(),
-            Actor::Token { sub: None, .. } | Actor::OsUser(_) | Actor::Anonymous => None,
+            Actor::Token { sub: None, .. } | Actor::Client { .. } | Actor::OsUser(_) | Actor::Anonymous => None,
         };
         let new = Suspension { position, at, by, by_full_admin: event.by_full_admin };
         match &mut self.suspension {

@@ -83,8 +83,10 @@ pub(super) fn unauthorized(problem: Problem) -> Response {
     let challenge = challenge.unwrap_or_else(|| HeaderValue::from_static("Bearer realm=\"catalog\""));
     let body = OAuthError {
         error: OAuthErrorCode::InvalidClient,
-        error_description: "this needs an active token of the catalog with the permission that the route asks for"
-            .to_owned(),
+        error_description:
+            "this needs an active token of the catalog, or a client, with the permission that the route \
+                            asks for"
+                .to_owned(),
     };
     let headers =
         [(header::WWW_AUTHENTICATE, challenge), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];

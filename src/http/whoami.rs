@@ -60,7 +60,7 @@ problems!(Problems = [CALLER, FRESH]);
 )]
 pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, caller: Caller, _: Fresh) -> Result<Response, Problem> {
     let authority = &caller.authority;
-    let jti = authority.credential.ok_or_else(Problem::bad_credential)?;
+    let jti = authority.token().ok_or_else(Problem::bad_credential)?;
     let token = tokens::get(catalog.database().reads(), jti).await?.ok_or_else(Problem::bad_credential)?;
     let permissions = match &authority.permissions {
         Permissions::All => None,

@@ -23,6 +23,9 @@ const CONFIGURED: &str = "catalog.configured.v1";
 const POLICY_APPLIED: &str = "policy.applied.v1";
 const KEY_ADDED: &str = "key.added.v1";
 const KEY_ACTIVATED: &str = "key.activated.v1";
+const CLIENT_ADDED: &str = "client.added.v1";
+const CLIENT_ROTATED: &str = "client.rotated.v1";
+const CLIENT_REVOKED: &str = "client.revoked.v1";
 const ISSUANCE_REFUSED: &str = "issuance.refused.v1";
 const REVOCATION_REFUSED: &str = "revocation.refused.v1";
 const SUSPENSION_REFUSED: &str = "suspension.refused.v1";
@@ -32,7 +35,7 @@ const REVOCATION_BY_RULE_REFUSED: &str = "revocation_by_rule.refused.v1";
 const SHADOW_TOKEN_SEEN: &str = "shadow_token.seen.v1";
 
 /// The persisted names of all kinds.
-pub const KINDS: [&str; 16] = [
+pub const KINDS: [&str; 19] = [
     TOKEN_ISSUED,
     TOKEN_REVOKED,
     TOKEN_SUSPENDED,
@@ -42,6 +45,9 @@ pub const KINDS: [&str; 16] = [
     POLICY_APPLIED,
     KEY_ADDED,
     KEY_ACTIVATED,
+    CLIENT_ADDED,
+    CLIENT_ROTATED,
+    CLIENT_REVOKED,
     ISSUANCE_REFUSED,
     REVOCATION_REFUSED,
     SUSPENSION_REFUSED,
@@ -52,7 +58,15 @@ pub const KINDS: [&str; 16] = [
 ];
 
 const PERSONAL: &[&str] = &["address", "user_agent"];
-const PERSONAL_OF_ACTOR: &[&str] = &["sub", "name", "uid", "login", "sudo_user", "host"];
+
+/// The members of `actor` that are personal. The name of a client is none.
+fn personal_of_actor(actor: &Actor) -> &'static [&'static str] {
+    match actor {
+        Actor::Token { .. } => &["sub"],
+        Actor::OsUser(_) => &["name", "uid", "login", "sudo_user", "host"],
+        Actor::Client { .. } | Actor::Anonymous => &[],
+    }
+}
 
 /// The members of `data` that are personal.
 fn personal_of_data(kind: &str) -> &'static [&'static str] {
@@ -79,6 +93,9 @@ pub fn kind(event: &Event) -> &'static str {
         Event::PolicyApplied(_) => POLICY_APPLIED,
         Event::KeyAdded(_) => KEY_ADDED,
         Event::KeyActivated(_) => KEY_ACTIVATED,
+        Event::ClientAdded(_) => CLIENT_ADDED,
+        Event::ClientRotated(_) => CLIENT_ROTATED,
+        Event::ClientRevoked(_) => CLIENT_REVOKED,
         Event::IssuanceRefused(_) => ISSUANCE_REFUSED,
         Event::RevocationRefused(_) => REVOCATION_REFUSED,
         Event::SuspensionRefused(_) => SUSPENSION_REFUSED,
@@ -132,7 +149,8 @@ pub fn encode(occurrence: &Occurrence) -> Result<Encoded, CodecError> {
     let kind = kind(&occurrence.event);
     let mut body = form(kind, occurrence, data(&occurrence.event)?)?;
     let mut personal = take(&mut body, PERSONAL);
-    for (part, members) in [("actor", PERSONAL_OF_ACTOR), ("data", personal_of_data(kind))] {
+    let of_actor = personal_of_actor(&occurrence.origin.actor);
+    for (part, members) in [("actor", of_actor), ("data", personal_of_data(kind))] {
         let taken = take(&mut body[part], members);
         if !taken.is_empty() {
             personal.insert(part.to_owned(), Value::Object(taken));
@@ -169,6 +187,9 @@ pub fn data(event: &Event) -> Result<Value, CodecError> {
         Event::PolicyApplied(policy) => serde_json::to_value(policy)?,
         Event::KeyAdded(key) => serde_json::to_value(key)?,
         Event::KeyActivated(key) => serde_json::to_value(key)?,
+        Event::ClientAdded(client) => serde_json::to_value(client)?,
+        Event::ClientRotated(client) => serde_json::to_value(client)?,
+        Event::ClientRevoked(client) => serde_json::to_value(client)?,
         Event::IssuanceRefused(refused) => serde_json::to_value(refused)?,
         Event::RevocationRefused(refused) => serde_json::to_value(refused)?,
         Event::SuspensionRefused(refused) => serde_json::to_value(refused)?,
@@ -204,6 +225,9 @@ pub fn decode(body: &[u8], personal: Option<&[u8]>) -> Result<Occurrence, CodecE
         POLICY_APPLIED => Event::PolicyApplied(typed(form.data)?),
         KEY_ADDED => Event::KeyAdded(typed(form.data)?),
         KEY_ACTIVATED => Event::KeyActivated(typed(form.data)?),
+        CLIENT_ADDED => Event::ClientAdded(typed(form.data)?),
+        CLIENT_ROTATED => Event::ClientRotated(typed(form.data)?),
+        CLIENT_REVOKED => Event::ClientRevoked(typed(form.data)?),
         ISSUANCE_REFUSED => Event::IssuanceRefused(typed(form.data)?),
         REVOCATION_REFUSED => Event::RevocationRefused(typed(form.data)?),
         SUSPENSION_REFUSED => Event::SuspensionRefused(typed(form.data)?),

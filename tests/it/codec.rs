@@ -4,6 +4,7 @@ use catalog::{
     domain::{
         Actor, Event, Occurrence, Origin, Path, Predicate, TokenIssued, TokenRevoked, TokensRevokedByRule,
         claims::Teams,
+        client::{ClientAdded, ClientPermission, ClientRevoked, ClientRotated, SecretDigest},
         denial::{
             IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
             ShadowTokenSeen, SuspensionRefused,
@@ -226,12 +227,31 @@ fn settings() -> impl Strategy<Value = Event> {
         (word(), algorithm(), option::of(jwk), any::<bool>())
             .prop_map(|(kid, alg, jwk, dev)| Event::KeyAdded(KeyAdded { kid, alg, jwk, dev })),
         word().prop_map(|kid| Event::KeyActivated(KeyActivated { kid })),
+        clients(),
+    ]
+}
+
+fn clients() -> impl Strategy<Value = Event> {
+    let name = || "[a-zA-Z0-9._-]{1,20}".prop_map(|text| text.parse().unwrap());
+    let secret_sha256 = || any::<u64>().prop_map(|number| SecretDigest::of(&number.to_string()));
+    let teams = prop_oneof![Just(Teams::Every), vec(word(), 0..3).prop_map(Teams::These)];
+    prop_oneof![
+        (name(), vec(select(&ClientPermission::ALL[..]), 1..3), teams, secret_sha256()).prop_map(
+            |(name, permissions, teams, secret_sha256)| {
+                Event::ClientAdded(ClientAdded { name, permissions, teams, secret_sha256 })
+            }
+        ),
+        (name(), secret_sha256(), option::of(instant())).prop_map(|(name, secret_sha256, old_until)| {
+            Event::ClientRotated(ClientRotated { name, secret_sha256, old_until })
+        }),
+        name().prop_map(|name| Event::ClientRevoked(ClientRevoked { name })),
     ]
 }
 
 fn actor() -> impl Strategy<Value = Actor> {
     prop_oneof![
         (id(), option::of(personal())).prop_map(|(jti, sub)| Actor::Token { jti, sub }),
+        "[a-zA-Z0-9._-]{1,20}".prop_map(|name| Actor::Client { name: name.parse().unwrap() }),
         (
             option::of(personal()),
             any::<Option<u32>>(),
@@ -299,7 +319,7 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
     match &mut origin.actor {
         Actor::Token { sub, .. } => *sub = None,
         Actor::OsUser(user) => *user = OsUser::default(),
-        Actor::Anonymous => {}
+        Actor::Client { .. } | Actor::Anonymous => {}
     }
     match &mut occurrence.event {
         Event::TokenIssued(issued) => {
@@ -321,6 +341,9 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
         | Event::PolicyApplied(_)
         | Event::KeyAdded(_)
         | Event::KeyActivated(_)
+        | Event::ClientAdded(_)
+        | Event::ClientRotated(_)
+        | Event::ClientRevoked(_)
         | Event::RotationRefused(_)
         | Event::RotatedTokenReused(_)
         | Event::ShadowTokenSeen(_) => {}

@@ -10,6 +10,7 @@ use crate::{
     domain::{
         Event, Path, Predicate,
         claims::{CanonicalUuid, Claims, Teams},
+        client::{ClientAdded, ClientPermission, ClientRevoked, ClientRotated},
         denial::{
             IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused,
             ShadowTokenSeen, SuspensionRefused,
@@ -28,7 +29,7 @@ use crate::{
         rotate::Overlap,
         rule::Field,
         suspend::Change,
-        text::{Audience, Description, Environment, Issuer, Kid, Name, Note, Permission, Subject, TeamId},
+        text::{Audience, ClientName, Description, Environment, Issuer, Kid, Name, Note, Permission, Subject, TeamId},
     },
     store::{Head, codec},
 };
@@ -40,6 +41,9 @@ described! {
             .fixed("kind", "token")
             .member("jti", of::<CanonicalUuid>(), "The token it presented.")
             .optional("sub", plain::<String>(), "Its subject."))
+        .item(object("A client, by its secret.")
+            .fixed("kind", "client")
+            .member("name", of::<ClientName>(), "Its name."))
         .item(object("A user of a machine, at a shell.")
             .fixed("kind", "os-user")
             .optional("name", plain::<String>(), "The name of the effective user.")
@@ -58,6 +62,9 @@ described! {
         .item(of::<Policy>())
         .item(of::<KeyAdded>())
         .item(of::<KeyActivated>())
+        .item(of::<ClientAdded>())
+        .item(of::<ClientRotated>())
+        .item(of::<ClientRevoked>())
         .item(of::<IssuanceRefused>())
         .item(of::<RevocationRefused>())
         .item(of::<SuspensionRefused>())
@@ -223,6 +230,17 @@ described! {
         .optional("dev", plain::<bool>(), "Whether it is for tokens from a shell alone, and never published; absent = no.");
     KeyActivated, "KeyActivated" => object("`key.activated.v1`: a key became the one that signs.")
         .member("kid", of::<Kid>(), "The key.");
+    ClientAdded, "ClientAdded" => object("`client.added.v1`: a client was made known.")
+        .member("name", of::<ClientName>(), "The client.")
+        .member("permissions", list(client_permission()), "What it may do here.")
+        .member("teams", of::<Teams>(), "Whose tokens it may end: those of these teams and no others; `null` = everybody's.")
+        .member("secret_sha256", digest(), "SHA-256 of its secret, in hexadecimal.");
+    ClientRotated, "ClientRotated" => object("`client.rotated.v1`: a client got a new secret.")
+        .member("name", of::<ClientName>(), "The client.")
+        .member("secret_sha256", digest(), "SHA-256 of the new secret, in hexadecimal.")
+        .optional("old_until", instant(), "The first instant at which no older secret is good; absent = at once.");
+    ClientRevoked, "ClientRevoked" => object("`client.revoked.v1`: a client's secrets are good no longer.")
+        .member("name", of::<ClientName>(), "The client.");
     Head, "Head" => object("The end of the log. Worth keeping outside: it shows a later rewrite.")
         .member("log_id", of::<CanonicalUuid>(), "The log's epoch.")
         .member("position", of::<crate::domain::Position>(), "The last position.")
@@ -275,6 +293,11 @@ fn by_team() -> RefOr<Schema> {
 /// An instant, RFC 3339 in UTC.
 fn instant() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))).into()
+}
+
+/// What a client can be allowed.
+fn client_permission() -> RefOr<Schema> {
+    super::one_of(ClientPermission::ALL.map(ClientPermission::as_str)).into()
 }
 
 fn digest() -> RefOr<Schema> {

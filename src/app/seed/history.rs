@@ -9,6 +9,7 @@ use super::{Plan, chance::Chance, population::Population};
 use crate::domain::{
     Act, Actor, Authority, Command, IssueToken, Malformed, Origin, Path, RevokeToken,
     ambient::uuid_v7,
+    authority,
     claims::CATALOG_AUDIENCE,
     revoke::RevocationReason,
     text::{Audience, Kid, RequestId, Subject},
@@ -125,7 +126,8 @@ impl History {
     fn by_portal(&mut self, act: Act, portal: Credential, now: DateTime<Utc>) -> Result<Command, Malformed> {
         // An administrator's token that names nothing may grant what a shell may.
         let subject = Some(Subject::parse(PORTAL)?);
-        let authority = Authority { subject, credential: Some(portal.jti), ..Authority::of_shell() };
+        let authority =
+            Authority { subject, credential: Some(authority::Credential::Token(portal.jti)), ..Authority::of_shell() };
         let actor = Actor::Token { jti: portal.jti, sub: Some(PORTAL.to_owned()) };
         let origin = self.origin(Path::Api, actor)?;
         Ok(Command { act, authority, origin, now, idempotency: None })

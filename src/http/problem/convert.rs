@@ -38,6 +38,7 @@ impl From<&Refusal> for Code {
             Refusal::OutOfBandDenied
             | Refusal::ElevatedDenied { .. }
             | Refusal::NotADevKey { .. }
+            | Refusal::Client(_)
             | Refusal::CatalogByDefault => Self::Internal,
             Refusal::NameInUse { .. } => Self::NameInUse,
             Refusal::TokenTooLarge { .. } => Self::TokenTooLarge,
