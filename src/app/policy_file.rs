@@ -1,5 +1,6 @@
 //! The policy as a file: TOML, every key with its default, every mistake with its line and key.
 
+mod providers;
 mod render;
 #[cfg(test)]
 mod tests;
@@ -57,7 +58,9 @@ fn line(text: &str, offset: usize) -> usize {
 /// The key that a line sets, with the table that it stands in: the parser does not tell.
 fn key(text: &str, line: usize) -> Option<String> {
     let (key, _) = text.lines().nth(line - 1)?.split_once('=')?;
-    let table = text.lines().take(line - 1).filter_map(|line| line.trim().strip_prefix('[')?.split(']').next()).last();
+    let heading = |line: &str| line.trim().strip_prefix('[').map(|line| line.trim_start_matches('[').to_owned());
+    let table = text.lines().take(line - 1).filter_map(heading).last();
+    let table = table.as_deref().and_then(|table| table.split(']').next());
     Some(table.map_or_else(|| key.trim().to_owned(), |table| format!("{}.{}", table.trim(), key.trim())))
 }
 
@@ -75,6 +78,8 @@ struct File {
     teams: BTreeMap<TeamId, Team>,
     membership: Option<Spanned<Members>>,
     rotation: Rotation,
+    #[serde(rename = "trusted_issuer")]
+    trusted_issuers: Vec<Spanned<providers::Provider>>,
 }
 
 /// `[api]`, and what `[cli-dev]` and `[teams.….…]` have of the same.
@@ -158,7 +163,8 @@ impl File {
             teams.insert(team, TeamRules { api: of_api, cli_dev: of_shell });
         }
         let membership = self.membership.map(membership).transpose()?;
-        Ok(Rules { api, cli_dev, shell, teams, membership, reuse: self.rotation.reuse })
+        let trusted_issuers = providers::trusted_issuers(self.trusted_issuers, &teams)?;
+        Ok(Rules { api, cli_dev, shell, teams, membership, reuse: self.rotation.reuse, trusted_issuers })
     }
 }
 

@@ -308,6 +308,7 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::TooManyActive { .. }
         | Refusal::NotADevKey { .. }
         | Refusal::Client(_)
+        | Refusal::OwnIssuer { .. }
         | Refusal::TtlTooLong { .. }
         | Refusal::NameInUse { .. }
         | Refusal::IdempotencyKeyReused { .. }

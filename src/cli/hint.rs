@@ -67,6 +67,7 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::SubjectNotInTeams { .. }
         | Refusal::OutlivesParent { .. }
         | Refusal::NotADevKey { .. }
+        | Refusal::OwnIssuer { .. }
         | Refusal::TokenTooLarge { .. }
         | Refusal::IdempotencyKeyReused { .. }
         | Refusal::RepeatOver { .. }

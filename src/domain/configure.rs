@@ -90,13 +90,17 @@ pub struct ApplyPolicy {
 /// Decides the application of a policy: nothing when it is in force already, to the letter.
 ///
 /// # Errors
-/// [`Refusal::NotADevKey`] for a shell's key that is published, or unknown.
+/// [`Refusal::NotADevKey`] for a shell's key that is published, or unknown; [`Refusal::OwnIssuer`] for an identity provider
+/// that is called like the catalog.
 pub fn apply_policy(settings: &Settings, command: &ApplyPolicy) -> Result<Option<Event>, Refusal> {
     let ApplyPolicy { rules, text } = command;
     if let Some(kid) = &rules.shell.kid
         && !settings.key(kid).is_some_and(|key| key.dev)
     {
         return Err(Refusal::NotADevKey { kid: kid.clone() });
+    }
+    if let Some(issuer) = settings.issuer.as_ref().filter(|issuer| rules.trusted_issuer(issuer).is_some()) {
+        return Err(Refusal::OwnIssuer { issuer: issuer.clone() });
     }
     let current = settings.policy.as_ref();
     if current.is_some_and(|policy| policy.rules == *rules && policy.text.as_ref() == Some(text)) {

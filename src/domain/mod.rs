@@ -21,6 +21,7 @@
 //! | rule | a revocation of every token that was issued before it and meets its predicate: [`Rule`] |
 //! | refusal | the domain said no |
 //! | malformed | an input that did not parse |
+//! | trusted issuer | an identity provider whose access tokens the policy takes; whom it vouches for is a person |
 //! | settings | what shapes every token and is itself in the log: issuer, audience, policy, keys |
 //! | signing input | the exact `header.payload` that is signed (RFC 7515 section 2) |
 
@@ -37,7 +38,6 @@ pub mod event;
 pub mod idempotency;
 pub mod index;
 pub mod issue;
-mod kept;
 pub mod key;
 pub mod malformed;
 pub mod membership;
@@ -56,6 +56,7 @@ pub mod state;
 pub mod suspend;
 pub mod text;
 pub mod token;
+pub mod trusted_issuer;
 
 pub use authority::Authority;
 pub use claims::{Claims, Header};

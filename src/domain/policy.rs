@@ -8,7 +8,8 @@ use super::{
     authority::RoutePermission,
     claims::Teams,
     origin::Path,
-    text::{Audience, Kid, Permission, TeamId},
+    text::{Audience, Issuer, Kid, Permission, TeamId},
+    trusted_issuer::TrustedIssuer,
 };
 
 /// The rules in force, recorded as `policy.applied.v1`; every issuance names the version that allowed it.
@@ -43,6 +44,9 @@ pub struct Rules {
     /// What follows when a rotated token is presented after its end.
     #[serde(default, skip_serializing_if = "is_default")]
     pub reuse: Reuse,
+    /// The identity providers whose access tokens are taken.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub trusted_issuers: Vec<TrustedIssuer>,
 }
 
 /// The rules of one door.
@@ -276,7 +280,14 @@ impl Rules {
             teams: BTreeMap::new(),
             membership: None,
             reuse: Reuse::Record,
+            trusted_issuers: Vec::new(),
         }
+    }
+
+    /// The identity provider of that name, if its access tokens are taken.
+    #[must_use]
+    pub fn trusted_issuer(&self, issuer: &Issuer) -> Option<&TrustedIssuer> {
+        self.trusted_issuers.iter().find(|trusted| trusted.issuer == *issuer)
     }
 
     /// The rules of one door; every door past the API is held to the shell's.

@@ -1,5 +1,7 @@
 //! The domain said no: one variant a rule, each with what the asker needs to do better.
 
+mod kept;
+
 use uuid::Uuid;
 
 use super::{
@@ -7,7 +9,7 @@ use super::{
     client::ClientRefusal,
     event::Elevation,
     rotate::Overlap,
-    text::{Audience, IdempotencyKey, Kid, Name, Namespace, Permission, Subject, TeamId},
+    text::{Audience, IdempotencyKey, Issuer, Kid, Name, Namespace, Permission, Subject, TeamId},
 };
 
 /// Why a command was refused.
@@ -157,6 +159,12 @@ pub enum Refusal {
         /// The key.
         kid: Kid,
     },
+    /// A policy trusts the catalog itself like an identity provider.
+    #[error("trusted_issuer.issuer '{issuer}' is this catalog's own issuer; its own tokens are taken anyway")]
+    OwnIssuer {
+        /// `iss` of both.
+        issuer: Issuer,
+    },
     /// Longer than the policy allows.
     #[error("a ttl of {asked}s exceeds the maximum of {max}s")]
     TtlTooLong {
@@ -279,58 +287,6 @@ pub enum Refusal {
         /// What the log says.
         logged: String,
     },
-}
-
-impl Refusal {
-    /// The rule's name, as it stands in `code` of a problem and in audit events.
-    #[must_use]
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::CredentialInactive => "credential_inactive",
-            Self::PermissionMissing { .. } => "permission_missing",
-            Self::SubjectNotYours { .. } => "subject_not_yours",
-            Self::AdminNotYours => "admin_not_yours",
-            Self::EmailNotYours => "email_not_yours",
-            Self::FullNameNotYours => "full_name_not_yours",
-            Self::NamespacesNotYours { .. } => "namespaces_not_yours",
-            Self::CredentialOfShellKey => "credential_of_shell_key",
-            Self::RestrictionsNotKept => "restrictions_not_kept",
-            Self::TeamsNotYours { .. } => "teams_not_yours",
-            Self::TeamsRequired { .. } => "teams_required",
-            Self::PermissionsNotYours { .. } => "permissions_not_yours",
-            Self::PermissionsRequired { .. } => "permissions_required",
-            Self::AudiencesNotYours { .. } => "audiences_not_yours",
-            Self::SubjectNotInTeams { .. } => "subject_not_in_teams",
-            Self::MembershipUnknown { .. } => "membership_unknown",
-            Self::OutlivesParent { .. } => "outlives_parent",
-            Self::OutOfBandDenied => "out_of_band_denied",
-            Self::ElevatedDenied { .. } => "elevated_denied",
-            Self::ReasonRequired => "reason_required",
-            Self::PermissionsNotGrantable { .. } => "permissions_not_grantable",
-            Self::AudiencesNotAllowed { .. } => "audiences_not_allowed",
-            Self::CatalogNotGrantable => "catalog_not_grantable",
-            Self::TooManyActive { .. } => "too_many_active",
-            Self::NotADevKey { .. } => "not_a_dev_key",
-            Self::TtlTooLong { .. } => "ttl_too_long",
-            Self::NameInUse { .. } => "name_in_use",
-            Self::TokenTooLarge { .. } => "token_too_large",
-            Self::IdempotencyKeyReused { .. } => "idempotency_key_reused",
-            Self::RepeatOver { .. } => "repeat_over",
-            Self::TokenUnknown { .. } => "token_unknown",
-            Self::WrongStatus { .. } => "wrong_status",
-            Self::AlreadyRotated { .. } => "already_rotated",
-            Self::OverlapTooLong { .. } => "overlap_too_long",
-            Self::SuspendedByAnother { .. } => "suspended_by_another",
-            Self::SubjectOutOfReach { .. } => "subject_out_of_reach",
-            Self::TooManyTokens { .. } => "too_many_tokens",
-            Self::RuleTooWide { .. } => "rule_too_wide",
-            Self::KeyNotHere { .. } => "key_not_here",
-            Self::NotConfigured => "not_configured",
-            Self::Client(refusal) => refusal.code(),
-            Self::CatalogByDefault => "catalog_by_default",
-            Self::SettingDiffers { .. } => "setting_differs",
-        }
-    }
 }
 
 fn active(jti: Option<Uuid>) -> String {

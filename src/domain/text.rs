@@ -81,6 +81,18 @@ fn check_permission(text: &str, max: usize) -> Result<(), Malformed> {
     })
 }
 
+/// Lower-case letters, digits and hyphens in labels with a dot between them.
+fn check_domain(text: &str, max: usize) -> Result<(), Malformed> {
+    check_word(text, max)?;
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    };
+    if text.split('.').all(is_label) {
+        return Ok(());
+    }
+    Err(Malformed::NotA { value: text.to_owned(), expected: "a domain in lower case, such as example.com" })
+}
+
 macro_rules! text_type {
     ($(#[$doc:meta])* $name:ident, $check:ident, $max:expr) => {
         $(#[$doc])*
@@ -186,6 +198,15 @@ text_type!(
     /// The name of a client: what it calls itself in HTTP Basic, so no colon.
     ClientName, check_plain, 64);
 text_type!(
+    /// The part of an e-mail address behind the `@`, in lower case.
+    EmailDomain, check_domain, 253);
+text_type!(
+    /// The name of a claim of an identity provider.
+    ClaimName, check_word, 128);
+text_type!(
+    /// A group or a role, as an identity provider calls it.
+    Group, check_line, 255);
+text_type!(
     /// Names one request in diagnostics and in the log.
     RequestId, check_plain, 128);
 
@@ -194,6 +215,26 @@ impl RequestId {
     #[must_use]
     pub fn of_uuid(id: uuid::Uuid) -> Self {
         Self(id.to_string())
+    }
+}
+
+impl ClaimName {
+    /// `email`, `OpenID` Connect Core section 5.1.
+    #[must_use]
+    pub fn email() -> Self {
+        Self("email".to_owned())
+    }
+
+    /// `groups`, RFC 9068 section 2.2.3.1.
+    #[must_use]
+    pub fn groups() -> Self {
+        Self("groups".to_owned())
+    }
+
+    /// `roles`, RFC 9068 section 2.2.3.1.
+    #[must_use]
+    pub fn roles() -> Self {
+        Self("roles".to_owned())
     }
 }
 
@@ -296,6 +337,17 @@ mod tests {
         assert!(holds("*", "tools.read") && holds("tools.*", "tools.read") && holds("tools.*", "tools.*"));
         assert!(!holds("tools.*", "toolsmith.read") && !holds("tools.read", "tools.*") && !holds("tools.*", "*"));
         assert!(!holds("tools.read", "tools.readonly"));
+    }
+
+    #[test]
+    fn a_domain_is_written_in_lower_case_and_never_as_a_pattern() {
+        for good in ["example.com", "a.b-c.d9", "localhost", "xn--bcher-kva.example"] {
+            assert!(EmailDomain::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "Example.com", "*.example.com", "a@b", ".example.com", "example.com.", "a..b", "bücher.example"]
+        {
+            assert!(EmailDomain::parse(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 28] = [
+const COMMANDS: [&[&str]; 33] = [
     &[],
     &["serve"],
     &["issue"],
@@ -29,6 +29,11 @@ const COMMANDS: [&[&str]; 28] = [
     &["keys", "list"],
     &["keys", "show"],
     &["keys", "add"],
+    &["clients"],
+    &["clients", "add"],
+    &["clients", "list"],
+    &["clients", "rotate"],
+    &["clients", "revoke"],
     &["policy"],
     &["policy", "show"],
     &["policy", "check"],

@@ -19,6 +19,7 @@ use catalog::{
         revoke::RevocationReason,
         suspend::Change,
         text::{Name, Note, RequestId},
+        trusted_issuer::{ClaimNames, KeySource, Role, TrustedIssuer},
     },
     store::{chain, codec},
 };
@@ -104,8 +105,25 @@ fn sample_policy() -> Policy {
         teams: [("red".parse().unwrap(), red)].into(),
         membership: Some(MembershipRules { source, refresh_seconds: 60, unknown: Switch::Allow }),
         reuse: Reuse::Record,
+        trusted_issuers: vec![sample_provider()],
     };
     Policy { version: 2, rules, text: Some("[api]\n".to_owned()) }
+}
+
+/// An identity provider of which everything is said.
+fn sample_provider() -> TrustedIssuer {
+    let claim = |name: &str| name.parse().unwrap();
+    let role = Role::Permissions(vec!["audit.read".parse().unwrap()]);
+    TrustedIssuer {
+        issuer: "https://login.example.com".parse().unwrap(),
+        keys: KeySource::JwksUri("https://login.example.com/jwks".to_owned()),
+        audience: "https://catalog.example.com".parse().unwrap(),
+        email_domains: vec!["example.com".parse().unwrap()],
+        claims: ClaimNames { subject: claim("sub"), email: claim("mail"), groups: claim("g"), roles: claim("r") },
+        permissions: vec!["tokens.create".parse().unwrap()],
+        teams: [("engineers".parse().unwrap(), "red".parse().unwrap())].into(),
+        roles: [("auditor".parse().unwrap(), role), ("ops".parse().unwrap(), Role::Admin)].into(),
+    }
 }
 
 fn sample_refusal() -> IssuanceRefused {
@@ -284,9 +302,9 @@ const GOLDEN: [[&str; 3]; 36] = [
         "ae9a03d7705e7fa024249c5b91eef58a0a7a97749dde7a830b35cb965fd7b33f",
     ],
     [
-        r#"{"actor":{"kind":"os-user"},"data":{"api":{"active_max":5,"audiences":{"these":["gateway"]},"child_outlives_parent":true,"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":60,"ttl_seconds_max":3600},"cli_dev":{"active_max":5,"audiences":{"these":["gateway"]},"child_outlives_parent":true,"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":60,"ttl_seconds_max":3600},"membership":{"refresh_seconds":60,"source":{"url":"https://people.example.com/teams"},"unknown":"allow"},"shell":{"elevated":"deny","kid":"k2"},"teams":{"red":{"api":{"active_max":1,"audiences":{"these":["gateway"]},"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":30,"ttl_seconds_max":600}}},"text":"[api]\n","version":2},"kind":"policy.applied.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"kind":"os-user"},"data":{"api":{"active_max":5,"audiences":{"these":["gateway"]},"child_outlives_parent":true,"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":60,"ttl_seconds_max":3600},"cli_dev":{"active_max":5,"audiences":{"these":["gateway"]},"child_outlives_parent":true,"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":60,"ttl_seconds_max":3600},"membership":{"refresh_seconds":60,"source":{"url":"https://people.example.com/teams"},"unknown":"allow"},"shell":{"elevated":"deny","kid":"k2"},"teams":{"red":{"api":{"active_max":1,"audiences":{"these":["gateway"]},"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":30,"ttl_seconds_max":600}}},"text":"[api]\n","trusted_issuers":[{"audience":"https://catalog.example.com","claims":{"email":"mail","groups":"g","roles":"r","subject":"sub"},"email_domains":["example.com"],"issuer":"https://login.example.com","keys":{"jwks_uri":"https://login.example.com/jwks"},"permissions":["tokens.create"],"roles":{"auditor":{"permissions":["audit.read"]},"ops":"admin"},"teams":{"engineers":"red"}}],"version":2},"kind":"policy.applied.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
-        "ef388b6015218a61603785906d68bc6fac0f2e42e28ce7f5817fbdf7d734d553",
+        "693f421dba0be4bc6db3639eb1f95b2f7c324087e631a63b8bf5815286989602",
     ],
     [
         r#"{"actor":{"kind":"os-user"},"data":{"api":{"ttl_seconds_default":3600,"ttl_seconds_max":2592000},"cli_dev":{"ttl_seconds_default":1200,"ttl_seconds_max":604800},"reuse":"revoke_family","version":3},"kind":"policy.applied.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,

@@ -6,7 +6,8 @@ use crate::domain::{
     policy::{
         Audiences, Grantable, MembershipRules, MembershipSource, Narrowing, PathRules, Reuse, Rules, ShellRules, Switch,
     },
-    text::{Audience, Permission},
+    text::{Audience, ClaimName, EmailDomain, Group, Permission},
+    trusted_issuer::{KeySource, Role, TrustedIssuer},
 };
 
 /// The file that says what `rules` say. Reading it gives the same rules again.
@@ -22,7 +23,7 @@ pub fn render(rules: &Rules) -> String {
     for (team, rules) in &rules.teams {
         for (name, narrowing) in [("api", &rules.api), ("cli-dev", &rules.cli_dev)] {
             if *narrowing != Narrowing::default() {
-                heading(&mut file, "", &format!("teams.{}.{name}", quoted(team.as_str())));
+                heading(&mut file, "", &format!("teams.{}.{name}", quoted_key(team.as_str())));
                 narrowed(&mut file, narrowing);
             }
         }
@@ -33,6 +34,9 @@ pub fn render(rules: &Rules) -> String {
     }
     heading(&mut file, "\n# POST /tokens/{jti}/rotate", "rotation");
     entry(&mut file, "reuse", reuse(rules.reuse));
+    for trusted in &rules.trusted_issuers {
+        trusted_issuer(&mut file, trusted);
+    }
     file
 }
 
@@ -94,6 +98,46 @@ fn membership(file: &mut String, rules: &MembershipRules) {
     entry(file, "unknown", switch(rules.unknown));
 }
 
+fn trusted_issuer(file: &mut String, trusted: &TrustedIssuer) {
+    heading(file, "\n# an identity provider whose access tokens are taken", "[trusted_issuer]");
+    entry(file, "issuer", &quoted(trusted.issuer.as_str()));
+    match &trusted.keys {
+        KeySource::JwksUri(uri) => entry(file, "jwks_uri", &quoted(uri)),
+        KeySource::JwksFile(path) => entry(file, "jwks_file", &quoted(path)),
+    }
+    entry(file, "audience", &quoted(trusted.audience.as_str()));
+    entry(file, "email_domains", &list(trusted.email_domains.iter().map(EmailDomain::as_str)));
+    let claims = &trusted.claims;
+    let named = [
+        ("subject_claim", &claims.subject),
+        ("email_claim", &claims.email),
+        ("groups_claim", &claims.groups),
+        ("roles_claim", &claims.roles),
+    ];
+    for (key, claim) in named {
+        entry(file, key, &quoted(ClaimName::as_str(claim)));
+    }
+    entry(file, "permissions", &list(trusted.permissions.iter().map(Permission::as_str)));
+    mapping(file, "trusted_issuer.teams", trusted.teams.iter().map(|(group, team)| (group, quoted(team.as_str()))));
+    mapping(file, "trusted_issuer.roles", trusted.roles.iter().map(|(role, worth)| (role, role_worth(worth))));
+}
+
+fn mapping<'a>(file: &mut String, table: &str, entries: impl ExactSizeIterator<Item = (&'a Group, String)>) {
+    if entries.len() > 0 {
+        heading(file, "", table);
+    }
+    for (name, value) in entries {
+        entry(file, &quoted_key(name.as_str()), &value);
+    }
+}
+
+fn role_worth(worth: &Role) -> String {
+    match worth {
+        Role::Admin => quoted("admin"),
+        Role::Permissions(these) => list(these.iter().map(Permission::as_str)),
+    }
+}
+
 fn switch(switch: Switch) -> &'static str {
     match switch {
         Switch::Allow => "\"allow\"",
@@ -129,4 +173,9 @@ fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
 
 fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
+}
+
+/// A key has one line: a text with quotes and backslashes would else become a block. JSON's strings are TOML's basic ones.
+fn quoted_key(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }

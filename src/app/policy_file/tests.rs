@@ -1,8 +1,17 @@
 //! What a policy file may say, and how it is told what it may not.
 
-use proptest::{collection::vec, option, prelude::*, sample::select};
+use proptest::{
+    collection::{btree_map, vec},
+    option,
+    prelude::*,
+    sample::select,
+};
 
 use super::*;
+use crate::domain::{
+    text::{EmailDomain, Group},
+    trusted_issuer::{ClaimNames, KeySource, Role, TrustedIssuer},
+};
 
 fn fault(text: &str) -> (usize, String) {
     let fault = parse(text).expect_err(text);
@@ -80,6 +89,97 @@ fn every_mistake_is_told_with_its_line_and_key() {
     }
 }
 
+/// A file that trusts one provider, with these lines more in its table.
+fn trusting(lines: &str) -> String {
+    format!(
+        "[[trusted_issuer]]\nissuer = \"https://login.example.com\"\njwks_uri = \"https://login.example.com/jwks\"\n\
+         audience = \"https://catalog.example.com\"\nemail_domains = [\"example.com\"]\npermissions = [\"tokens.create\"]\n\
+         {lines}"
+    )
+}
+
+#[test]
+fn a_provider_is_read_with_the_claims_that_it_usually_has() {
+    let text = trusting(
+        "[trusted_issuer.teams]\n\"Platform Engineers\" = \"red\"\n[trusted_issuer.roles]\nops = \"admin\"\n\
+                         auditor = [\"audit.read\"]\n",
+    );
+
+    let rules = parse(&text).unwrap();
+
+    let trusted = &rules.trusted_issuers[0];
+    assert_eq!(rules.trusted_issuer(&"https://login.example.com".parse().unwrap()), Some(trusted));
+    assert_eq!(rules.trusted_issuer(&"https://login.example.com/".parse().unwrap()), None, "to the letter");
+    assert_eq!(trusted.claims, ClaimNames::default());
+    assert_eq!(trusted.teams.values().next(), Some(&"red".parse().unwrap()));
+    assert_eq!(trusted.roles.values().next(), Some(&Role::Permissions(vec!["audit.read".parse().unwrap()])));
+    assert_eq!(trusted.roles.values().nth(1), Some(&Role::Admin));
+}
+
+#[test]
+fn a_provider_by_another_claim_for_its_addresses_names_its_people_by_them() {
+    let rules = parse(&trusting("email_claim = \"mail\"\n")).unwrap();
+
+    assert_eq!(rules.trusted_issuers[0].claims.subject.as_str(), "mail");
+    assert!(!rules.trusted_issuers[0].names_by_other_claim());
+}
+
+#[test]
+fn every_mistake_about_a_provider_is_told_with_its_line_and_key() {
+    let second = |lines: &str| trusting("") + &trusting(lines).replace("login.", "other.");
+    let without =
+        |line: &str| trusting("").lines().filter(|kept| !kept.starts_with(line)).collect::<Vec<_>>().join("\n");
+    let with = |from: &str, to: &str| trusting("").replace(from, to);
+    let cases = [
+        (trusting("isuer = 1\n"), 7, "isuer"),
+        (without("issuer"), 1, "missing field `issuer`"),
+        (without("audience"), 1, "missing field `audience`"),
+        (without("email_domains"), 1, "missing field `email_domains`"),
+        (without("jwks_uri"), 1, "trusted_issuer needs jwks_uri or jwks_file"),
+        (without("permissions"), 1, "trusted_issuer gives nobody any permission"),
+        (trusting("jwks_file = \"/etc/jwks.json\"\n"), 7, "exclude each other"),
+        (with("jwks_uri = \"https://login.example.com/jwks\"", "jwks_file = \"jwks.json\""), 3, "not an absolute path"),
+        (with("issuer = \"https", "issuer = \"http"), 2, "trusted_issuer.issuer: an address must be https"),
+        (with("jwks_uri = \"https", "jwks_uri = \"http"), 3, "trusted_issuer.jwks_uri: an address must be https"),
+        (with("issuer = \"https://", "issuer = \"https://u:p@"), 2, "carry no password"),
+        (with("issuer = \"https://login.example.com", "issuer = \"https://login.example.com?a=b"), 2, "has a query"),
+        (with("[\"example.com\"]", "[]"), 5, "an empty list would let nobody in"),
+        (
+            with("[\"example.com\"]", "[\"*.example.com\"]"),
+            5,
+            "trusted_issuer.email_domains: '*.example.com' is not a domain",
+        ),
+        (with("[\"example.com\"]", "[\"example.com\", \"example.com\"]"), 5, "'example.com', which is claimed already"),
+        (second(""), 11, "has 'example.com', which is claimed already: one provider speaks for a domain"),
+        (trusting("") + &trusting(""), 8, "trusted_issuer.issuer 'https://login.example.com' is there twice"),
+        (trusting("[trusted_issuer.roles]\nops = \"root\"\n"), 8, "expected \"admin\" or a list of permissions"),
+        (trusting("[trusted_issuer.roles]\nops = [\"Tools\"]\n"), 8, "'Tools' is not a permission"),
+        (
+            trusting("[trusted_issuer.teams]\neng = \"blue\"\n[teams.red.api]\nttl_max = \"1h\"\n"),
+            8,
+            "trusted_issuer.teams names 'blue', for which there is no [teams.blue]",
+        ),
+    ];
+
+    for (text, line, what) in cases {
+        let (found, told) = fault(&text);
+        assert!(told.contains(what), "{text}: {told}");
+        assert_eq!(found, line, "{text}: {told}");
+    }
+}
+
+#[test]
+fn one_provider_at_most_names_its_people_otherwise_than_by_their_addresses() {
+    let other = |lines: &str| trusting(lines).replace("login.", "other.").replace("[\"example.com", "[\"example.org");
+    let by_name = "subject_claim = \"preferred_username\"\n";
+
+    assert!(parse(&(trusting(by_name) + &other(""))).is_ok());
+    assert!(parse(&(trusting(by_name) + &other("subject_claim = \"email\"\n"))).is_ok());
+    let (line, told) = fault(&(trusting(by_name) + &other(by_name)));
+    assert_eq!(line, 14);
+    assert!(told.contains("could not be told apart"), "{told}");
+}
+
 #[test]
 fn a_default_that_nobody_chose_gives_way_to_a_maximum_that_somebody_did() {
     let rules = parse("[api]\nttl_max = \"10m\"\n").unwrap();
@@ -142,6 +242,35 @@ fn bound(team: &mut Narrowing, door: &PathRules) {
     }
 }
 
+fn provider(number: usize) -> impl Strategy<Value = TrustedIssuer> {
+    let keys = prop_oneof![
+        Just(KeySource::JwksUri("https://login.example.com/jwks".to_owned())),
+        Just(KeySource::JwksFile("/etc/\"jwks\".json".to_owned())),
+    ];
+    let name = || "[a-zA-Z'\"\\\\ =.]{0,6}".prop_map(|text| Group::parse(format!("g{text}h")).unwrap());
+    let grants = || {
+        vec(select(&["*", "tools.read"][..]), 0..3)
+            .prop_map(|texts| texts.into_iter().map(|text| text.parse().unwrap()).collect::<Vec<Permission>>())
+    };
+    let role = prop_oneof![Just(Role::Admin), grants().prop_map(Role::Permissions)];
+    let teams = btree_map(name(), select(&["red", "blue"][..]).prop_map(|team| team.parse().unwrap()), 0..3);
+    (keys, grants(), teams, btree_map(name(), role, 1..3)).prop_map(move |(keys, permissions, teams, roles)| {
+        TrustedIssuer {
+            issuer: format!("https://login-{number}.example.com").parse().unwrap(),
+            keys,
+            audience: "https://catalog.example.com".parse().unwrap(),
+            email_domains: vec![
+                EmailDomain::parse(format!("of-{number}.example")).unwrap(),
+                format!("{number}.de").parse().unwrap(),
+            ],
+            claims: ClaimNames { groups: "memberOf".parse().unwrap(), ..ClaimNames::default() },
+            permissions,
+            teams,
+            roles,
+        }
+    })
+}
+
 fn rules() -> impl Strategy<Value = Rules> {
     let switch = || select(&[Switch::Allow, Switch::Deny][..]);
     let shell = (switch(), switch(), any::<bool>()).prop_map(|(out_of_band, elevated, has_key)| match out_of_band {
@@ -158,17 +287,22 @@ fn rules() -> impl Strategy<Value = Rules> {
         unknown,
     });
     let team = (narrowing(), narrowing()).prop_map(|(api, cli_dev)| TeamRules { api, cli_dev });
-    let teams = proptest::collection::btree_map("[a-z.]{1,4}".prop_map(|id| TeamId::parse(id).unwrap()), team, 0..3);
+    let teams = btree_map("[a-z.]{1,4}".prop_map(|id| TeamId::parse(id).unwrap()), team, 0..3);
     let reuse = select(&[Reuse::Record, Reuse::RevokeFamily][..]);
-    let rest = (option::of(membership), reuse);
-    (door(), door(), shell, teams, rest).prop_map(|(api, cli_dev, shell, mut teams, (membership, reuse))| {
+    let rest = (option::of(membership), reuse, option::of(provider(1)), option::of(provider(2)));
+    (door(), door(), shell, teams, rest).prop_map(|(api, cli_dev, shell, mut teams, rest)| {
         for rules in teams.values_mut() {
             bound(&mut rules.api, &api);
             bound(&mut rules.cli_dev, &cli_dev);
         }
         teams.retain(|_, rules| *rules != TeamRules::default());
         let cli_dev = PathRules { child_outlives_parent: false, ..cli_dev };
-        Rules { api, cli_dev, shell, teams, membership, reuse }
+        let (membership, reuse, first, second) = rest;
+        let mut trusted_issuers: Vec<TrustedIssuer> = first.into_iter().chain(second).collect();
+        for trusted in &mut trusted_issuers {
+            trusted.teams.retain(|_, team| teams.is_empty() || teams.contains_key(team));
+        }
+        Rules { api, cli_dev, shell, teams, membership, reuse, trusted_issuers }
     })
 }
 

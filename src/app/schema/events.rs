@@ -30,6 +30,7 @@ use crate::{
         rule::Field,
         suspend::Change,
         text::{Audience, ClientName, Description, Environment, Issuer, Kid, Name, Note, Permission, Subject, TeamId},
+        trusted_issuer::TrustedIssuer,
     },
     store::{Head, codec},
 };
@@ -174,6 +175,7 @@ described! {
             super::one_of(["record", "revoke_family"]).into(),
             "What follows when a rotated token is presented after its end; absent = `record`.",
         )
+        .optional("trusted_issuers", list(of::<TrustedIssuer>()), "The identity providers whose access tokens are taken.")
         .optional("text", plain::<String>(), "The file as it was applied.");
     IssuanceRefused, "IssuanceRefused" => object("`issuance.refused.v1`: what was asked for and refused.")
         .member("rule", plain::<String>(), "The rule that said no: the `code` of the problem.")

@@ -4,6 +4,7 @@
 mod claims;
 mod events;
 mod keys;
+mod providers;
 mod request;
 mod words;
 
@@ -22,10 +23,17 @@ pub(crate) use events::kind as event_kind;
 /// Every schema that is described here, by name.
 #[must_use]
 pub fn components() -> Vec<(String, RefOr<Schema>)> {
-    [words::components(), claims::components(), request::components(), keys::components(), events::components()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        words::components(),
+        claims::components(),
+        request::components(),
+        keys::components(),
+        providers::components(),
+        events::components(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Gives types of the floors below their names and schemas.

@@ -39,6 +39,7 @@ impl From<&Refusal> for Code {
             | Refusal::ElevatedDenied { .. }
             | Refusal::NotADevKey { .. }
             | Refusal::Client(_)
+            | Refusal::OwnIssuer { .. }
             | Refusal::CatalogByDefault => Self::Internal,
             Refusal::NameInUse { .. } => Self::NameInUse,
             Refusal::TokenTooLarge { .. } => Self::TokenTooLarge,
