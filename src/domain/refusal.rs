@@ -15,8 +15,8 @@ use super::{
 /// Why a command was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The caller's own token ended between its arrival and the decision.
-    #[error("the presented token is no longer active")]
+    /// What the caller presented ended between its arrival and the decision.
+    #[error("the presented credential is no longer good")]
     CredentialInactive,
     /// The route asks for a permission that the caller's token does not name.
     #[error("this needs an administrator's token or one with the permission {permission}")]

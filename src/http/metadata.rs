@@ -105,7 +105,7 @@ pub(super) async fn handle_below_path(
     if is_asked_for && matches!(method, Method::GET | Method::HEAD) {
         return handle(State(catalog), headers).await;
     }
-    Err(problem::no_such_route(uri).await)
+    Err(problem::no_such_route(&uri))
 }
 
 /// An issuer that can be asked: `https`, or `http` on loopback.

@@ -80,9 +80,8 @@ async fn revoke(catalog: &Arc<Catalog>, request: Request) -> Result<(), Response
     let (catalog, requester) = (catalog.clone(), caller.clone().requester(None));
     let work = async move { catalog.revoke(command, requester).await };
     match detached(work).await.map_err(IntoResponse::into_response)? {
-        Ok(_) => Ok(()),
         // Another's token is left alone.
-        Err(CommandError::Append(AppendError::Refused(Refusal::TokenUnknown { .. }))) => Ok(()),
+        Ok(_) | Err(CommandError::Append(AppendError::Refused(Refusal::TokenUnknown { .. }))) => Ok(()),
         Err(CommandError::Append(AppendError::Refused(Refusal::CredentialInactive))) if is_own => Ok(()),
         Err(
             error @ CommandError::Append(AppendError::Refused(

@@ -281,7 +281,7 @@ fn base(issuer: &Issuer) -> &str {
     if is_url && !text.contains('#') { text.trim_end_matches('/') } else { "" }
 }
 
-pub(super) async fn no_such_route(uri: Uri) -> Problem {
+pub(super) fn no_such_route(uri: &Uri) -> Problem {
     let path: String = uri.path().chars().take(200).collect();
     Problem::new(Code::RouteUnknown, format!("no route {path}"))
 }
