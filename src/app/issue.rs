@@ -6,11 +6,14 @@ use std::sync::Arc;
 use super::{Catalog, CommandError, IssuedToken, Requester};
 use crate::{
     domain::{
-        Act, Command, Event, IssueToken, Refusal, RotateToken, ambient::uuid_v7, denial::Denial,
-        idempotency::Idempotency, membership::Answer,
+        Act, Command, Event, IssueToken, Position, Refusal, RotateToken, ambient::uuid_v7, causes::Causes,
+        denial::Denial, idempotency::Idempotency, membership::Answer,
     },
     store::{self, AppendError, Appended, StoreError, tokens},
 };
+
+/// How often an issuance is asked for while the settings change under it.
+const ATTEMPTS_MAX: usize = 3;
 
 /// An issuance as it was asked for, kept whole so that it can be asked for again.
 struct Asked<'a> {
@@ -77,7 +80,7 @@ impl Catalog {
         if matches!(wish, Wish::Issue(_)) {
             tracing::Span::current().record("jti", tracing::field::display(token.jti));
         }
-        let signed = self.keyring.sign(&token.kid, signing_input)?;
+        let signed = self.live().keyring.sign(&token.kid, signing_input)?;
         if !appended.is_repeat {
             let (jti, position) = (token.jti, token.issued.0);
             tracing::info!(command = wish.name(), %jti, path = %token.path, position, "a token was issued");
@@ -85,23 +88,33 @@ impl Catalog {
         Ok(IssuedToken { token, signed })
     }
 
-    /// A process that has not heard yet of another signing key or membership source is refused once, looks, and asks again.
+    /// A process that has not heard yet of another signing key or membership source is refused, looks, and asks again.
     async fn append_issuance(&self, asked: &Asked<'_>) -> Result<Appended, AppendError> {
-        match self.try_issuance(asked).await {
-            Err(AppendError::Refused(Refusal::KeyNotHere { .. } | Refusal::MembershipUnknown { .. }))
-                if self.follow_settings().await.is_ok_and(|news| news) =>
-            {
-                self.try_issuance(asked).await
+        for _ in 1..ATTEMPTS_MAX {
+            let known = self.live().position;
+            match self.try_issuance(asked).await {
+                Err(AppendError::Refused(Refusal::KeyNotHere { .. } | Refusal::MembershipUnknown { .. }))
+                    if self.knows_more_than(known).await => {}
+                outcome => return outcome,
             }
-            outcome => outcome,
         }
+        self.try_issuance(asked).await
+    }
+
+    /// Whether the settings here are later ones, once they were followed: others may have done so meanwhile.
+    async fn knows_more_than(&self, position: Position) -> bool {
+        if let Err(error) = self.follow_settings().await {
+            tracing::warn!(error = %Causes(&error), "settings cannot be followed");
+        }
+        self.live().position > position
     }
 
     async fn try_issuance(&self, asked: &Asked<'_>) -> Result<Appended, AppendError> {
         let Asked { wish, requester, idempotency } = asked;
         let Requester { authority, origin, .. } = Requester::clone(requester);
-        let signer = self.live().signer(origin.path).cloned().ok_or(Refusal::NotConfigured)?;
-        if self.keyring.facts(&signer).is_none() {
+        let live = self.live();
+        let signer = live.signer(origin.path).cloned().ok_or(Refusal::NotConfigured)?;
+        if live.keyring.facts(&signer).is_none() {
             let refusal = Refusal::KeyNotHere { kid: signer };
             store::metrics::refused(&refusal, origin.path);
             return Err(refusal.into());

@@ -6,19 +6,21 @@ use tokio::time::Instant;
 
 use super::Catalog;
 use crate::{
-    domain::{Path, Position, Settings, text::Kid},
+    domain::{Path, Position, Settings, causes::Causes, key::KeyRecord, text::Kid},
     signing::{Keyring, KeyringError, Verifier},
     store::{StoreError, follower::STALENESS_MAX, log},
 };
 
-/// What a process knows of the settings, all of it as of one position.
+/// What a process knows of the settings, all of it as of one position, and the keys that it can sign with.
 #[derive(Debug)]
 pub struct Live {
     /// The settings.
     pub settings: Settings,
     /// Verifies by the keys that they name.
-    pub(super) verifier: Verifier,
-    position: Position,
+    pub(super) verifier: Arc<Verifier>,
+    /// The private halves that are here.
+    pub(super) keyring: Arc<Keyring>,
+    pub(super) position: Position,
 }
 
 /// The latest [`Live`], replaced as a whole.
@@ -40,13 +42,36 @@ pub enum FollowError {
 }
 
 impl Live {
-    pub(super) fn new(settings: Settings, position: Position, keyring: &Keyring) -> Result<Self, KeyringError> {
-        Ok(Self { verifier: keyring.verifier(&settings.keys)?, settings, position })
+    pub(super) fn new(settings: Settings, position: Position, keyring: Arc<Keyring>) -> Result<Self, KeyringError> {
+        // Nothing can be said of a token whose secret is not here, save of a key of which every token is over.
+        let can_matter =
+            |key: &&KeyRecord| key.jwk.is_some() || key.over().is_none() || keyring.facts(&key.kid).is_some();
+        let keys: Vec<KeyRecord> = settings.keys.iter().filter(can_matter).cloned().collect();
+        Ok(Self { verifier: Arc::new(keyring.verifier(&keys)?), keyring, settings, position })
     }
 
     /// The key that signs what comes through a door.
     pub(super) fn signer(&self, path: Path) -> Option<&Kid> {
         self.settings.signer(path)
+    }
+
+    /// Whether the key is here that signs what the API issues.
+    pub(super) fn can_sign(&self) -> bool {
+        self.signer(Path::Api).is_some_and(|kid| self.keyring.facts(kid).is_some())
+    }
+
+    /// What an operator should know of the key files here: those that cannot be used, and those that are to be deleted.
+    #[must_use]
+    pub fn key_warnings(&self) -> Vec<String> {
+        let broken = self.keyring.faults().iter().map(|fault| {
+            let hint = fault.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+            format!("{}{hint}", Causes(fault))
+        });
+        let over = self.settings.keys.iter().filter_map(|key| Some((&key.kid, key.over()?)));
+        let kept = over.filter(|(kid, _)| self.keyring.facts(kid).is_some());
+        broken
+            .chain(kept.map(|(kid, over)| format!("the key {kid} was {over}, and its private half is still here")))
+            .collect()
     }
 }
 
@@ -77,6 +102,13 @@ impl Latest {
             *latest = Arc::new(live);
         }
     }
+
+    /// Replaces the private halves alone.
+    fn put_keyring(&self, keyring: Arc<Keyring>) {
+        let mut latest = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let (settings, verifier, position) = (latest.settings.clone(), latest.verifier.clone(), latest.position);
+        *latest = Arc::new(Live { settings, verifier, keyring, position });
+    }
 }
 
 impl Catalog {
@@ -97,7 +129,20 @@ impl Catalog {
         }
         // What is appended between the two reads is in the settings already, and read again the next time.
         let settings = log::settings(self.database.reads()).await?;
-        self.latest.put(Live::new(settings, position, &self.keyring)?);
+        let keyring = tokio::task::block_in_place(|| self.live().keyring.looked_again());
+        // Whoever cannot look for keys goes on with those that are here.
+        let keyring = keyring.map_or_else(|_| self.live().keyring.clone(), Arc::new);
+        self.latest.put(Live::new(settings, position, keyring)?);
         Ok(true)
+    }
+
+    /// Looks for key files that have come since.
+    ///
+    /// # Errors
+    /// [`KeyringError`]: those that are here stay.
+    pub fn look_for_keys(&self) -> Result<(), KeyringError> {
+        let keyring = tokio::task::block_in_place(|| self.live().keyring.looked_again())?;
+        self.latest.put_keyring(Arc::new(keyring));
+        Ok(())
     }
 }

@@ -8,7 +8,9 @@ use super::{
     Ambient, Catalog,
     denials::Denials,
     live::{Latest, Live},
+    login::People,
     membership::Members,
+    providers::Providers,
 };
 use crate::{
     domain::{
@@ -128,8 +130,10 @@ impl Catalog {
         let head = log::head(database.reads()).await?;
         let issuer = settings.shape(Path::Api)?.issuer.clone();
         Ok(Self {
-            latest: Latest::new(Live::new(settings, position, &keyring)?),
+            latest: Latest::new(Live::new(settings, position, Arc::new(keyring))?),
             members: Members::default(),
+            providers: Providers::default(),
+            people: People::default(),
             denials: Denials::default(),
             shadows: Arc::default(),
             reuses: Arc::default(),
@@ -143,7 +147,6 @@ impl Catalog {
             database,
             appender,
             task,
-            keyring,
         })
     }
 }
@@ -154,7 +157,8 @@ fn keyring(
     signing_key: SigningKey,
     is_new: bool,
 ) -> Result<(Keyring, KeyChoice), KeyringError> {
-    let mut keyring = Keyring::open(directory)?;
+    // A file that cannot be used keeps nobody from checking tokens, but a new log does not begin beside one.
+    let mut keyring = if is_new { Keyring::open(directory) } else { Keyring::open_usable(directory) }?;
     let choice = match signing_key {
         SigningKey::Secret(secret) => {
             let kid = keyring.add_secret(secret)?;

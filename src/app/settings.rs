@@ -1,12 +1,8 @@
-//! Commands of an operator that change what shapes tokens: the policy and the keys.
+//! Commands of an operator that change what shapes tokens. Those about keys are in `keys`.
 
 use super::{Catalog, OpenError};
 use crate::{
-    domain::{
-        Act, Authority, Command, Origin, Position, configure::ApplyPolicy, event::KeyAdded, key::Algorithm,
-        policy::Policy, text::Kid,
-    },
-    signing::Keyring,
+    domain::{Act, Authority, Command, Origin, Position, configure::ApplyPolicy, policy::Policy},
     store::{AppendError, log},
 };
 
@@ -29,23 +25,6 @@ impl Catalog {
         let policy = log::settings(self.database.reads()).await?.policy;
         let now = policy.ok_or(crate::domain::Refusal::NotConfigured)?;
         Ok(Settled { now, position })
-    }
-
-    /// Adds a key of this algorithm, made here, for tokens from a shell alone.
-    ///
-    /// # Errors
-    /// [`OpenError`].
-    pub async fn add_dev_key(
-        &self,
-        mut keyring: Keyring,
-        alg: Algorithm,
-        origin: Origin,
-    ) -> Result<Settled<Kid>, OpenError> {
-        let kid = tokio::task::block_in_place(|| keyring.add_generated(alg))?;
-        let facts = keyring.facts(&kid).ok_or(crate::domain::Refusal::NotConfigured)?;
-        let key = KeyAdded { kid: facts.kid, alg: facts.alg, jwk: facts.jwk, dev: true };
-        let position = self.settle(Act::AddKey(Box::new(key)), origin).await?;
-        Ok(Settled { now: kid, position })
     }
 
     pub(super) async fn settle(&self, act: Act, origin: Origin) -> Result<Option<Position>, AppendError> {

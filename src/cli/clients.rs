@@ -1,6 +1,6 @@
 //! `catalog clients`: gateways and services that come with a name and a secret. The secret is shown once.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{
@@ -25,6 +25,15 @@ use crate::{
     },
     store::log,
 };
+
+/// Add, list, rotate and revoke the clients: gateways and services with a secret of their own
+#[derive(Subcommand)]
+pub(super) enum ClientsCommand {
+    Add(AddArgs),
+    List(ListArgs),
+    Rotate(RotateArgs),
+    Revoke(RevokeArgs),
+}
 
 /// Add a client and show its secret, once
 ///
@@ -99,7 +108,16 @@ Examples:
 
 const HEADINGS: &[&str] = &["name", "status", "added", "rotated", "older secrets until", "permissions", "teams"];
 
-pub(super) async fn add(shell: &Shell<'_>, args: AddArgs) -> Result<Outcome, CliError> {
+pub(super) async fn run(shell: &Shell<'_>, command: ClientsCommand) -> Result<Outcome, CliError> {
+    match command {
+        ClientsCommand::Add(args) => add(shell, args).await,
+        ClientsCommand::List(args) => list(shell, args).await,
+        ClientsCommand::Rotate(args) => rotate(shell, args).await,
+        ClientsCommand::Revoke(args) => revoke(shell, args).await,
+    }
+}
+
+async fn add(shell: &Shell<'_>, args: AddArgs) -> Result<Outcome, CliError> {
     let AddArgs { name, permissions, teams, all_teams } = args;
     let teams = match teams {
         _ if all_teams => Some(Teams::Every),
@@ -114,7 +132,7 @@ pub(super) async fn add(shell: &Shell<'_>, args: AddArgs) -> Result<Outcome, Cli
     Ok(Outcome::Done)
 }
 
-pub(super) async fn rotate(shell: &Shell<'_>, args: RotateArgs) -> Result<Outcome, CliError> {
+async fn rotate(shell: &Shell<'_>, args: RotateArgs) -> Result<Outcome, CliError> {
     let RotateArgs { name, overlap } = args;
     let secret = ClientSecret::generate(&*shell.ambient.entropy);
     let settled = change(shell, ChangeClient::Rotate { name, secret_sha256: secret.digest(), overlap }).await?;
@@ -127,7 +145,7 @@ pub(super) async fn rotate(shell: &Shell<'_>, args: RotateArgs) -> Result<Outcom
     Ok(Outcome::Done)
 }
 
-pub(super) async fn revoke(shell: &Shell<'_>, args: RevokeArgs) -> Result<Outcome, CliError> {
+async fn revoke(shell: &Shell<'_>, args: RevokeArgs) -> Result<Outcome, CliError> {
     let settled = change(shell, ChangeClient::Revoke { name: args.name }).await?;
     let name = &settled.now.name;
     let mut out = Out::stdout();
@@ -142,7 +160,7 @@ pub(super) async fn revoke(shell: &Shell<'_>, args: RevokeArgs) -> Result<Outcom
     Ok(Outcome::Done)
 }
 
-pub(super) async fn list(shell: &Shell<'_>, args: ListArgs) -> Result<Outcome, CliError> {
+async fn list(shell: &Shell<'_>, args: ListArgs) -> Result<Outcome, CliError> {
     session::run(shell, Need::Catalog, async |session| {
         let (settings, now) = (log::settings(session.database.reads()).await?, shell.ambient.clock.now());
         let mut listing = Listing::stdout(args.format, HEADINGS);

@@ -306,8 +306,8 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::AudiencesNotAllowed { .. }
         | Refusal::CatalogNotGrantable
         | Refusal::TooManyActive { .. }
-        | Refusal::NotADevKey { .. }
         | Refusal::Client(_)
+        | Refusal::Key(_)
         | Refusal::OwnIssuer { .. }
         | Refusal::TtlTooLong { .. }
         | Refusal::NameInUse { .. }

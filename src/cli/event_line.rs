@@ -10,6 +10,7 @@ use crate::{
         client::{ClientAdded, ClientPermission},
         denial::IssuanceRefused,
         event::{Configured, Elevation, SuspensionChanged},
+        person::PersonSeen,
         policy::Policy,
         token::instant,
     },
@@ -45,6 +46,7 @@ fn subject(event: &Event) -> Option<String> {
         Event::TokenIssued(issued) => issued.claims().map(|claims| claims.sub.to_string()),
         Event::IssuanceRefused(refused) => refused.sub.as_ref().map(ToString::to_string),
         Event::SuspensionRefused(refused) => refused.sub.as_ref().map(ToString::to_string),
+        Event::PersonSeen(seen) => seen.sub.as_ref().map(ToString::to_string),
         Event::TokensRevokedByRule(added) => added.predicate.sub.as_ref().map(ToString::to_string),
         Event::RevocationByRuleRefused(refused) => refused.predicate.sub.as_ref().map(ToString::to_string),
         Event::TokenRevoked(_)
@@ -59,7 +61,9 @@ fn subject(event: &Event) -> Option<String> {
         | Event::ClientAdded(_)
         | Event::ClientRotated(_)
         | Event::ClientRevoked(_)
+        | Event::KeyRetired(_)
         | Event::RevocationRefused(_)
+        | Event::LoginRefused(_)
         | Event::ShadowTokenSeen(_) => None,
     }
 }
@@ -77,7 +81,8 @@ fn summary(event: &Event) -> String {
         Event::KeyAdded(key) => {
             format!("{} {}{}", key.alg, key.kid, if key.dev { "; for tokens from a shell" } else { "" })
         }
-        Event::KeyActivated(key) => key.kid.to_string(),
+        Event::KeyActivated(key) => format!("{}{}", key.kid, if key.early { "; early" } else { "" }),
+        Event::KeyRetired(key) => format!("{}; none of its tokens was live at {}", key.kid, key.counted),
         Event::ClientAdded(client) => of_client(client),
         Event::ClientRotated(client) => {
             let old = client.old_until.map(|until| format!("; older secrets until {}", seconds(until)));
@@ -92,6 +97,8 @@ fn summary(event: &Event) -> String {
         Event::RevocationByRuleRefused(refused) => {
             format!("{}{}; where {}", refused.rule, times(refused.count), refused.predicate)
         }
+        Event::LoginRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
+        Event::PersonSeen(seen) => of_person(seen),
         Event::ShadowTokenSeen(shadow) => format!("{}; signed by {}", shadow.what.as_str(), shadow.kid),
     }
 }
@@ -148,6 +155,17 @@ fn of_revocation(revoked: &TokenRevoked) -> String {
 fn of_rule(added: &TokensRevokedByRule) -> String {
     let mut parts = vec![added.reason.to_string(), format!("where {}", added.predicate)];
     parts.extend(added.note.as_ref().map(|note| format!("note '{note}'")));
+    parts.join("; ")
+}
+
+fn of_person(seen: &PersonSeen) -> String {
+    let mut parts = vec![format!("by {}", seen.issuer)];
+    parts.push(match &seen.teams {
+        Teams::Every => "every team".to_owned(),
+        Teams::These(teams) if teams.is_empty() => "no team".to_owned(),
+        Teams::These(teams) => format!("teams {}", listed(teams)),
+    });
+    parts.push(if seen.is_admin { "admin".to_owned() } else { format!("permissions {}", listed(&seen.permissions)) });
     parts.join("; ")
 }
 

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::{
-    domain::{Refusal, client::ClientRefusal},
+    domain::{Refusal, client::ClientRefusal, key_life::KeyRefusal},
     store::{AppendError, StoreError, Trouble, schema::SchemaError},
 };
 
@@ -49,6 +49,7 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         Refusal::Client(ClientRefusal::Revoked { .. }) => Some("'catalog clients add' makes another one"),
         Refusal::Client(ClientRefusal::Unknown { .. }) => Some("see 'catalog clients list'"),
         Refusal::NotConfigured => Some("the first 'catalog serve' or 'catalog issue --dev' configures it"),
+        Refusal::Key(refusal) => key_hint(refusal),
         Refusal::CredentialInactive
         | Refusal::Client(ClientRefusal::OverlapTooLong { .. })
         | Refusal::PermissionMissing { .. }
@@ -66,7 +67,6 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::AudiencesNotYours { .. }
         | Refusal::SubjectNotInTeams { .. }
         | Refusal::OutlivesParent { .. }
-        | Refusal::NotADevKey { .. }
         | Refusal::OwnIssuer { .. }
         | Refusal::TokenTooLarge { .. }
         | Refusal::IdempotencyKeyReused { .. }
@@ -79,6 +79,22 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::TooManyTokens { .. }
         | Refusal::TokenUnknown { .. }
         | Refusal::RuleTooWide { .. } => None,
+    }
+}
+
+fn key_hint(refusal: &KeyRefusal) -> Option<&'static str> {
+    match refusal {
+        KeyRefusal::Unknown { .. } => Some("see 'catalog keys list'; 'catalog keys add' makes a key, or takes one"),
+        KeyRefusal::TooNew { .. } => Some(
+            "wait, or give --now: until then gateways that have not read the JWK Set again refuse the new key's tokens",
+        ),
+        KeyRefusal::OfShell { .. } => Some("name it as kid in [cli-dev] of a policy, or add another key without --dev"),
+        KeyRefusal::NotADevKey { .. } => None,
+        KeyRefusal::Over { .. } => Some("add another with 'catalog keys add'"),
+        KeyRefusal::Signs { .. } => {
+            Some("activate another with 'catalog keys activate', or apply a policy that names another in [cli-dev]")
+        }
+        KeyRefusal::InUse { .. } => Some("wait until then, or revoke them with 'catalog revoke --where kid=…'"),
     }
 }
 

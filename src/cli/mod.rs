@@ -120,9 +120,9 @@ enum Command {
     #[command(subcommand)]
     Audit(AuditCommand),
     #[command(subcommand)]
-    Keys(KeysCommand),
+    Keys(keys::KeysCommand),
     #[command(subcommand)]
-    Clients(ClientsCommand),
+    Clients(clients::ClientsCommand),
     #[command(subcommand)]
     Policy(PolicyCommand),
     Migrate(migrate::MigrateArgs),
@@ -138,23 +138,6 @@ enum Command {
 enum AuditCommand {
     Events(audit_events::EventsArgs),
     Verify(audit_verify::VerifyArgs),
-}
-
-/// Show the signing keys that the log knows, and add one
-#[derive(Subcommand)]
-enum KeysCommand {
-    List(keys::ListArgs),
-    Show(keys::ShowArgs),
-    Add(keys::AddArgs),
-}
-
-/// Add, list, rotate and revoke the clients: gateways and services with a secret of their own
-#[derive(Subcommand)]
-enum ClientsCommand {
-    Add(clients::AddArgs),
-    List(clients::ListArgs),
-    Rotate(clients::RotateArgs),
-    Revoke(clients::RevokeArgs),
 }
 
 /// Show, check and apply the rules of what may be issued
@@ -234,13 +217,8 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Whoami(args) => client::whoami::run(shell, args).await,
         Command::Audit(AuditCommand::Events(args)) => audit_events::run(shell, args).await,
         Command::Audit(AuditCommand::Verify(args)) => audit_verify::run(shell, args).await,
-        Command::Keys(KeysCommand::List(args)) => keys::list(shell, args).await,
-        Command::Keys(KeysCommand::Show(args)) => keys::show(shell, args).await,
-        Command::Keys(KeysCommand::Add(args)) => keys::add(shell, args).await,
-        Command::Clients(ClientsCommand::Add(args)) => clients::add(shell, args).await,
-        Command::Clients(ClientsCommand::List(args)) => clients::list(shell, args).await,
-        Command::Clients(ClientsCommand::Rotate(args)) => clients::rotate(shell, args).await,
-        Command::Clients(ClientsCommand::Revoke(args)) => clients::revoke(shell, args).await,
+        Command::Keys(command) => keys::run(shell, command).await,
+        Command::Clients(command) => clients::run(shell, command).await,
         Command::Policy(PolicyCommand::Show(args)) => policy::show(shell, args).await,
         Command::Policy(PolicyCommand::Check(args)) => policy::check(&args),
         Command::Policy(PolicyCommand::Apply(args)) => policy::apply(shell, args).await,

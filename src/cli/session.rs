@@ -16,11 +16,12 @@ use super::{
     operator,
 };
 use crate::{
-    app::{Catalog, Opening},
-    domain::{Path, Refusal, causes::Causes},
+    app::{Catalog, OpenError, Opening, SigningKey},
+    domain::{Path, Refusal, causes::Causes, key::Algorithm},
     store::{
         Address, Database,
         embedded::{Cluster, EmbeddedError, Location},
+        log,
         schema::{self, SchemaError, Warning},
     },
 };
@@ -112,16 +113,27 @@ impl Session {
             ambient: shell.ambient.clone(),
         };
         let catalog = Catalog::open(opening).await?;
-        let logged = catalog.live().settings.shape(Path::Api).map_err(crate::app::OpenError::from)?.alg;
+        for warning in catalog.live().key_warnings() {
+            self.talk.warn(&warning);
+        }
+        let logged = catalog.live().settings.shape(Path::Api).map_err(OpenError::from)?.alg;
         match alg {
             Some(given) if given != logged => {
                 let (given, logged) = (given.to_string(), logged.to_string());
                 catalog.close().await;
                 let refusal = Refusal::SettingDiffers { setting: "the algorithm", given, logged };
-                Err(crate::app::OpenError::from(refusal).into())
+                Err(OpenError::from(refusal).into())
             }
             _ => Ok(catalog),
         }
+    }
+
+    /// Opens a catalog that has its settings: a command about its keys must not be the one that makes its first.
+    pub(super) async fn settled_catalog(&self, shell: &Shell<'_>, start: Start) -> Result<Catalog, CliError> {
+        if log::settings(self.database.reads()).await?.active.is_none() {
+            return Err(OpenError::from(Refusal::NotConfigured).into());
+        }
+        self.catalog(shell, start).await
     }
 
     /// What an operator should know of the fences around the log. Nobody but us reaches a private cluster, whose owner we are.
@@ -187,6 +199,12 @@ impl Start {
         let signing = signing(&shell.global, shell.variables)?;
         let identity = Identity::choose(&shell.global, listen, shell.variables)?;
         Ok(Self { migrate, signing, identity })
+    }
+
+    /// The same, whatever key this process was told to sign with: the log may not know it yet.
+    pub(super) fn with_any_key(shell: &Shell<'_>, listen: Listen) -> Result<Self, CliError> {
+        let signing = Signing { key: SigningKey::FromLog(Algorithm::EdDsa), alg: None };
+        Ok(Self { migrate: false, signing, identity: Identity::choose(&shell.global, listen, shell.variables)? })
     }
 }
 

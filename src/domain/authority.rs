@@ -6,9 +6,10 @@ use super::{
     Refusal, Token,
     claims::{Claims, Scopes, Teams},
     client::{Client, SecretDigest},
+    person,
     policy::Audiences,
     restrictions::{self, IpRestriction, TimeRestrictions, UsageLimits},
-    text::{ClientName, Email, FullName, Namespace, Permission, ServerId, Subject, TeamId},
+    text::{ClientName, Email, FullName, Issuer, Namespace, Permission, ServerId, Subject, TeamId},
 };
 
 /// What a caller may do and grant. Built from a verified token, or for a shell by [`Authority::of_shell`].
@@ -43,6 +44,11 @@ pub struct Authority {
 pub enum Credential {
     /// A token of the catalog, by its `jti`.
     Token(Uuid),
+    /// An access token of an identity provider.
+    Login {
+        /// The provider.
+        issuer: Issuer,
+    },
     /// The name and the secret of a client.
     Client {
         /// The name.
@@ -166,7 +172,17 @@ impl Authority {
     pub fn token(&self) -> Option<Uuid> {
         match self.credential {
             Some(Credential::Token(jti)) => Some(jti),
-            Some(Credential::Client { .. }) | None => None,
+            Some(Credential::Login { .. } | Credential::Client { .. }) | None => None,
+        }
+    }
+
+    /// What its idempotency keys belong to: its token, or the person at its provider. No route that takes clients takes keys.
+    #[must_use]
+    pub fn holder(&self) -> Option<Uuid> {
+        match (&self.credential, &self.subject) {
+            (Some(Credential::Token(jti)), _) => Some(*jti),
+            (Some(Credential::Login { issuer }), Some(subject)) => Some(person::holder(issuer, subject)),
+            (Some(Credential::Login { .. }), None) | (Some(Credential::Client { .. }) | None, _) => None,
         }
     }
 

@@ -7,13 +7,16 @@ use super::{
     Authority, ChangeSuspension, Event, IssueToken, Origin, Recorded, Refusal, RevokeByRule, RevokeToken, RevokeTokens,
     RotateToken, State, Status,
     authority::RoutePermission,
+    claims::Teams,
     client::{ChangeClient, change_client},
-    configure::{ApplyPolicy, Configure, add_key, apply_policy, configure},
+    configure::{ApplyPolicy, Configure, apply_policy, configure},
     denial::{Denial, RotatedTokenReused, ShadowTokenSeen},
     event::KeyAdded,
     idempotency::{Answered, Idempotency},
     issue::{Circumstances, issue},
+    key_life::{ActivateKey, RetireKey, activate_key, add_key, retire_key},
     membership::Answer,
+    person::PersonSeen,
     revoke::revoke,
     revoke_several::revoke_several,
     rotate::{rotate, see_reuse},
@@ -94,10 +97,16 @@ pub enum Act {
     AddKey(Box<KeyAdded>),
     /// Another client, another secret of one, or its end.
     ChangeClient(ChangeClient),
+    /// That a key sign from here on.
+    ActivateKey(ActivateKey),
+    /// That a key be put away.
+    RetireKey(RetireKey),
     /// That a refusal be remembered.
     Deny(Denial),
     /// That a shadow token be remembered.
     SeeShadow(ShadowTokenSeen),
+    /// That what a provider says of a person be remembered.
+    SeePerson(Box<PersonSeen>),
 }
 
 impl Command {
@@ -127,7 +136,7 @@ impl Command {
                     may_create?;
                 }
                 let over = state.token(issued.jti).is_none_or(|token| token.status(self.now) != Status::Active);
-                if over || state.settings.key(&issued.kid).is_none() {
+                if over || state.settings.key(&issued.kid).is_none_or(|key| key.over().is_some()) {
                     return Err(Refusal::RepeatOver { jti: issued.jti });
                 }
             }
@@ -168,10 +177,19 @@ impl Command {
             Act::ApplyPolicy(command) => Ok(apply_policy(&state.settings, command)?.into_iter().collect()),
             Act::AddKey(key) => Ok(add_key(&state.settings, key).into_iter().collect()),
             Act::ChangeClient(change) => Ok(change_client(&state.settings, change, self.now)?.into_iter().collect()),
+            Act::ActivateKey(command) => {
+                let activated = activate_key(&state.settings, command, self.now)?;
+                Ok(activated.map(Event::KeyActivated).into_iter().collect())
+            }
+            Act::RetireKey(command) => {
+                let retired = retire_key(&state.settings, command)?;
+                Ok(retired.map(Event::KeyRetired).into_iter().collect())
+            }
             Act::Deny(denial) => Ok(vec![denial.event()]),
             // Once is enough: whoever presents it again tells nothing new.
             Act::SeeShadow(shadow) if shadow.jti.is_some_and(|jti| state.knows_shadow(jti)) => Ok(Vec::new()),
             Act::SeeShadow(shadow) => Ok(vec![Event::ShadowTokenSeen(shadow.clone())]),
+            Act::SeePerson(seen) => Ok(see_person(state, seen)),
         }
     }
 
@@ -189,8 +207,11 @@ impl Command {
             | Act::ApplyPolicy(_)
             | Act::AddKey(_)
             | Act::ChangeClient(_)
+            | Act::ActivateKey(_)
+            | Act::RetireKey(_)
             | Act::Deny(_)
-            | Act::SeeShadow(_) => None,
+            | Act::SeeShadow(_)
+            | Act::SeePerson(_) => None,
         }
     }
 
@@ -275,6 +296,18 @@ impl Command {
         }
     }
 
+    /// The person whose last login the decision looks at: the one that is seen, or whom a token is for that somebody else
+    /// asks for. The tokens that the command names are known in `state`.
+    #[must_use]
+    pub fn person_needed(&self, state: &State) -> Option<Subject> {
+        match &self.act {
+            Act::SeePerson(seen) => seen.sub.clone(),
+            Act::Issue { command, .. } => bearer_of_teams(command),
+            Act::Rotate { command, .. } => bearer_of_teams(&command.wish(state.token(command.jti)?)?),
+            _ => None,
+        }
+    }
+
     /// The shadow token that the decision asks for.
     #[must_use]
     pub fn shadow_needed(&self) -> Option<Uuid> {
@@ -283,4 +316,18 @@ impl Command {
             _ => None,
         }
     }
+}
+
+/// Whom gateways will take the bearer for, where the token names teams.
+fn bearer_of_teams(command: &IssueToken) -> Option<Subject> {
+    matches!(&command.teams, Some(Teams::These(teams)) if !teams.is_empty()).then(|| command.bearer())
+}
+
+/// Once is enough, and an older word changes nothing.
+fn see_person(state: &State, seen: &PersonSeen) -> Vec<Event> {
+    let last = seen.sub.as_ref().and_then(|sub| state.person(sub));
+    if last.is_some_and(|last| !seen.is_news_after(last)) {
+        return Vec::new();
+    }
+    vec![Event::PersonSeen(Box::new(seen.clone()))]
 }

@@ -4,6 +4,7 @@ use super::{
     Event, Refusal, Settings,
     claims::CATALOG_AUDIENCE,
     event::{Configured, KeyActivated, KeyAdded},
+    key_life::KeyRefusal,
     policy::{Policy, Rules},
     text::{Audience, Environment, Issuer},
 };
@@ -55,11 +56,13 @@ pub fn configure(settings: &Settings, command: &Configure) -> Result<Vec<Event>,
         events.push(Event::PolicyApplied(Box::new(Policy::initial())));
     }
     match (&settings.active, &command.key) {
+        // One that is still to sign, or did before, may be here already or still: which one signs is for the log to say.
+        (Some(_), KeyChoice::Told(told)) if settings.key(&told.kid).is_some() => {}
         (Some(kid), KeyChoice::Told(told)) => agree("the signing key", Some(told.kid.as_str()), kid.as_str())?,
         (Some(_), KeyChoice::Offered(_) | KeyChoice::Kept) => {}
         (None, KeyChoice::Told(key) | KeyChoice::Offered(key)) => {
             events.push(Event::KeyAdded(key.clone()));
-            events.push(Event::KeyActivated(KeyActivated { kid: key.kid.clone() }));
+            events.push(Event::KeyActivated(KeyActivated { kid: key.kid.clone(), early: false }));
         }
         (None, KeyChoice::Kept) => return Err(Refusal::NotConfigured),
     }
@@ -90,14 +93,15 @@ pub struct ApplyPolicy {
 /// Decides the application of a policy: nothing when it is in force already, to the letter.
 ///
 /// # Errors
-/// [`Refusal::NotADevKey`] for a shell's key that is published, or unknown; [`Refusal::OwnIssuer`] for an identity provider
-/// that is called like the catalog.
+/// [`KeyRefusal::NotADevKey`] for a shell's key that is published, or unknown; [`KeyRefusal::Over`] for one that signs no
+/// more; [`Refusal::OwnIssuer`] for an identity provider that is called like the catalog.
 pub fn apply_policy(settings: &Settings, command: &ApplyPolicy) -> Result<Option<Event>, Refusal> {
     let ApplyPolicy { rules, text } = command;
-    if let Some(kid) = &rules.shell.kid
-        && !settings.key(kid).is_some_and(|key| key.dev)
-    {
-        return Err(Refusal::NotADevKey { kid: kid.clone() });
+    if let Some(kid) = &rules.shell.kid {
+        let key = settings.key(kid).filter(|key| key.dev).ok_or_else(|| KeyRefusal::NotADevKey { kid: kid.clone() })?;
+        if let Some(over) = key.over() {
+            return Err(KeyRefusal::Over { kid: kid.clone(), over }.into());
+        }
     }
     if let Some(issuer) = settings.issuer.as_ref().filter(|issuer| rules.trusted_issuer(issuer).is_some()) {
         return Err(Refusal::OwnIssuer { issuer: issuer.clone() });
@@ -108,12 +112,6 @@ pub fn apply_policy(settings: &Settings, command: &ApplyPolicy) -> Result<Option
     }
     let version = current.map_or(0, |policy| policy.version) + 1;
     Ok(Some(Event::PolicyApplied(Box::new(Policy { version, rules: rules.clone(), text: Some(text.clone()) }))))
-}
-
-/// Decides the addition of a key: nothing when the log knows it already.
-#[must_use]
-pub fn add_key(settings: &Settings, key: &KeyAdded) -> Option<Event> {
-    settings.key(&key.kid).is_none().then(|| Event::KeyAdded(key.clone()))
 }
 
 fn agree(setting: &'static str, given: Option<&str>, logged: &str) -> Result<(), Refusal> {

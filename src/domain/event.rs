@@ -15,6 +15,7 @@ use super::{
     },
     key::{Algorithm, PublicJwk},
     origin::{Origin, Path},
+    person::{LoginRefused, PersonSeen},
     policy::Policy,
     revoke::RevocationReason,
     rule::{Field, Predicate},
@@ -67,6 +68,8 @@ pub enum Event {
     ClientRotated(ClientRotated),
     /// A client was revoked.
     ClientRevoked(ClientRevoked),
+    /// A key whose tokens are all over was put away.
+    KeyRetired(KeyRetired),
     /// A token was asked for and refused.
     IssuanceRefused(Box<IssuanceRefused>),
     /// A revocation was asked for and refused.
@@ -79,6 +82,10 @@ pub enum Event {
     RotatedTokenReused(RotatedTokenReused),
     /// A rule was asked for and refused.
     RevocationByRuleRefused(Box<RevocationByRuleRefused>),
+    /// Somebody whom a trusted issuer vouches for was not let in.
+    LoginRefused(LoginRefused),
+    /// A trusted issuer said something new of a person.
+    PersonSeen(Box<PersonSeen>),
     /// A validly signed token was presented that is not as it was issued, or never was.
     ShadowTokenSeen(ShadowTokenSeen),
 }
@@ -103,7 +110,10 @@ impl Event {
             | Self::ClientAdded(_)
             | Self::ClientRotated(_)
             | Self::ClientRevoked(_)
+            | Self::KeyRetired(_)
             | Self::IssuanceRefused(_)
+            | Self::LoginRefused(_)
+            | Self::PersonSeen(_)
             | Self::TokensRevokedByRule(_)
             | Self::RevocationByRuleRefused(_) => None,
         }
@@ -306,6 +316,18 @@ pub struct KeyAdded {
 pub struct KeyActivated {
     /// The key.
     pub kid: Kid,
+    /// Whether it was before everybody could have read it in the JWK Set.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub early: bool,
+}
+
+/// `key.retired.v1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRetired {
+    /// The key.
+    pub kid: Kid,
+    /// The end of the log for which none of its tokens could be used any more.
+    pub counted: Position,
 }
 
 /// An event with when and where it came from, before it has a position.

@@ -225,12 +225,15 @@ impl LiveIndex {
             | Event::ClientAdded(_)
             | Event::ClientRotated(_)
             | Event::ClientRevoked(_)
+            | Event::KeyRetired(_)
             | Event::ShadowTokenSeen(_)
             | Event::RotatedTokenReused(_)
             | Event::IssuanceRefused(_)
             | Event::RevocationRefused(_)
             | Event::SuspensionRefused(_)
             | Event::RotationRefused(_)
+            | Event::LoginRefused(_)
+            | Event::PersonSeen(_)
             | Event::RevocationByRuleRefused(_) => {}
         }
     }

@@ -7,11 +7,12 @@ use uuid::Uuid;
 use super::{
     Authority, Claims, Header, Malformed, Path, Refusal, State, TokenIssued,
     claims::{AuthProvider, CLIENT_ID, Scopes, TOKEN_BYTES_MAX, TYP, Teams, TokenUse, User, signing_input},
-    contain::contain,
+    contain::{Evidence, contain},
     event::Elevation,
     membership::Answer,
     object::object,
     permit::Permit,
+    positive::positive,
     restrictions::{IpRestriction, TimeRestrictions, UsageLimits},
     rotate::Grounds,
     settings::Shape,
@@ -164,6 +165,7 @@ struct IssueWire {
     description: Option<Description>,
     #[serde(default)]
     aud: Vec<Audience>,
+    #[serde(default, deserialize_with = "positive")]
     expires_in: Option<std::num::NonZeroU32>,
     #[serde(default)]
     is_admin: bool,
@@ -266,7 +268,8 @@ pub(super) fn issue_on(
         return Err(Refusal::CredentialOfShellKey);
     }
     grounds.require(authority)?;
-    let teams = contain(command, authority, membership, shape)?;
+    let login = state.person(&command.bearer()).filter(|seen| state.settings.trusts(&seen.issuer));
+    let teams = contain(command, authority, Evidence { membership, login }, shape)?;
     let ttl = Permit { command, authority, grounds, teams: &teams, path, now }.check(shape, state)?;
     if let Some(name) = &command.name
         && let Some(jti) = state.rival_for_name(&command.sub, name, grounds.family(), now)

@@ -2,9 +2,16 @@
 
 use std::fmt;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Malformed, Position, text::Kid};
+use super::{Malformed, Position, Recorded, event::KeyAdded, text::Kid};
+
+/// For how long whoever has read the JWK Set may go on without reading it again, in seconds: `max-age` of
+/// `GET /.well-known/jwks.json`. A key is published for so long before it signs.
+pub const JWKS_MAX_AGE_SECONDS: u32 = 300;
+/// How much longer, in seconds: a server may publish a key this much after it was recorded.
+const PUBLISHED_LATE_SECONDS_MAX: u32 = 5;
 
 /// The signature algorithms of the catalog (RFC 7518 section 3.1, RFC 8037 section 3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -101,6 +108,66 @@ pub struct KeyRecord {
     pub dev: bool,
     /// Where in the log it was added.
     pub added: Position,
-    /// Where in the log it became the signing key, if it did.
+    /// When that was decided.
+    pub added_at: DateTime<Utc>,
+    /// Where in the log it became the signing key for the first time, if it did.
     pub activated: Option<Position>,
+    /// Where in the log it last ceased to sign, at whichever door.
+    pub relieved: Option<Position>,
+    /// Where in the log it was retired.
+    pub retired: Option<Position>,
+}
+
+/// Why a key signs no more, for good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// It was retired: every token that it signed was over by then.
+    Retired,
+}
+
+impl fmt::Display for Over {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Retired => "retired",
+        })
+    }
+}
+
+impl KeyRecord {
+    /// The key that an event makes known.
+    #[must_use]
+    pub fn added(event: &KeyAdded, recorded: &Recorded) -> Self {
+        Self {
+            kid: event.kid.clone(),
+            alg: event.alg,
+            jwk: event.jwk.clone(),
+            dev: event.dev,
+            added: recorded.position,
+            added_at: recorded.occurrence.occurred_at,
+            activated: None,
+            relieved: None,
+            retired: None,
+        }
+    }
+
+    /// Why it signs no more, if that is so.
+    #[must_use]
+    pub fn over(&self) -> Option<Over> {
+        self.retired.map(|_| Over::Retired)
+    }
+
+    /// Whether `GET /.well-known/jwks.json` has it, if it has a public half.
+    #[must_use]
+    pub fn is_published(&self) -> bool {
+        !self.dev && self.over().is_none()
+    }
+
+    /// How many seconds are left at `now` until everybody has it who reads the JWK Set as often as they are told to;
+    /// `None` when there are none. Nobody reads a shared secret there.
+    #[must_use]
+    pub fn spreads_for(&self, now: DateTime<Utc>) -> Option<i64> {
+        let spread = self.added_at + TimeDelta::seconds((JWKS_MAX_AGE_SECONDS + PUBLISHED_LATE_SECONDS_MAX).into());
+        let left = (spread - now + TimeDelta::milliseconds(999)).num_seconds();
+        (self.jwk.is_some() && left > 0).then_some(left)
+    }
 }

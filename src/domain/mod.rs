@@ -15,13 +15,14 @@
 //! | authority | what a caller may grant |
 //! | path | the door an event came through: `api`, `cli-dev`, `cli-admin`, `system` |
 //! | family | a token and its successors, each of which took the place of the one before |
+//! | person | whoever a trusted issuer vouches for |
 //! | out-of-band | issued through a shell, past the API's controls, and flagged so |
 //! | state | what the log says of a token: issued, revoked, suspended |
 //! | status | a state at an instant: `active`, `expired`, `suspended`, `revoked` |
 //! | rule | a revocation of every token that was issued before it and meets its predicate: [`Rule`] |
 //! | refusal | the domain said no |
 //! | malformed | an input that did not parse |
-//! | trusted issuer | an identity provider whose access tokens the policy takes; whom it vouches for is a person |
+//! | trusted issuer | an identity provider whose access tokens the policy takes |
 //! | settings | what shapes every token and is itself in the log: issuer, audience, policy, keys |
 //! | signing input | the exact `header.payload` that is signed (RFC 7515 section 2) |
 
@@ -39,12 +40,16 @@ pub mod idempotency;
 pub mod index;
 pub mod issue;
 pub mod key;
+pub mod key_history;
+pub mod key_life;
 pub mod malformed;
 pub mod membership;
 pub mod object;
 pub mod origin;
 mod permit;
+pub mod person;
 pub mod policy;
+pub mod positive;
 pub mod refusal;
 pub mod restrictions;
 pub mod revoke;
@@ -53,6 +58,7 @@ pub mod rotate;
 pub mod rule;
 pub mod settings;
 pub mod state;
+pub mod status;
 pub mod suspend;
 pub mod text;
 pub mod token;
@@ -72,5 +78,6 @@ pub use rotate::RotateToken;
 pub use rule::{Predicate, RevokeByRule, Rule};
 pub use settings::Settings;
 pub use state::State;
+pub use status::Status;
 pub use suspend::ChangeSuspension;
-pub use token::{Status, Token};
+pub use token::Token;

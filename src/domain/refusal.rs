@@ -8,6 +8,7 @@ use super::{
     Status,
     client::ClientRefusal,
     event::Elevation,
+    key_life::KeyRefusal,
     rotate::Overlap,
     text::{Audience, IdempotencyKey, Issuer, Kid, Name, Namespace, Permission, Subject, TeamId},
 };
@@ -153,12 +154,6 @@ pub enum Refusal {
         /// The most.
         max: u32,
     },
-    /// A policy names a key that is not one for tokens from a shell alone.
-    #[error("{kid} is not a key that was added for tokens from a shell: 'catalog keys add --dev' makes one")]
-    NotADevKey {
-        /// The key.
-        kid: Kid,
-    },
     /// A policy trusts the catalog itself like an identity provider.
     #[error("trusted_issuer.issuer '{issuer}' is this catalog's own issuer; its own tokens are taken anyway")]
     OwnIssuer {
@@ -260,6 +255,9 @@ pub enum Refusal {
         /// The caller's subject.
         own: Option<Subject>,
     },
+    /// A key stays as it is.
+    #[error(transparent)]
+    Key(#[from] KeyRefusal),
     /// The key that signs, by the log, is not in this process's keyring.
     #[error("the active key {kid} is not in the keyring of this process")]
     KeyNotHere {

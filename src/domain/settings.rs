@@ -4,6 +4,7 @@ use super::{
     Event, Path, Position, Recorded, Refusal,
     client::Client,
     key::{Algorithm, KeyRecord},
+    key_life::KeyRefusal,
     policy::Policy,
     text::{Audience, ClientName, Environment, Issuer, Kid},
 };
@@ -53,15 +54,8 @@ impl Settings {
                 self.audience = Some(configured.audience.clone());
                 self.env.clone_from(&configured.env);
             }
-            Event::PolicyApplied(policy) => self.policy = Some(Policy::clone(policy)),
-            Event::KeyAdded(key) => self.keys.push(KeyRecord {
-                kid: key.kid.clone(),
-                alg: key.alg,
-                jwk: key.jwk.clone(),
-                dev: key.dev,
-                added: recorded.position,
-                activated: None,
-            }),
+            Event::PolicyApplied(policy) => self.apply_policy(policy, recorded.position),
+            Event::KeyAdded(key) => self.keys.push(KeyRecord::added(key, recorded)),
             Event::KeyActivated(key) => self.activate(&key.kid, recorded.position),
             Event::ClientAdded(added) => self.clients.push(Client::added(added, recorded)),
             Event::ClientRotated(rotated) => {
@@ -74,6 +68,7 @@ impl Settings {
                     client.revoke(recorded);
                 }
             }
+            Event::KeyRetired(key) => self.change(&key.kid, |record| record.retired = Some(recorded.position)),
             Event::TokenIssued(_)
             | Event::TokenRevoked(_)
             | Event::TokenSuspended(_)
@@ -85,14 +80,33 @@ impl Settings {
             | Event::SuspensionRefused(_)
             | Event::RotationRefused(_)
             | Event::RotatedTokenReused(_)
+            | Event::LoginRefused(_)
+            | Event::PersonSeen(_)
             | Event::ShadowTokenSeen(_) => {}
         }
     }
 
+    fn apply_policy(&mut self, policy: &Policy, position: Position) {
+        let before = self.signer_of_shell().cloned();
+        self.policy = Some(policy.clone());
+        if let Some(kid) = before.filter(|kid| self.signer_of_shell() != Some(kid)) {
+            self.change(&kid, |record| record.relieved = Some(position));
+        }
+    }
+
     fn activate(&mut self, kid: &Kid, position: Position) {
+        if self.key(kid).is_none() {
+            return;
+        }
+        self.change(kid, |record| _ = record.activated.get_or_insert(position));
+        if let Some(before) = self.active.replace(kid.clone()).filter(|before| before != kid) {
+            self.change(&before, |record| record.relieved = Some(position));
+        }
+    }
+
+    fn change(&mut self, kid: &Kid, change: impl FnOnce(&mut KeyRecord)) {
         if let Some(record) = self.keys.iter_mut().find(|record| record.kid == *kid) {
-            record.activated.get_or_insert(position);
-            self.active = Some(kid.clone());
+            change(record);
         }
     }
 
@@ -112,24 +126,38 @@ impl Settings {
         self.keys.iter().find(|record| record.kid == *kid)
     }
 
+    /// Whether access tokens of that identity provider are taken.
+    #[must_use]
+    pub fn trusts(&self, issuer: &Issuer) -> bool {
+        self.policy.as_ref().is_some_and(|policy| policy.rules.trusted_issuer(issuer).is_some())
+    }
+
     /// The keys that are published.
     pub fn published(&self) -> impl Iterator<Item = &KeyRecord> {
-        self.keys.iter().filter(|key| !key.dev)
+        self.keys.iter().filter(|key| key.is_published())
+    }
+
+    /// The key that the policy names for tokens from a shell.
+    #[must_use]
+    pub fn signer_of_shell(&self) -> Option<&Kid> {
+        self.policy.as_ref().and_then(|policy| policy.rules.shell.kid.as_ref())
     }
 
     /// The key that signs what comes through a door.
     #[must_use]
     pub fn signer(&self, path: Path) -> Option<&Kid> {
-        let of_shell = self.policy.as_ref().and_then(|policy| policy.rules.shell.kid.as_ref());
-        of_shell.filter(|_| path == Path::CliDev).or(self.active.as_ref())
+        self.signer_of_shell().filter(|_| path == Path::CliDev).or(self.active.as_ref())
     }
 
     /// Everything that an issuance through a door needs.
     ///
     /// # Errors
-    /// [`Refusal::NotConfigured`] while any of it is missing.
+    /// [`Refusal::NotConfigured`] while any of it is missing, [`KeyRefusal::Over`] for a key that signs no more.
     pub fn shape(&self, path: Path) -> Result<Shape<'_>, Refusal> {
         let key = self.signer(path).and_then(|kid| self.key(kid));
+        if let Some((key, over)) = key.and_then(|key| Some((key, key.over()?))) {
+            return Err(KeyRefusal::Over { kid: key.kid.clone(), over }.into());
+        }
         match (&self.issuer, &self.audience, &self.policy, key) {
             (Some(issuer), Some(audience), Some(policy), Some(key)) => {
                 Ok(Shape { issuer, audience, env: self.env.as_ref(), policy, kid: &key.kid, alg: key.alg })

@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    Authority, Event, Recorded, Refusal, Rule, Settings, Status, Token,
+    Authority, Event, Position, Recorded, Refusal, Rule, Settings, Status, Token,
     authority::Credential,
     idempotency::{Answered, Scope, remembered_for},
+    person::PersonSeen,
     suspend::Affected,
     text::{Name, Subject},
 };
@@ -27,6 +28,8 @@ pub struct State {
     reuses: HashSet<Uuid>,
     crowds: HashSet<(Subject, Affected)>,
     rules: Vec<Rule>,
+    people: HashMap<Subject, (PersonSeen, Position)>,
+    people_seen: HashSet<Subject>,
 }
 
 impl State {
@@ -130,6 +133,27 @@ impl State {
         self.tokens_of(sub).filter(|token| token.is_kept(now)).count()
     }
 
+    /// Adds what was recorded of a person last.
+    pub fn insert_person(&mut self, sub: Subject, seen: PersonSeen, position: Position) {
+        self.people.insert(sub, (seen, position));
+    }
+
+    /// What a provider said of a person last, as far as it is recorded.
+    #[must_use]
+    pub fn person(&self, sub: &Subject) -> Option<&PersonSeen> {
+        self.people.get(sub).map(|(seen, _)| seen)
+    }
+
+    /// Everybody of whom something is recorded, with where it is.
+    pub fn people(&self) -> impl Iterator<Item = (&Subject, &PersonSeen, Position)> {
+        self.people.iter().map(|(sub, (seen, position))| (sub, seen, *position))
+    }
+
+    /// The people that [`Self::apply`] recorded something of.
+    pub fn people_seen(&self) -> impl Iterator<Item = (&Subject, &PersonSeen, Position)> {
+        self.people().filter(|(sub, ..)| self.people_seen.contains(*sub))
+    }
+
     /// Lets a caller pass whose credential, if it has one, is good at `now`.
     ///
     /// # Errors
@@ -141,6 +165,7 @@ impl State {
             Some(Credential::Client { name, secret }) => {
                 self.settings.client(name).is_some_and(|client| client.accepts(secret, now))
             }
+            Some(Credential::Login { issuer }) => self.settings.trusts(issuer),
         };
         if is_good { Ok(()) } else { Err(Refusal::CredentialInactive) }
     }
@@ -186,15 +211,23 @@ impl State {
             | Event::PolicyApplied(_)
             | Event::KeyAdded(_)
             | Event::KeyActivated(_)
+            | Event::KeyRetired(_)
             | Event::ClientAdded(_)
             | Event::ClientRotated(_)
             | Event::ClientRevoked(_) => self.settings.apply(recorded),
+            Event::PersonSeen(seen) => {
+                if let Some(sub) = &seen.sub {
+                    self.insert_person(sub.clone(), PersonSeen::clone(seen), recorded.position);
+                    self.people_seen.insert(sub.clone());
+                }
+            }
             Event::ShadowTokenSeen(shadow) => self.shadows.extend(shadow.jti),
             Event::RotatedTokenReused(reused) => self.insert_reuse(reused.jti),
             Event::IssuanceRefused(_)
             | Event::RevocationRefused(_)
             | Event::SuspensionRefused(_)
             | Event::RotationRefused(_)
+            | Event::LoginRefused(_)
             | Event::RevocationByRuleRefused(_) => {}
         }
     }

@@ -1,5 +1,5 @@
-//! Who is asking: a bearer token of the catalog, or where tokens are checked and revoked a client's name and secret,
-//! becomes an authority and an origin.
+//! Who is asking: a bearer token of the catalog, or of a trusted issuer, becomes an authority and an origin; so does, where
+//! tokens are checked and revoked, a client's name and secret.
 
 use std::sync::Arc;
 
@@ -26,14 +26,20 @@ use crate::{
 const USER_AGENT_LENGTH_MAX: usize = 200;
 
 /// What a caller can be told before anything is looked at.
-pub(super) const CALLER: &[Code] =
-    &[Code::CredentialMissing, Code::CredentialInvalid, Code::BasicNotTaken, Code::Unavailable];
+pub(super) const CALLER: &[Code] = &[
+    Code::CredentialMissing,
+    Code::CredentialInvalid,
+    Code::BasicNotTaken,
+    Code::ProviderUnavailable,
+    Code::Unavailable,
+];
 /// The same, where the route asks for a permission.
 pub(super) const PERMITTED: &[Code] = &[
     Code::CredentialMissing,
     Code::CredentialInvalid,
     Code::BasicNotTaken,
     Code::PermissionMissing,
+    Code::ProviderUnavailable,
     Code::Unavailable,
 ];
 /// The same, where the route takes clients, too.
@@ -42,6 +48,7 @@ pub(super) const ASKER: &[Code] = &[
     Code::CredentialInvalid,
     Code::ClientInvalid,
     Code::PermissionMissing,
+    Code::ProviderUnavailable,
     Code::Unavailable,
 ];
 /// What a write can be told besides.
@@ -69,7 +76,7 @@ impl Caller {
     pub(super) fn challenged(&self, problem: Problem) -> Problem {
         match self.authority.credential {
             Some(Credential::Client { .. }) => problem.for_client(),
-            Some(Credential::Token(_)) | None => problem,
+            Some(Credential::Token(_) | Credential::Login { .. }) | None => problem,
         }
     }
 
@@ -114,18 +121,19 @@ async fn bearer(token: &str, parts: &Parts, catalog: &Arc<Catalog>) -> Result<Ca
 async fn client(credentials: &str, parts: &Parts, catalog: &Arc<Catalog>) -> Result<Caller, Problem> {
     let NameAndSecret { name, secret } = basic::read(credentials).ok_or_else(Problem::bad_client)?;
     let authority = catalog.authenticate_client(&name, &secret).await?.ok_or_else(Problem::bad_client)?;
-    let Some(Credential::Client { name, .. }) = &authority.credential else { return Err(Problem::internal()) };
-    let origin = Origin { actor: Actor::Client { name: name.clone() }, ..anonymous(parts, catalog) };
-    Ok(Caller { authority, origin })
+    bearer_of(authority, anonymous(parts, catalog))
 }
 
-/// The bearer of a token that was found good.
+/// The bearer of a credential that was found good.
 pub(super) fn bearer_of(authority: Authority, origin: Origin) -> Result<Caller, Problem> {
-    let (Some(jti), Some(sub)) = (authority.token(), &authority.subject) else {
-        return Err(Problem::internal());
+    let sub = authority.subject.as_ref().map(ToString::to_string);
+    let actor = match &authority.credential {
+        Some(Credential::Token(jti)) => Actor::Token { jti: *jti, sub },
+        Some(Credential::Login { issuer }) => Actor::Person { issuer: issuer.clone(), sub },
+        Some(Credential::Client { name, .. }) => Actor::Client { name: name.clone() },
+        None => return Err(Problem::internal()),
     };
-    let origin = Origin { actor: Actor::Token { jti, sub: Some(sub.to_string()) }, ..origin };
-    Ok(Caller { authority, origin })
+    Ok(Caller { authority, origin: Origin { actor, ..origin } })
 }
 
 /// What a request presents.
@@ -162,6 +170,6 @@ pub(super) fn anonymous(parts: &Parts, catalog: &Catalog) -> Origin {
             .cloned()
             .unwrap_or_else(|| RequestId::of_uuid(catalog.new_id())),
         address: request::peer(&parts.extensions).map(|address| address.ip()),
-        user_agent: user_agent.map(|text| harmless(text, USER_AGENT_LENGTH_MAX)),
+        user_agent: user_agent.map(|text| request::discreet(&harmless(text, USER_AGENT_LENGTH_MAX), &parts.headers)),
     }
 }

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     app::Catalog,
+    domain::key::JWKS_MAX_AGE_SECONDS,
     signing::{Jwks, jwks},
 };
 
@@ -22,7 +23,7 @@ problems!(Problems = []);
 
 /// The public keys
 ///
-/// A JWK Set (RFC 7517). A shared secret (HS256) has no public half and is not in it.
+/// A JWK Set (RFC 7517): the keys whose tokens may still be good, and those that are to sign next. A shared secret (HS256) has no public half and is not in it.
 #[utoipa::path(
     get,
     path = "/.well-known/jwks.json",
@@ -32,14 +33,17 @@ problems!(Problems = []);
     responses(
         (status = 200, description = "The keys.", body = Jwks, content_type = "application/jwk-set+json", headers(
             ("etag" = String, description = "Its tag."),
+            ("cache-control" = String, description = "For how many seconds to go by it."),
         )),
         (status = 304, description = "It is what the request's tag names.", headers(
             ("etag" = String, description = "Its tag."),
+            ("cache-control" = String, description = "For how many seconds to go by it."),
         )),
         Problems,
     ),
 )]
 pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, headers: HeaderMap) -> Result<Response, Problem> {
     let answer = etag::json(&headers, "application/jwk-set+json", &jwks(catalog.live().settings.published()))?;
-    Ok(([(header::CACHE_CONTROL, "public, max-age=300")], answer).into_response())
+    let max_age = format!("public, max-age={JWKS_MAX_AGE_SECONDS}");
+    Ok(([(header::CACHE_CONTROL, max_age)], answer).into_response())
 }

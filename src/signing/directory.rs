@@ -20,7 +20,7 @@ const OWN_FILE_MODE_MAX: u32 = 0o600;
 const FOREIGN_FILE_MODE_MAX: u32 = 0o640;
 
 /// A directory that only its owner can look into.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct KeyDirectory(PathBuf);
 
 impl KeyDirectory {

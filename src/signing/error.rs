@@ -69,6 +69,14 @@ pub enum KeyringError {
         /// The key inside.
         kid: Kid,
     },
+    /// No file of the key directory holds such a key.
+    #[error("there is no key {kid} in '{}'", .directory.display())]
+    NoSuchKey {
+        /// The key.
+        kid: Kid,
+        /// The key directory.
+        directory: PathBuf,
+    },
     /// A key of another kind than was announced.
     #[error("key file '{}' holds a key for {found}, but {asked} was asked for", .path.display())]
     AlgorithmMismatch {
@@ -113,6 +121,12 @@ pub enum KeyringError {
 }
 
 impl KeyringError {
+    /// Whether others may know the key, or change it.
+    #[must_use]
+    pub fn is_exposure(&self) -> bool {
+        matches!(self, Self::Exposed { .. } | Self::NotOurs { .. })
+    }
+
     /// What a person can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -133,6 +147,7 @@ impl KeyringError {
             }
             Self::Broken { fault, .. } => fault.hint().map(str::to_owned),
             Self::Misnamed { kid, .. } => Some(format!("rename it to {kid}.pem, or name it as a key file of its own")),
+            Self::NoSuchKey { kid, .. } => Some(format!("bring it there as {kid}.pem, or name it with --file")),
             Self::AlgorithmMismatch { found, .. } => Some(format!("ask for {found}, or name another key")),
             Self::PublicMismatch { .. } => {
                 Some("leave the public key out: it is computed from the private one".to_owned())

@@ -100,7 +100,17 @@ pub(super) fn secret() -> SharedSecret {
 
 pub(super) fn record(keyring: &Keyring, kid: &Kid) -> KeyRecord {
     let facts = keyring.facts(kid).expect("a key of the keyring");
-    KeyRecord { kid: facts.kid, alg: facts.alg, jwk: facts.jwk, dev: false, added: Position(1), activated: None }
+    KeyRecord {
+        kid: facts.kid,
+        alg: facts.alg,
+        jwk: facts.jwk,
+        dev: false,
+        added: Position(1),
+        added_at: DateTime::UNIX_EPOCH,
+        activated: None,
+        relieved: None,
+        retired: None,
+    }
 }
 
 pub(super) fn issuer() -> Issuer {

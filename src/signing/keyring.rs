@@ -25,7 +25,8 @@ use crate::domain::{
 /// signs, and which ones verify.
 pub struct Keyring {
     directory: KeyDirectory,
-    keys: BTreeMap<Kid, Key>,
+    keys: BTreeMap<Kid, Arc<Key>>,
+    faults: Vec<KeyringError>,
 }
 
 struct Key {
@@ -50,9 +51,41 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError`] when anybody else can read the keys, or one of them is broken or misnamed.
     pub fn open(directory: &Path) -> Result<Self, KeyringError> {
-        let mut keyring = Self { directory: KeyDirectory::open(directory)?, keys: BTreeMap::new() };
-        keyring.read_directory()?;
+        let keyring = Self::open_usable(directory)?;
+        match keyring.faults.into_iter().next() {
+            Some(fault) => Err(fault),
+            None => Ok(Self { faults: Vec::new(), ..keyring }),
+        }
+    }
+
+    /// The same, but that a file which cannot be used is left out, and told in [`Self::faults`].
+    ///
+    /// # Errors
+    /// [`KeyringError`] when anybody else can read the keys.
+    pub fn open_usable(directory: &Path) -> Result<Self, KeyringError> {
+        let directory = KeyDirectory::open(directory)?;
+        let mut keyring = Self { directory, keys: BTreeMap::new(), faults: Vec::new() };
+        keyring.read_usable()?;
+        match keyring.faults.iter().position(KeyringError::is_exposure) {
+            Some(index) => Err(keyring.faults.swap_remove(index)),
+            None => Ok(keyring),
+        }
+    }
+
+    /// The same keys, and those whose files have come to the directory since.
+    ///
+    /// # Errors
+    /// [`KeyringError`] when the directory cannot be read.
+    pub fn looked_again(&self) -> Result<Self, KeyringError> {
+        let mut keyring = Self { directory: self.directory.clone(), keys: self.keys.clone(), faults: Vec::new() };
+        keyring.read_usable()?;
         Ok(keyring)
+    }
+
+    /// Why files of the directory cannot be used, in the order of their names.
+    #[must_use]
+    pub fn faults(&self) -> &[KeyringError] {
+        &self.faults
     }
 
     /// Takes a shared secret for HS256, which is never written to disk.
@@ -156,6 +189,21 @@ impl Keyring {
         self.keys[kid].signer.sign(message.as_bytes()).expect("a signature")
     }
 
+    /// Reads the files that are not named after a key which is here already.
+    fn read_usable(&mut self) -> Result<(), KeyringError> {
+        let is_new = |path: &std::path::PathBuf| {
+            let named = |stem| self.keys.keys().any(|kid| stem == std::ffi::OsStr::new(kid.as_str()));
+            !path.file_stem().is_some_and(named)
+        };
+        let files: Vec<_> = self.directory.key_files()?.into_iter().filter(is_new).collect();
+        for file in files {
+            if let Err(fault) = self.read_file(&file) {
+                self.faults.push(fault);
+            }
+        }
+        Ok(())
+    }
+
     fn read_directory(&mut self) -> Result<Vec<Kid>, KeyringError> {
         self.directory.key_files()?.iter().map(|path| self.read_file(path)).collect()
     }
@@ -177,14 +225,17 @@ impl Keyring {
 
     fn insert(&mut self, key: Key) -> Kid {
         let kid = key.facts.kid.clone();
-        self.keys.insert(kid.clone(), key);
+        self.keys.insert(kid.clone(), Arc::new(key));
         kid
     }
 }
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Keyring").field("directory", &self.directory).field("kids", &self.keys.keys()).finish()
+        f.debug_struct("Keyring")
+            .field("directory", &self.directory)
+            .field("kids", &self.keys.keys())
+            .finish_non_exhaustive()
     }
 }
 

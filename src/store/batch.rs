@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use sqlx::{Executor, PgConnection, Row};
+use sqlx::{Executor, PgConnection, Postgres, Row, postgres::PgArguments, query::Query};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ use super::{
     log,
     metrics::{self, Outcome},
     names::Names,
+    people,
     reach::Reach,
     row::{self, TokenRow},
     rules,
@@ -34,6 +35,11 @@ const BEGIN_TIMEOUT: Duration = Duration::from_millis(500);
 const DECIDE_TIMEOUT: Duration = Duration::from_millis(3_500);
 /// How long a commit may take before its outcome counts as unknown.
 const COMMIT_TIMEOUT: Duration = Duration::from_millis(3_500);
+
+/// Writes a batch that issues tokens: the head, the events, each touched token, and what listings find new ones by.
+static ISSUED: &str = concat!(include_str!("append_events.sql"), include_str!("append_issued.sql"));
+/// Writes a batch that issues none. It opens no index that only new tokens need.
+static CHANGED: &str = concat!(include_str!("append_events.sql"), include_str!("append_changed.sql"));
 
 /// The appender's own connection and what it remembers between batches.
 pub(super) struct Writer {
@@ -333,9 +339,26 @@ impl Draft {
         // Neighbours in the log are neighbours in the table, too: a listing finds them on the same pages.
         touched.sort_unstable_by_key(|token| token.issued);
         let tokens: Vec<TokenRow> = touched.iter().copied().map(TokenRow::from).collect();
-        let issued = touched.into_iter().filter(|token| token.issued > self.begun);
+        let issued = &touched[touched.partition_point(|token| token.issued <= self.begun)..];
+        let query = if issued.is_empty() {
+            row::bind_changes(self.bind(sqlx::query(CHANGED)), &tokens)
+        } else {
+            row::bind(Reach::of(issued.iter().copied()).bind(self.bind(sqlx::query(ISSUED))), &tokens)
+        };
+        let written = query.execute(&mut *connection).await?;
+        if written.rows_affected() == tokens.len() as u64 {
+            rules::insert(connection, self.state.rules()).await?;
+            people::insert(connection, &self.state).await?;
+            return idempotency::insert(connection, &self.named).await;
+        }
+        // A row of another issuance already has one of the identifiers.
+        Err(issued_before())
+    }
+
+    /// Binds the head and the events, column by column.
+    fn bind<'q>(&'q self, query: Query<'q, Postgres, PgArguments>) -> Query<'q, Postgres, PgArguments> {
         let rows = &self.rows;
-        let query = sqlx::query(include_str!("append.sql"))
+        query
             .bind(self.position.0)
             .bind(&self.digest[..])
             .bind(self.now)
@@ -348,15 +371,7 @@ impl Draft {
             .bind(rows.iter().map(|row| &row.personal[..]).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| &row.salt[..]).collect::<Vec<_>>())
             .bind(rows.iter().map(|row| &row.commitment[..]).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| &row.digest[..]).collect::<Vec<_>>());
-        let query = row::bind(Reach::of(issued).bind(query), &tokens);
-        let written = query.execute(&mut *connection).await?;
-        if written.rows_affected() == tokens.len() as u64 {
-            rules::insert(connection, self.state.rules()).await?;
-            return idempotency::insert(connection, &self.named).await;
-        }
-        // A row of another issuance already has one of the identifiers.
-        Err(issued_before())
+            .bind(rows.iter().map(|row| &row.digest[..]).collect::<Vec<_>>())
     }
 
     fn known(self) -> Known {

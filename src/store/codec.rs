@@ -26,16 +26,19 @@ const KEY_ACTIVATED: &str = "key.activated.v1";
 const CLIENT_ADDED: &str = "client.added.v1";
 const CLIENT_ROTATED: &str = "client.rotated.v1";
 const CLIENT_REVOKED: &str = "client.revoked.v1";
+const KEY_RETIRED: &str = "key.retired.v1";
 const ISSUANCE_REFUSED: &str = "issuance.refused.v1";
 const REVOCATION_REFUSED: &str = "revocation.refused.v1";
 const SUSPENSION_REFUSED: &str = "suspension.refused.v1";
 const ROTATION_REFUSED: &str = "rotation.refused.v1";
 const ROTATED_TOKEN_REUSED: &str = "rotated_token.reused.v1";
 const REVOCATION_BY_RULE_REFUSED: &str = "revocation_by_rule.refused.v1";
+const LOGIN_REFUSED: &str = "login.refused.v1";
+const PERSON_SEEN: &str = "person.seen.v1";
 const SHADOW_TOKEN_SEEN: &str = "shadow_token.seen.v1";
 
 /// The persisted names of all kinds.
-pub const KINDS: [&str; 19] = [
+pub const KINDS: [&str; 22] = [
     TOKEN_ISSUED,
     TOKEN_REVOKED,
     TOKEN_SUSPENDED,
@@ -48,12 +51,15 @@ pub const KINDS: [&str; 19] = [
     CLIENT_ADDED,
     CLIENT_ROTATED,
     CLIENT_REVOKED,
+    KEY_RETIRED,
     ISSUANCE_REFUSED,
     REVOCATION_REFUSED,
     SUSPENSION_REFUSED,
     ROTATION_REFUSED,
     ROTATED_TOKEN_REUSED,
     REVOCATION_BY_RULE_REFUSED,
+    LOGIN_REFUSED,
+    PERSON_SEEN,
     SHADOW_TOKEN_SEEN,
 ];
 
@@ -62,7 +68,7 @@ const PERSONAL: &[&str] = &["address", "user_agent"];
 /// The members of `actor` that are personal. The name of a client is none.
 fn personal_of_actor(actor: &Actor) -> &'static [&'static str] {
     match actor {
-        Actor::Token { .. } => &["sub"],
+        Actor::Token { .. } | Actor::Person { .. } => &["sub"],
         Actor::OsUser(_) => &["name", "uid", "login", "sudo_user", "host"],
         Actor::Client { .. } | Actor::Anonymous => &[],
     }
@@ -75,6 +81,7 @@ fn personal_of_data(kind: &str) -> &'static [&'static str] {
         TOKEN_REVOKED | TOKEN_SUSPENDED | TOKEN_RESUMED | REVOCATION_REFUSED => &["note"],
         SUSPENSION_REFUSED => &["sub", "note"],
         TOKENS_REVOKED_BY_RULE | REVOCATION_BY_RULE_REFUSED => &["sub", "name", "note"],
+        PERSON_SEEN => &["sub"],
         ISSUANCE_REFUSED => &["sub", "name", "reason"],
         _ => &[],
     }
@@ -96,12 +103,15 @@ pub fn kind(event: &Event) -> &'static str {
         Event::ClientAdded(_) => CLIENT_ADDED,
         Event::ClientRotated(_) => CLIENT_ROTATED,
         Event::ClientRevoked(_) => CLIENT_REVOKED,
+        Event::KeyRetired(_) => KEY_RETIRED,
         Event::IssuanceRefused(_) => ISSUANCE_REFUSED,
         Event::RevocationRefused(_) => REVOCATION_REFUSED,
         Event::SuspensionRefused(_) => SUSPENSION_REFUSED,
         Event::RotationRefused(_) => ROTATION_REFUSED,
         Event::RotatedTokenReused(_) => ROTATED_TOKEN_REUSED,
         Event::RevocationByRuleRefused(_) => REVOCATION_BY_RULE_REFUSED,
+        Event::LoginRefused(_) => LOGIN_REFUSED,
+        Event::PersonSeen(_) => PERSON_SEEN,
         Event::ShadowTokenSeen(_) => SHADOW_TOKEN_SEEN,
     }
 }
@@ -190,12 +200,15 @@ pub fn data(event: &Event) -> Result<Value, CodecError> {
         Event::ClientAdded(client) => serde_json::to_value(client)?,
         Event::ClientRotated(client) => serde_json::to_value(client)?,
         Event::ClientRevoked(client) => serde_json::to_value(client)?,
+        Event::KeyRetired(key) => serde_json::to_value(key)?,
         Event::IssuanceRefused(refused) => serde_json::to_value(refused)?,
         Event::RevocationRefused(refused) => serde_json::to_value(refused)?,
         Event::SuspensionRefused(refused) => serde_json::to_value(refused)?,
         Event::RotationRefused(refused) => serde_json::to_value(refused)?,
         Event::RotatedTokenReused(reused) => serde_json::to_value(reused)?,
         Event::RevocationByRuleRefused(refused) => serde_json::to_value(refused)?,
+        Event::LoginRefused(refused) => serde_json::to_value(refused)?,
+        Event::PersonSeen(seen) => serde_json::to_value(seen)?,
         Event::ShadowTokenSeen(shadow) => serde_json::to_value(shadow)?,
     })
 }
@@ -228,12 +241,15 @@ pub fn decode(body: &[u8], personal: Option<&[u8]>) -> Result<Occurrence, CodecE
         CLIENT_ADDED => Event::ClientAdded(typed(form.data)?),
         CLIENT_ROTATED => Event::ClientRotated(typed(form.data)?),
         CLIENT_REVOKED => Event::ClientRevoked(typed(form.data)?),
+        KEY_RETIRED => Event::KeyRetired(typed(form.data)?),
         ISSUANCE_REFUSED => Event::IssuanceRefused(typed(form.data)?),
         REVOCATION_REFUSED => Event::RevocationRefused(typed(form.data)?),
         SUSPENSION_REFUSED => Event::SuspensionRefused(typed(form.data)?),
         ROTATION_REFUSED => Event::RotationRefused(typed(form.data)?),
         ROTATED_TOKEN_REUSED => Event::RotatedTokenReused(typed(form.data)?),
         REVOCATION_BY_RULE_REFUSED => Event::RevocationByRuleRefused(typed(form.data)?),
+        LOGIN_REFUSED => Event::LoginRefused(typed(form.data)?),
+        PERSON_SEEN => Event::PersonSeen(typed(form.data)?),
         SHADOW_TOKEN_SEEN => Event::ShadowTokenSeen(typed(form.data)?),
         unknown => return Err(CodecError::UnknownKind(unknown.to_owned())),
     };

@@ -184,12 +184,24 @@ pub async fn settings(pool: &PgPool) -> Result<Settings, StoreError> {
 }
 
 pub(super) async fn settings_on(executor: impl PgExecutor<'_>) -> Result<Settings, StoreError> {
-    let rows: Vec<EventRow> = sqlx::query_as(include_str!("settings.sql")).fetch_all(executor).await?;
     let mut settings = Settings::default();
-    for row in rows {
-        settings.apply(&row.decode()?);
+    for recorded in settings_events_on(executor).await? {
+        settings.apply(&recorded);
     }
     Ok(settings)
+}
+
+/// The events that the settings are made of, in order.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn settings_events(pool: &PgPool) -> Result<Vec<Recorded>, StoreError> {
+    bounded(settings_events_on(pool)).await
+}
+
+async fn settings_events_on(executor: impl PgExecutor<'_>) -> Result<Vec<Recorded>, StoreError> {
+    let rows: Vec<EventRow> = sqlx::query_as(include_str!("settings.sql")).fetch_all(executor).await?;
+    rows.iter().map(EventRow::decode).collect()
 }
 
 /// The position of the last event that the settings are made of.

@@ -178,6 +178,27 @@ pub(super) fn bind<'q>(query: Query<'q, Postgres, PgArguments>, rows: &[TokenRow
         .bind(column(rows, |row| row.suspended_by_full_admin))
 }
 
+/// The same for rows that are there: which they are, and what may change about a token.
+pub(super) fn bind_changes<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    rows: &[TokenRow],
+) -> Query<'q, Postgres, PgArguments> {
+    query
+        .bind(column(rows, |row| row.jti))
+        .bind(column(rows, |row| row.issued_pos))
+        .bind(column(rows, |row| row.revoked_pos))
+        .bind(column(rows, |row| row.revoked_at))
+        .bind(column(rows, |row| row.effective_from))
+        .bind(column(rows, |row| row.revocation_reason.as_deref()))
+        .bind(column(rows, |row| row.revocation_note.as_deref()))
+        .bind(column(rows, |row| row.revoked_by.as_deref()))
+        .bind(column(rows, |row| row.suspended_pos))
+        .bind(column(rows, |row| row.suspended_at))
+        .bind(column(rows, |row| row.successor))
+        .bind(column(rows, |row| row.suspended_by.as_deref()))
+        .bind(column(rows, |row| row.suspended_by_full_admin))
+}
+
 fn column<'a, T>(rows: &'a [TokenRow], of: impl Fn(&'a TokenRow) -> T) -> Vec<T> {
     rows.iter().map(of).collect()
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 33] = [
+const COMMANDS: [&[&str]; 36] = [
     &[],
     &["serve"],
     &["issue"],
@@ -28,7 +28,10 @@ const COMMANDS: [&[&str]; 33] = [
     &["keys"],
     &["keys", "list"],
     &["keys", "show"],
+    &["keys", "history"],
     &["keys", "add"],
+    &["keys", "activate"],
+    &["keys", "retire"],
     &["clients"],
     &["clients", "add"],
     &["clients", "list"],
@@ -176,7 +179,7 @@ async fn keys_are_shown_as_the_api_publishes_them_and_never_their_private_halves
     assert_eq!(shown, jwks["keys"][0]);
     assert_eq!(listed[0]["jwk"]["x"], shown["x"]);
     assert_eq!((&listed[0]["active"], &listed[0]["private_half"]), (&json!(true), &json!(true)));
-    assert_eq!(text.split('\t').collect::<Vec<_>>(), [&kid, "EdDSA", "yes", "here", "3", "4"]);
+    assert_eq!(text.split('\t').collect::<Vec<_>>(), [&kid, "EdDSA", "signs", "here", "3", "4"]);
     assert!(shown.get("d").is_none());
     for unknown in ["nothing", "-M6mV", "--x"] {
         assert!(site.cli(&["keys", "show", unknown]).bad(1).contains(&format!("no key {unknown}")));

@@ -2,16 +2,17 @@
 
 use catalog::{
     domain::{
-        Actor, Event, Occurrence, Origin, Path, Predicate, TokenIssued, TokenRevoked, TokensRevokedByRule,
+        Actor, Event, Occurrence, Origin, Path, Position, Predicate, TokenIssued, TokenRevoked, TokensRevokedByRule,
         claims::Teams,
         client::{ClientAdded, ClientPermission, ClientRevoked, ClientRotated, SecretDigest},
         denial::{
             IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
             ShadowTokenSeen, SuspensionRefused,
         },
-        event::{Configured, Elevation, First, KeyActivated, KeyAdded, SuspensionChanged},
+        event::{Configured, Elevation, First, KeyActivated, KeyAdded, KeyRetired, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
+        person::{LoginRefused, PersonSeen},
         policy::{Audiences, Grantable, PathRules, Policy, Reuse, Rules},
         revoke::RevocationReason,
         suspend::Change,
@@ -198,6 +199,15 @@ fn evidence() -> impl Strategy<Value = Event> {
                 reason,
             }))
         ),
+        (any::<u32>(), instant()).prop_map(|(count, since)| {
+            Event::LoginRefused(LoginRefused { rule: "other_domain".to_owned(), count, since })
+        }),
+        (word(), any::<i64>(), any::<bool>(), teams(), option::of(personal())).prop_map(
+            |(issuer, logged_in, is_admin, teams, sub)| {
+                let permissions = Vec::new();
+                Event::PersonSeen(Box::new(PersonSeen { issuer, logged_in, is_admin, teams, permissions, sub }))
+            }
+        ),
         (option::of(id()), word(), select(&[Shadow::NeverIssued, Shadow::OtherClaims][..])).prop_map(
             |(jti, kid, what)| {
                 Event::ShadowTokenSeen(ShadowTokenSeen { jti, kid, claims_digest: String::new(), what })
@@ -226,7 +236,9 @@ fn settings() -> impl Strategy<Value = Event> {
         }),
         (word(), algorithm(), option::of(jwk), any::<bool>())
             .prop_map(|(kid, alg, jwk, dev)| Event::KeyAdded(KeyAdded { kid, alg, jwk, dev })),
-        word().prop_map(|kid| Event::KeyActivated(KeyActivated { kid })),
+        (word(), any::<bool>()).prop_map(|(kid, early)| Event::KeyActivated(KeyActivated { kid, early })),
+        (word(), any::<i64>())
+            .prop_map(|(kid, counted)| Event::KeyRetired(KeyRetired { kid, counted: Position(counted) })),
         clients(),
     ]
 }
@@ -252,6 +264,7 @@ fn actor() -> impl Strategy<Value = Actor> {
     prop_oneof![
         (id(), option::of(personal())).prop_map(|(jti, sub)| Actor::Token { jti, sub }),
         "[a-zA-Z0-9._-]{1,20}".prop_map(|name| Actor::Client { name: name.parse().unwrap() }),
+        (word(), option::of(personal())).prop_map(|(issuer, sub)| Actor::Person { issuer, sub }),
         (
             option::of(personal()),
             any::<Option<u32>>(),
@@ -317,7 +330,7 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
     let origin = &mut occurrence.origin;
     (origin.address, origin.user_agent) = (None, None);
     match &mut origin.actor {
-        Actor::Token { sub, .. } => *sub = None,
+        Actor::Token { sub, .. } | Actor::Person { sub, .. } => *sub = None,
         Actor::OsUser(user) => *user = OsUser::default(),
         Actor::Client { .. } | Actor::Anonymous => {}
     }
@@ -331,6 +344,7 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
         Event::SuspensionRefused(refused) => (refused.sub, refused.note) = (None, None),
         Event::IssuanceRefused(refused) => (refused.sub, refused.name, refused.reason) = (None, None, None),
         Event::RevocationRefused(refused) => refused.note = None,
+        Event::PersonSeen(seen) => seen.sub = None,
         Event::TokensRevokedByRule(added) => {
             (added.predicate.sub, added.predicate.name, added.note) = (None, None, None);
         }
@@ -344,8 +358,10 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
         | Event::ClientAdded(_)
         | Event::ClientRotated(_)
         | Event::ClientRevoked(_)
+        | Event::KeyRetired(_)
         | Event::RotationRefused(_)
         | Event::RotatedTokenReused(_)
+        | Event::LoginRefused(_)
         | Event::ShadowTokenSeen(_) => {}
     }
     occurrence

@@ -9,9 +9,10 @@ use catalog::{
             IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
             ShadowTokenSeen, SuspensionRefused,
         },
-        event::{Configured, Elevation, First, KeyActivated, KeyAdded, SuspensionChanged},
+        event::{Configured, Elevation, First, KeyActivated, KeyAdded, KeyRetired, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
+        person::{LoginRefused, PersonSeen},
         policy::{
             Audiences, Grantable, MembershipRules, MembershipSource, Narrowing, PathRules, Policy, Reuse, Rules,
             ShellRules, Switch, TeamRules,
@@ -126,6 +127,28 @@ fn sample_provider() -> TrustedIssuer {
     }
 }
 
+fn of_a_person(sub: &str, event: Event) -> Occurrence {
+    let mut occurrence = over_http(event);
+    let issuer = "https://login.example.com".parse().unwrap();
+    occurrence.origin.actor = Actor::Person { issuer, sub: Some(sub.to_owned()) };
+    occurrence
+}
+
+fn refused_login() -> LoginRefused {
+    LoginRefused { rule: "other_domain".to_owned(), count: 2, since: "2026-03-01T12:00:00Z".parse().unwrap() }
+}
+
+fn sample_person() -> PersonSeen {
+    PersonSeen {
+        issuer: "https://login.example.com".parse().unwrap(),
+        logged_in: 1_772_366_400,
+        is_admin: false,
+        teams: Teams::These(vec!["red".parse().unwrap()]),
+        permissions: vec!["tokens.create".parse().unwrap()],
+        sub: Some("alice@example.com".parse().unwrap()),
+    }
+}
+
 fn sample_refusal() -> IssuanceRefused {
     IssuanceRefused {
         rule: "admin_not_yours".to_owned(),
@@ -146,7 +169,7 @@ fn sample_refusal() -> IssuanceRefused {
 fn nobody() -> Origin {
     Origin {
         actor: Actor::Anonymous,
-        ..over_http(Event::KeyActivated(KeyActivated { kid: "k1".parse().unwrap() })).origin
+        ..over_http(Event::KeyActivated(KeyActivated { kid: "k1".parse().unwrap(), early: false })).origin
     }
 }
 
@@ -195,7 +218,7 @@ fn refused_rule() -> RevocationByRuleRefused {
 ///
 /// The digests are those of a first event, recorded at 2026-03-01T12:00:00Z, with sixteen bytes 7 as salt. They were
 /// computed a second time by a few lines of Python over these strings.
-const GOLDEN: [[&str; 3]; 36] = [
+const GOLDEN: [[&str; 3]; 40] = [
     [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","aud":["gateway"],"elevated":["admin","teams","permissions"],"exp":1772370000,"iat":1772366400,"is_admin":true,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":["tools.read"],"policy_version":1,"teams":null},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"description":"builds","name":"ci","reason":"on call","signing_input":"aGVhZGVy.cGF5bG9hZA"}}"#,
@@ -302,6 +325,16 @@ const GOLDEN: [[&str; 3]; 36] = [
         "ae9a03d7705e7fa024249c5b91eef58a0a7a97749dde7a830b35cb965fd7b33f",
     ],
     [
+        r#"{"actor":{"kind":"os-user"},"data":{"early":true,"kid":"k2"},"kind":"key.activated.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "85579dc333f2402ffbe826237dc5e326ad8b7d6cb697cdf7530c5a935ca11bc7",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"counted":12,"kid":"k1"},"kind":"key.retired.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "55f4d52b37d70760d1875295310051132876ded1f73abbb72d86ebfc3f4c170d",
+    ],
+    [
         r#"{"actor":{"kind":"os-user"},"data":{"api":{"active_max":5,"audiences":{"these":["gateway"]},"child_outlives_parent":true,"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":60,"ttl_seconds_max":3600},"cli_dev":{"active_max":5,"audiences":{"these":["gateway"]},"child_outlives_parent":true,"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":60,"ttl_seconds_max":3600},"membership":{"refresh_seconds":60,"source":{"url":"https://people.example.com/teams"},"unknown":"allow"},"shell":{"elevated":"deny","kid":"k2"},"teams":{"red":{"api":{"active_max":1,"audiences":{"these":["gateway"]},"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":30,"ttl_seconds_max":600}}},"text":"[api]\n","trusted_issuers":[{"audience":"https://catalog.example.com","claims":{"email":"mail","groups":"g","roles":"r","subject":"sub"},"email_domains":["example.com"],"issuer":"https://login.example.com","keys":{"jwks_uri":"https://login.example.com/jwks"},"permissions":["tokens.create"],"roles":{"auditor":{"permissions":["audit.read"]},"ops":"admin"},"teams":{"engineers":"red"}}],"version":2},"kind":"policy.applied.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
         "693f421dba0be4bc6db3639eb1f95b2f7c324087e631a63b8bf5815286989602",
@@ -370,6 +403,16 @@ const GOLDEN: [[&str; 3]; 36] = [
         r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"count":1,"fields":["sub","path"],"path":"cli-dev","reason":"unspecified","rule":"rule_too_wide","since":"2026-03-01T12:00:00Z"},"kind":"revocation_by_rule.refused.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
         r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","data":{"note":"just trying","sub":"bob@example.com"},"user_agent":"curl/8"}"#,
         "9c56bc923577746ecccdc00199b7ad80292d1bdbb4b3af0c727b1476934a7e8d",
+    ],
+    [
+        r#"{"actor":{"issuer":"https://login.example.com","kind":"person"},"data":{"count":2,"rule":"other_domain","since":"2026-03-01T12:00:00Z"},"kind":"login.refused.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"248289761001"},"address":"192.0.2.1","user_agent":"curl/8"}"#,
+        "9a3a3e7cf4dd1eaf2cee0a09f229d84c2194d6aa45258871df8ee08b3e6da391",
+    ],
+    [
+        r#"{"actor":{"issuer":"https://login.example.com","kind":"person"},"data":{"is_admin":false,"issuer":"https://login.example.com","logged_in":1772366400,"permissions":["tokens.create"],"teams":["red"]},"kind":"person.seen.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"alice@example.com"},"address":"192.0.2.1","data":{"sub":"alice@example.com"},"user_agent":"curl/8"}"#,
+        "fdb64d3bc773cf08c6e6dcf189c4a92a943e9fd8170c7772247507c1443ce327",
     ],
     [
         r#"{"actor":{"kind":"anonymous"},"data":{"claims_digest":"abababababababababababababababababababababababababababababababab","jti":"00000000-0000-0000-0000-000000000001","kid":"k1","what":"never_issued"},"kind":"shadow_token.seen.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
@@ -466,13 +509,15 @@ fn of_settings() -> Vec<Occurrence> {
         at_a_shell(key(Algorithm::Es256, Some(p256))),
         at_a_shell(key(Algorithm::Rs256, Some(rsa))),
         at_a_shell(key(Algorithm::Hs256, None)),
-        at_a_shell(Event::KeyActivated(KeyActivated { kid: "k1".parse().unwrap() })),
+        at_a_shell(Event::KeyActivated(KeyActivated { kid: "k1".parse().unwrap(), early: false })),
         at_a_shell(Event::KeyAdded(KeyAdded {
             kid: "k2".parse().unwrap(),
             alg: Algorithm::EdDsa,
             jwk: None,
             dev: true,
         })),
+        at_a_shell(Event::KeyActivated(KeyActivated { kid: "k2".parse().unwrap(), early: true })),
+        at_a_shell(Event::KeyRetired(KeyRetired { kid: "k1".parse().unwrap(), counted: Position(12) })),
         at_a_shell(Event::PolicyApplied(Box::new(sample_policy()))),
         at_a_shell(Event::PolicyApplied(Box::new(Policy {
             version: 3,
@@ -546,6 +591,8 @@ fn evidence() -> Vec<Occurrence> {
             successor: Uuid::from_u128(3),
         })),
         over_http(Event::RevocationByRuleRefused(Box::new(refused_rule()))),
+        of_a_person("248289761001", Event::LoginRefused(refused_login())),
+        of_a_person("alice@example.com", Event::PersonSeen(Box::new(sample_person()))),
         Occurrence {
             origin: nobody(),
             ..over_http(Event::ShadowTokenSeen(ShadowTokenSeen {
@@ -599,6 +646,8 @@ fn every_kind_has_a_golden_form() {
             "key.added.v1",
             "key.activated.v1",
             "key.added.v1",
+            "key.activated.v1",
+            "key.retired.v1",
             "policy.applied.v1",
             "client.added.v1",
             "client.rotated.v1",
@@ -610,6 +659,8 @@ fn every_kind_has_a_golden_form() {
             "rotation.refused.v1",
             "rotated_token.reused.v1",
             "revocation_by_rule.refused.v1",
+            "login.refused.v1",
+            "person.seen.v1",
             "shadow_token.seen.v1"
         ]
     );

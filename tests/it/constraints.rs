@@ -29,6 +29,9 @@ const ROWS: &str = "
     insert into revocation_rules (position, revoked_at, reason, filled_to)
     select position, now(), 'unspecified', position
       from generate_series(1, 2) as position;
+    insert into people (sub, issuer, is_admin, teams, permissions, logged_in, position)
+    select 'p' || position, 'https://login.example.com', false, '{}', '{}', 0, position
+      from generate_series(1, 2) as position;
     insert into idempotency (credential, key, request_digest, position, at)
     select 'c', 'key ' || position, sha256(''), position, now()
       from generate_series(1, 2) as position;";
@@ -155,6 +158,13 @@ const TOKENS: &[Case] = &[
 ];
 
 const OTHERS: &[Case] = &[
+    ("people_pkey", "update people set sub =", "sub || 'x'", &["'p1'"]),
+    (
+        "people_every_team_is_of_administrators",
+        "update people set",
+        "is_admin = true, teams = null",
+        &["is_admin = false, teams = null"],
+    ),
     ("token_teams_pkey", "update token_teams set issued_pos =", "issued_pos + 2", &["2"]),
     ("token_permissions_pkey", "update token_permissions set issued_pos =", "issued_pos + 2", &["2"]),
     ("token_spans_pkey", "update token_spans set span =", "span + 2", &["1"]),
@@ -166,10 +176,16 @@ const OTHERS: &[Case] = &[
     ),
     ("revocation_rules_pkey", "update revocation_rules set position =", "position + 2", &["2"]),
     (
-        "revocation_rules_times_are_finite",
+        "revocation_rules_times_are_kept",
         "update revocation_rules set",
-        "issued_after = now(), issued_before = now()",
-        &["revoked_at = 'infinity'", "issued_after = '-infinity'", "issued_before = 'infinity'"],
+        "issued_after = '1970-01-01 00:00Z', issued_before = '9964-09-09 00:00Z'",
+        &[
+            "revoked_at = 'infinity'",
+            "issued_after = '1969-12-31 23:59:59.999999Z'",
+            "issued_after = '-infinity'",
+            "issued_before = '9964-09-09 00:00:00.000001Z'",
+            "issued_before = '0044-03-15 00:00Z BC'",
+        ],
     ),
     (
         "revocation_rules_filled_to_is_before_it",

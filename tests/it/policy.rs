@@ -151,6 +151,34 @@ async fn the_last_good_answer_of_the_membership_source_is_kept_while_it_gives_no
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_of_a_team_that_its_subject_has_left_is_exchanged_for_no_other() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    let members = directory.path().join("members.json");
+    fs::write(&members, r#"{"bob@example.com": ["red"]}"#).unwrap();
+    let text = format!("[membership]\nfile = \"{}\"\nrefresh = \"10s\"\n", members.display());
+    let rules = policy_file::parse(&text).unwrap();
+    world.catalog.apply_policy(ApplyPolicy { rules, text }, shell(Path::CliAdmin)).await.unwrap();
+    world.catalog.follow_settings().await.unwrap();
+    let admin = world.admin().await;
+    let rotate = async |jti: &Value| {
+        world.post(&format!("/tokens/{}/rotate", jti.as_str().unwrap()), &admin, json!({"overlap": "1m"})).await
+    };
+    let first = world.post("/tokens", &admin, json!({"sub": "bob@example.com", "teams": ["red"]})).await.json();
+
+    let second = rotate(&first["token"]["jti"]).await;
+    fs::write(&members, r#"{"bob@example.com": ["blue"]}"#).unwrap();
+    world.clock.advance(chrono::TimeDelta::seconds(10));
+    let refused = rotate(&second.json()["token"]["jti"]).await;
+
+    assert_eq!((second.status.as_u16(), &second.json()["token"]["teams"]), (201, &json!(["red"])));
+    assert_eq!((refused.status.as_u16(), &refused.json()["code"]), (403, &json!("subject_not_in_teams")));
+    let left = world.get(&format!("/tokens/{}", second.json()["token"]["jti"].as_str().unwrap()), &admin).await.json();
+    assert_eq!((&left["status"], &left["lineage"]["successor"]), (&json!("active"), &Value::Null));
+    world.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_membership_address_is_asked_once_for_many_and_a_bad_answer_is_unknown() {
     use axum::{Router, http::StatusCode, response::Redirect, routing::get};
     use std::sync::{

@@ -16,12 +16,13 @@ use crate::{
             ShadowTokenSeen, SuspensionRefused,
         },
         event::{
-            Configured, Elevation, First, KeyActivated, KeyAdded, SuspensionChanged, TokenIssued, TokenRevoked,
-            TokensRevokedByRule,
+            Configured, Elevation, First, KeyActivated, KeyAdded, KeyRetired, SuspensionChanged, TokenIssued,
+            TokenRevoked, TokensRevokedByRule,
         },
         issue::LIST_MAX,
         key::{Algorithm, PublicJwk},
         origin::Actor,
+        person::{LoginRefused, PersonSeen},
         policy::{
             Audiences, MembershipRules, MembershipSource, Narrowing, PathRules, Policy, ShellRules, Switch, TeamRules,
         },
@@ -45,6 +46,10 @@ described! {
         .item(object("A client, by its secret.")
             .fixed("kind", "client")
             .member("name", of::<ClientName>(), "Its name."))
+        .item(object("Somebody whom an identity provider vouches for.")
+            .fixed("kind", "person")
+            .member("issuer", of::<Issuer>(), "The provider.")
+            .optional("sub", plain::<String>(), "Whom it speaks for; of one that was not let in, the provider's name for it."))
         .item(object("A user of a machine, at a shell.")
             .fixed("kind", "os-user")
             .optional("name", plain::<String>(), "The name of the effective user.")
@@ -66,12 +71,15 @@ described! {
         .item(of::<ClientAdded>())
         .item(of::<ClientRotated>())
         .item(of::<ClientRevoked>())
+        .item(of::<KeyRetired>())
         .item(of::<IssuanceRefused>())
         .item(of::<RevocationRefused>())
         .item(of::<SuspensionRefused>())
         .item(of::<RotationRefused>())
         .item(of::<RotatedTokenReused>())
         .item(of::<RevocationByRuleRefused>())
+        .item(of::<LoginRefused>())
+        .item(of::<PersonSeen>())
         .item(of::<ShadowTokenSeen>());
     TokenIssued, "TokenIssued" => object("`token.issued.v1`.")
         .member("jti", of::<CanonicalUuid>(), "The token.")
@@ -231,7 +239,11 @@ described! {
         .optional("jwk", of::<PublicJwk>(), "Its public half; a shared secret has none.")
         .optional("dev", plain::<bool>(), "Whether it is for tokens from a shell alone, and never published; absent = no.");
     KeyActivated, "KeyActivated" => object("`key.activated.v1`: a key became the one that signs.")
-        .member("kid", of::<Kid>(), "The key.");
+        .member("kid", of::<Kid>(), "The key.")
+        .optional("early", plain::<bool>(), "Whether some may not have read its public half by then; absent = no.");
+    KeyRetired, "KeyRetired" => object("`key.retired.v1`: a key whose tokens were all over was put away.")
+        .member("kid", of::<Kid>(), "The key.")
+        .member("counted", of::<crate::domain::Position>(), "The end of the log for which they were counted.");
     ClientAdded, "ClientAdded" => object("`client.added.v1`: a client was made known.")
         .member("name", of::<ClientName>(), "The client.")
         .member("permissions", list(client_permission()), "What it may do here.")
@@ -293,7 +305,7 @@ fn by_team() -> RefOr<Schema> {
 }
 
 /// An instant, RFC 3339 in UTC.
-fn instant() -> RefOr<Schema> {
+pub(super) fn instant() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))).into()
 }
 

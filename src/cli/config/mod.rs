@@ -12,7 +12,7 @@ pub use error::ConfigError;
 pub use identity::{Identity, IssuerSetting, LISTEN_DEFAULT, Listen};
 pub use place::{Place, Storage};
 pub use server::ServerUrl;
-pub use signing::{Signing, signing};
+pub use signing::{Signing, secret, signing};
 
 use crate::domain::Malformed;
 

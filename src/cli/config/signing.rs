@@ -34,7 +34,11 @@ pub fn signing(global: &GlobalArgs, variables: &Variables) -> Result<Signing, Co
     Ok(Signing { key, alg })
 }
 
-fn secret(global: &GlobalArgs, variables: &Variables) -> Result<SharedSecret, ConfigError> {
+/// The secret that is shared with the gateway.
+///
+/// # Errors
+/// [`ConfigError`].
+pub fn secret(global: &GlobalArgs, variables: &Variables) -> Result<SharedSecret, ConfigError> {
     let text = variables.text("JWT_SECRET_KEY")?.ok_or(ConfigError::SecretMissing)?;
     let secret = SharedSecret::new(&SecretString::from(text)).map_err(ConfigError::WeakSecret)?;
     if !variables.switch("DERIVE_KEY_PER_ENVIRONMENT")? {

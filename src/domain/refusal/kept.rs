@@ -31,7 +31,6 @@ impl Refusal {
             Self::AudiencesNotAllowed { .. } => "audiences_not_allowed",
             Self::CatalogNotGrantable => "catalog_not_grantable",
             Self::TooManyActive { .. } => "too_many_active",
-            Self::NotADevKey { .. } => "not_a_dev_key",
             Self::OwnIssuer { .. } => "own_issuer",
             Self::TtlTooLong { .. } => "ttl_too_long",
             Self::NameInUse { .. } => "name_in_use",
@@ -46,6 +45,7 @@ impl Refusal {
             Self::SubjectOutOfReach { .. } => "subject_out_of_reach",
             Self::TooManyTokens { .. } => "too_many_tokens",
             Self::RuleTooWide { .. } => "rule_too_wide",
+            Self::Key(refusal) => refusal.code(),
             Self::KeyNotHere { .. } => "key_not_here",
             Self::NotConfigured => "not_configured",
             Self::Client(refusal) => refusal.code(),
@@ -87,7 +87,6 @@ impl Refusal {
             | Self::TokenUnknown { .. }
             | Self::RuleTooWide { .. } => true,
             Self::CredentialInactive
-            | Self::NotADevKey { .. }
             | Self::OwnIssuer { .. }
             | Self::NameInUse { .. }
             | Self::TokenTooLarge { .. }
@@ -97,6 +96,7 @@ impl Refusal {
             | Self::AlreadyRotated { .. }
             | Self::OverlapTooLong { .. }
             | Self::TooManyTokens { .. }
+            | Self::Key(_)
             | Self::KeyNotHere { .. }
             | Self::NotConfigured
             | Self::Client(_)

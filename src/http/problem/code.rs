@@ -13,7 +13,7 @@ codes! {
         "See `errors`: `pointer` names the place in the body (RFC 6901, `#` is the whole body: a member is missing, \
          or members contradict each other), `parameter` the parameter or header. The OpenAPI document says what is \
          taken.",
-        "/expires_in: invalid value: integer `0`, expected a nonzero u32",
+        "/expires_in: invalid value: integer `0`, expected a whole number from 1 to 4294967295",
     }
     TokenTooLarge "token_too_large" BAD_REQUEST {
         "The token would be too large",
@@ -26,15 +26,16 @@ codes! {
         "A credential is needed",
         "The route answers to known callers only, and the request carries no bearer token.",
         "Send `Authorization: Bearer <token>` with an active token of this catalog whose audience includes \
-         `catalog`.",
+         `catalog`, or with an access token of an identity provider that the policy trusts.",
         "present a token of the catalog with the audience 'catalog': Authorization: Bearer …",
     }
     CredentialInvalid "credential_invalid" UNAUTHORIZED {
         "The credential is not good",
         "The presented token is not an active token of this catalog for the catalog's own API: it is expired, \
-         revoked or suspended, was never issued here, was altered, or is meant for another audience. Which of them \
-         is not said.",
-        "Have a new token issued, with `catalog` in `aud`. An administrator can look the old one up by its `jti`.",
+         revoked or suspended, was never issued here, was altered, or is meant for another audience. Nor is it an access \
+         token that a trusted identity provider has issued for this catalog. Which of them is not said.",
+        "Have a new token issued, with `catalog` in `aud`. An administrator can look the old one up by its `jti`, and the \
+         refused logins in the log.",
         "the presented token is not an active token of this catalog with the audience 'catalog'",
     }
     ClientInvalid "client_invalid" UNAUTHORIZED {
@@ -322,6 +323,13 @@ codes! {
         "Ask again after the seconds in `Retry-After`. Until then treat a check as undecided, and let nothing pass \
          on it.",
         "the log cannot be reached at the moment; try again",
+    }
+    ProviderUnavailable "provider_unavailable" SERVICE_UNAVAILABLE {
+        "The identity provider's keys cannot be had",
+        "The presented token names a key of an identity provider that this server does not know, and the provider's keys \
+         cannot be had at the moment, or were asked for only now. That is not a no: it says nothing about the token.",
+        "Ask again after the seconds in `Retry-After`. If it stays so, let an operator look at the server's diagnostics.",
+        "the keys of the identity provider cannot be had at the moment, so its token cannot be judged",
     }
     OutcomeUnknown "outcome_unknown" SERVICE_UNAVAILABLE {
         "The outcome is unknown",

@@ -36,7 +36,7 @@ pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 /// What a client is told that may not ask.
 const BASIC_CHALLENGE: &str = "Basic realm=\"catalog\"";
 
-/// After how many seconds it makes sense to ask again.
+/// After how many seconds it makes sense to ask again, where nobody knows better.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
 /// One occurrence of a problem.
@@ -47,6 +47,7 @@ pub(super) struct Problem {
     errors: Vec<FieldError>,
     successor: Option<Uuid>,
     challenge: Option<String>,
+    retry_after_seconds: u64,
 }
 
 /// A problem document (RFC 9457).
@@ -94,7 +95,8 @@ struct FieldError {
 
 impl Problem {
     fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), successor: None, challenge: None }
+        let (detail, retry_after_seconds) = (detail.into(), RETRY_AFTER_SECONDS);
+        Self { code, detail, errors: Vec::new(), successor: None, challenge: None, retry_after_seconds }
     }
 
     /// The body is not what the route takes; `pointer` names the member (RFC 6901).
@@ -178,6 +180,12 @@ impl Problem {
         Self::new(Code::Unavailable, "the log cannot be reached at the moment; try again")
     }
 
+    /// The keys of an identity provider cannot be had. That is not a no.
+    pub(super) fn provider_unavailable(retry_after_seconds: u64) -> Self {
+        let detail = "the keys of the identity provider cannot be had at the moment, so its token cannot be judged";
+        Self { retry_after_seconds, ..Self::new(Code::ProviderUnavailable, detail) }
+    }
+
     /// What became of a write is not known.
     pub(super) fn outcome_unknown() -> Self {
         Self::new(Code::OutcomeUnknown, "it may have been recorded: look at the log before asking again")
@@ -252,7 +260,7 @@ impl IntoResponse for Problem {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after_seconds));
         }
         response.extensions_mut().insert(self);
         response

@@ -6,8 +6,8 @@ use axum::{
 };
 use catalog::{
     app::SigningKey,
-    domain::{Path, ambient::Clock, claims::signing_input_digest, key::Algorithm},
-    signing::{Keyring, SharedSecret},
+    domain::{ambient::Clock, claims::signing_input_digest, key::Algorithm},
+    signing::SharedSecret,
 };
 use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
@@ -17,7 +17,7 @@ use super::forger::Forger;
 use crate::support::{
     World,
     process::until,
-    world::{Reply, plain, shell},
+    world::{Reply, plain},
 };
 
 const CHALLENGE: &str = r#"Bearer realm="catalog", error="invalid_token""#;
@@ -64,8 +64,7 @@ impl Stage {
         aws_lc_rs::rand::fill(&mut secret).unwrap();
         let world = World::signing_with(SigningKey::Secret(SharedSecret::from_bytes(&secret).unwrap())).await;
         for alg in [Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256] {
-            let keyring = Keyring::open(&world.keys()).unwrap();
-            world.catalog.add_dev_key(keyring, alg, shell(Path::CliAdmin)).await.unwrap();
+            world.add_key(alg, true).await;
         }
         assert!(world.catalog.follow_settings().await.unwrap());
         Self::of(world, &secret).await

@@ -6,6 +6,7 @@ use catalog::domain::{
     policy::{Policy, Rules},
     text::Kid,
 };
+use chrono::DateTime;
 
 /// One key, `k1`, and these rules.
 pub fn settings(rules: Rules) -> Settings {
@@ -16,7 +17,10 @@ pub fn settings(rules: Rules) -> Settings {
         jwk: None,
         dev: false,
         added: Position(3),
+        added_at: DateTime::UNIX_EPOCH,
         activated: Some(Position(4)),
+        relieved: None,
+        retired: None,
     };
     Settings {
         issuer: Some("https://catalog.example.com".parse().unwrap()),

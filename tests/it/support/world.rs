@@ -19,9 +19,10 @@ use catalog::{
         Actor, Authority, Claims, Header, IssueToken, Origin, Path,
         ambient::{Clock, Entropy},
         claims::signing_input,
+        event::KeyAdded,
         key::Algorithm,
         origin::OsUser,
-        text::{RequestId, Subject},
+        text::{Kid, RequestId, Subject},
     },
     signing::Keyring,
 };
@@ -157,6 +158,15 @@ impl World {
     /// The directory of the private keys.
     pub fn keys(&self) -> PathBuf {
         keys(&self.directory)
+    }
+
+    /// Makes a key and has the log know it; with `dev` one for tokens from a shell alone.
+    pub async fn add_key(&self, alg: Algorithm, dev: bool) -> Kid {
+        let mut keyring = Keyring::open(&self.keys()).unwrap();
+        let kid = keyring.add_generated(alg).unwrap();
+        let facts = keyring.facts(&kid).unwrap();
+        let key = KeyAdded { kid: facts.kid, alg, jwk: facts.jwk, dev };
+        self.catalog.add_key(key, shell(Path::CliAdmin)).await.unwrap().now
     }
 
     /// Serves the HTTP door on loopback until the task is aborted.

@@ -1,10 +1,14 @@
 //! What people and programs are shown, the same at every door: a token's record, an issuance, an event.
 
+mod keys;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+pub use keys::{KeyView, key_state, keys};
 
 use super::{IssuedToken, schema::event_kind};
 use crate::{
@@ -12,12 +16,10 @@ use crate::{
         Event, Path, Position, Recorded, Status, Token,
         claims::{CanonicalUuid, Scopes, Teams},
         event::Elevation,
-        key::Algorithm,
         origin::Actor,
         revoke::RevocationReason,
-        settings::Settings,
+        status::Inactive,
         text::{Audience, Description, Email, FullName, Kid, Name, Namespace, Note, RequestId, Subject},
-        token::Inactive,
     },
     store::codec::{self, CodecError},
 };
@@ -358,33 +360,4 @@ fn data(event: &Event) -> Result<Value, CodecError> {
         members.insert("claims".to_owned(), serde_json::to_value(issued.claims())?);
     }
     Ok(data)
-}
-
-/// A key as it is listed.
-#[derive(Debug, Serialize)]
-pub struct KeyView<'a> {
-    kid: &'a Kid,
-    alg: Algorithm,
-    active: bool,
-    private_half: bool,
-    added_position: Position,
-    activated_position: Option<Position>,
-    jwk: Option<&'a crate::domain::key::PublicJwk>,
-}
-
-/// The keys of the log; `holds` says whether a private half is here.
-pub fn keys(settings: &Settings, holds: impl Fn(&Kid) -> bool) -> Vec<KeyView<'_>> {
-    settings
-        .keys
-        .iter()
-        .map(|key| KeyView {
-            kid: &key.kid,
-            alg: key.alg,
-            active: settings.active.as_ref() == Some(&key.kid),
-            private_half: holds(&key.kid),
-            added_position: key.added,
-            activated_position: key.activated,
-            jwk: key.jwk.as_ref(),
-        })
-        .collect()
 }

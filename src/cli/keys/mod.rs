@@ -1,20 +1,23 @@
-//! `catalog keys`: what the log says of the signing keys, and whether their private halves are on this machine.
+//! `catalog keys`: what the log says of the signing keys, whether their private halves are on this machine, and what
+//! becomes of them.
 
-use clap::Args;
+pub(super) mod add;
+pub(super) mod change;
+pub(super) mod history;
+
+use clap::{Args, Subcommand};
 
 use super::{
     CliError, Outcome, Shell,
-    config::{Listen, signing},
+    config::signing,
     listing::{ListFormat, Listing},
-    operator,
-    output::{self, Out},
+    output::Out,
     rows::NOTHING,
-    session::{self, Need, Session, Start},
+    session::{self, Need, Session},
 };
 use crate::{
     app::{SigningKey, view},
     domain::{
-        Path,
         key::{Algorithm, KeyRecord},
         settings::Settings,
         text::Kid,
@@ -23,10 +26,35 @@ use crate::{
     store::log,
 };
 
+/// Show the signing keys that the log knows, and change which one signs
+///
+/// A key is added, and so published; after some minutes it is activated and signs; when another has taken its place and
+/// the last token that it signed is over, it is retired. It never leaves the log.
+#[derive(Subcommand)]
+pub(super) enum KeysCommand {
+    List(ListArgs),
+    Show(ShowArgs),
+    History(history::HistoryArgs),
+    Add(add::AddArgs),
+    Activate(change::ActivateArgs),
+    Retire(change::RetireArgs),
+}
+
+pub(super) async fn run(shell: &Shell<'_>, command: KeysCommand) -> Result<Outcome, CliError> {
+    match command {
+        KeysCommand::List(args) => list(shell, args).await,
+        KeysCommand::Show(args) => show(shell, args).await,
+        KeysCommand::History(args) => history::run(shell, args).await,
+        KeysCommand::Add(args) => add::run(shell, args).await,
+        KeysCommand::Activate(args) => change::activate(shell, args).await,
+        KeysCommand::Retire(args) => change::retire(shell, args).await,
+    }
+}
+
 /// List the keys of the log
 #[derive(Args)]
 #[command(after_help = LIST_EXAMPLES)]
-pub(super) struct ListArgs {
+pub(in crate::cli) struct ListArgs {
     /// How to write them
     #[arg(long, value_enum, default_value = "table")]
     format: ListFormat,
@@ -40,7 +68,7 @@ Examples:
 /// Show the public half of a key as a JWK
 #[derive(Args)]
 #[command(after_help = SHOW_EXAMPLES)]
-pub(super) struct ShowArgs {
+pub(in crate::cli) struct ShowArgs {
     /// The key's name
     // One in 64 begins with a hyphen: it is base64url.
     #[arg(allow_hyphen_values = true)]
@@ -51,28 +79,9 @@ const SHOW_EXAMPLES: &str = "\
 Examples:
   catalog keys show CtswyXXThb3UEeqMq8nyKGaRCWMKeQX-pQ3zrNxd-vk";
 
-/// Make a key for tokens from a shell
-///
-/// Its public half is never published, so a gateway that knows the catalog by its JWKS refuses what it signs. A policy
-/// has 'issue --dev' sign with it: kid in [cli-dev].
-#[derive(Args)]
-#[command(after_help = ADD_EXAMPLES)]
-pub(super) struct AddArgs {
-    /// For tokens from a shell alone
-    #[arg(long, required = true)]
-    dev: bool,
-    /// Its algorithm
-    #[arg(long, value_name = "ALG", default_value = "EdDSA")]
-    alg: Algorithm,
-}
+const HEADINGS: &[&str] = &["kid", "alg", "state", "private half", "added", "activated"];
 
-const ADD_EXAMPLES: &str = "\
-Examples:
-  catalog keys add --dev";
-
-const HEADINGS: &[&str] = &["kid", "alg", "signs", "private half", "added", "activated"];
-
-pub(super) async fn list(shell: &Shell<'_>, args: ListArgs) -> Result<Outcome, CliError> {
+async fn list(shell: &Shell<'_>, args: ListArgs) -> Result<Outcome, CliError> {
     session::run(shell, Need::Catalog, async |session| {
         let settings = log::settings(session.database.reads()).await?;
         let keyring = keyring(shell, session)?;
@@ -87,7 +96,7 @@ pub(super) async fn list(shell: &Shell<'_>, args: ListArgs) -> Result<Outcome, C
     .await
 }
 
-pub(super) async fn show(shell: &Shell<'_>, args: ShowArgs) -> Result<Outcome, CliError> {
+async fn show(shell: &Shell<'_>, args: ShowArgs) -> Result<Outcome, CliError> {
     session::run(shell, Need::Catalog, async |session| {
         let settings = log::settings(session.database.reads()).await?;
         let key = settings.key(&args.kid).ok_or_else(|| CliError::KeyUnknown { kid: args.kid.clone() })?;
@@ -101,26 +110,6 @@ pub(super) async fn show(shell: &Shell<'_>, args: ShowArgs) -> Result<Outcome, C
     .await
 }
 
-pub(super) async fn add(shell: &Shell<'_>, args: AddArgs) -> Result<Outcome, CliError> {
-    let start = Start::choose(shell, false, Listen::choose(None, shell.variables)?)?;
-    let origin = operator::origin(shell, Path::CliAdmin)?;
-    session::run(shell, Need::Catalog, async |session| {
-        let keyring = Keyring::open(&session.place.keys())?;
-        let catalog = session.catalog(shell, start).await?;
-        let settled = catalog.add_dev_key(keyring, args.alg, origin).await;
-        catalog.close().await;
-        let settled = settled?;
-        let mut out = Out::stdout();
-        out.line(settled.now.as_str())?;
-        out.flush()?;
-        if let Some(position) = settled.position {
-            output::say(&format!("added for tokens from a shell, recorded at position {position}"));
-        }
-        Ok(Outcome::Done)
-    })
-    .await
-}
-
 /// The keys on this machine; `None` where there never were any. Looking must not make a directory.
 fn keyring(shell: &Shell<'_>, session: &Session) -> Result<Option<Keyring>, CliError> {
     let key = signing(&shell.global, shell.variables)?.key;
@@ -128,7 +117,7 @@ fn keyring(shell: &Shell<'_>, session: &Session) -> Result<Option<Keyring>, CliE
     if matches!(key, SigningKey::FromLog(_)) && !directory.exists() {
         return Ok(None);
     }
-    let mut keyring = Keyring::open(&directory)?;
+    let mut keyring = Keyring::open_usable(&directory)?;
     match key {
         SigningKey::FromLog(_) => {}
         SigningKey::Secret(secret) => drop(keyring.add_secret(secret)?),
@@ -146,7 +135,7 @@ fn cells(settings: &Settings, key: &KeyRecord, is_here: bool) -> Vec<String> {
     vec![
         key.kid.to_string(),
         key.alg.to_string(),
-        if settings.active.as_ref() == Some(&key.kid) { "yes" } else { "no" }.to_owned(),
+        view::key_state(settings, key).to_owned(),
         half.to_owned(),
         key.added.to_string(),
         key.activated.map_or_else(|| NOTHING.to_owned(), |position| position.to_string()),

@@ -1,0 +1,54 @@
+//! Keys as they are listed.
+
+use serde::Serialize;
+
+use crate::domain::{
+    Position, Settings,
+    key::{Algorithm, KeyRecord, Over, PublicJwk},
+    text::Kid,
+};
+
+/// A key as it is listed.
+#[derive(Debug, Serialize)]
+pub struct KeyView<'a> {
+    kid: &'a Kid,
+    alg: Algorithm,
+    state: &'static str,
+    active: bool,
+    private_half: bool,
+    added_position: Position,
+    activated_position: Option<Position>,
+    retired_position: Option<Position>,
+    jwk: Option<&'a PublicJwk>,
+}
+
+/// The keys of the log; `holds` says whether a private half is here.
+pub fn keys(settings: &Settings, holds: impl Fn(&Kid) -> bool) -> Vec<KeyView<'_>> {
+    settings
+        .keys
+        .iter()
+        .map(|key| KeyView {
+            kid: &key.kid,
+            alg: key.alg,
+            state: key_state(settings, key),
+            active: settings.active.as_ref() == Some(&key.kid),
+            private_half: holds(&key.kid),
+            added_position: key.added,
+            activated_position: key.activated,
+            retired_position: key.retired,
+            jwk: key.jwk.as_ref(),
+        })
+        .collect()
+}
+
+/// What a key is now, in a word or two.
+#[must_use]
+pub fn key_state(settings: &Settings, key: &KeyRecord) -> &'static str {
+    match key.over() {
+        Some(Over::Retired) => "retired",
+        None if settings.active.as_ref() == Some(&key.kid) => "signs",
+        None if settings.signer_of_shell() == Some(&key.kid) => "signs for shells",
+        None if key.relieved.is_some() => "verifies",
+        None => "waits",
+    }
+}

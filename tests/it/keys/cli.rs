@@ -1,0 +1,110 @@
+//! `catalog keys` as an operator uses it.
+
+use serde_json::{Value, json};
+
+use crate::support::{Site, process::until};
+
+fn kid(site: &Site) -> String {
+    site.cli(&["keys", "list", "--format", "json"]).json()[0]["kid"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_added_activated_and_retired_and_its_history_says_who_signed_what_and_when() {
+    let site = Site::new().await;
+    let admin = site.admin();
+    let old = kid(&site);
+    let issued = site.cli(&["issue", "--dev", "--sub", "alice@example.com", "--format", "json"]).json();
+    let jti = issued["token"]["jti"].as_str().unwrap();
+
+    let added = site.cli(&["keys", "add", "--alg", "ES256"]);
+    let new = added.stdout.trim().to_owned();
+    let too_new = site.cli(&["keys", "activate", &new]).bad(1);
+    let activated = site.cli(&["keys", "activate", "--now", &new]).good();
+    let again = site.cli(&["keys", "activate", &new]).good();
+    let in_use = site.cli(&["keys", "retire", &old]).bad(1);
+
+    assert!(added.stderr.contains("added, recorded at position") && added.stderr.contains("300 s"), "{added:?}");
+    assert!(too_new.contains("for another 30") && too_new.contains("hint: wait, or give --now"), "{too_new}");
+    assert!(activated.starts_with(&format!("{new} signs from here on, recorded at position ")), "{activated}");
+    assert_eq!(again, format!("{new} signs already"));
+    assert!(in_use.contains("2 tokens of the key") && in_use.contains("the last until 20"), "{in_use}");
+
+    let story = |of: &str| site.cli(&["keys", "history", of, "--format", "ndjson"]).ndjson();
+    let told = |lines: &[Value]| -> Vec<(String, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        lines.iter().map(|line| (text(&line["kid"]), text(&line["what"]))).collect()
+    };
+    let of_token = story(jti);
+    let expected = ["added", "activated", "signed", "relieved"].map(|what| (old.clone(), what.to_owned()));
+    assert_eq!(told(&of_token), expected);
+    assert_eq!(of_token[2]["jti"], json!(jti));
+    assert_eq!(of_token[2]["position"], issued["token"]["position"]);
+    assert_eq!(told(&story(&new)), ["added", "activated"].map(|what| (new.clone(), what.to_owned())));
+    let whole = site.cli(&["keys", "history"]).good();
+    assert_eq!(whole.lines().count(), 5, "{whole}");
+    assert!(site.cli(&["keys", "history", "no-such-key"]).bad(1).contains("the log has no key no-such-key"));
+    let unknown = "0199d7a8-5c3e-7b11-9a0e-0d5c4a3f2b10";
+    assert!(site.cli(&["keys", "history", unknown]).bad(1).contains(unknown));
+
+    let listed = site.cli(&["keys", "list", "--format", "json"]).json();
+    assert_eq!((&listed[0]["state"], &listed[1]["state"]), (&json!("verifies"), &json!("signs")));
+    let server = site.serve().await;
+    assert!(server.client.is_active(&admin, &admin).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_here_already_is_added_by_its_name_or_its_file() {
+    let site = Site::new().await;
+    site.admin();
+    let elsewhere = Site::new().await;
+    elsewhere.admin();
+    let brought = kid(&elsewhere);
+    let file = elsewhere.data().join(format!("keys/{brought}.pem"));
+
+    let missing = site.cli(&["keys", "add", &brought]).bad(2);
+    std::fs::copy(&file, site.data().join(format!("keys/{brought}.pem"))).unwrap();
+    let by_name = site.cli(&["keys", "add", &brought]).good();
+    let by_file = site.cli(&["keys", "add", "--file", file.to_str().unwrap()]);
+
+    assert!(missing.contains(&format!("there is no key {brought} in")), "{missing}");
+    assert!(missing.contains(&format!("hint: bring it there as {brought}.pem")), "{missing}");
+    assert_eq!(by_name, brought);
+    assert!(by_file.stderr.contains("note: the log has it already"), "{by_file:?}");
+    assert_eq!(by_file.good(), brought);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_without_settings_gets_none_by_a_command_about_keys() {
+    let site = Site::new().await;
+
+    for command in [&["keys", "add"][..], &["keys", "activate", "k"], &["keys", "retire", "k"]] {
+        let said = site.cli(command).bad(2);
+
+        assert!(said.contains("the catalog is not configured yet"), "{said}");
+    }
+    assert!(!site.data().join("keys").exists(), "no key was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_is_given_its_next_key_before_it_signs() {
+    let site = Site::new().await;
+    let admin = site.admin();
+    let elsewhere = Site::new().await;
+    elsewhere.admin();
+    let next = kid(&elsewhere);
+    let file = elsewhere.data().join(format!("keys/{next}.pem"));
+    let told = site.with("JWT_PRIVATE_KEY_PATH", file.to_str().unwrap());
+
+    let differs = told.cli(&["issue", "--dev", "--sub", "a"]).bad(2);
+    assert!(differs.contains(&format!("the signing key is '{next}' here")), "{differs}");
+    told.cli(&["keys", "add", "--file", file.to_str().unwrap()]).good();
+    let server = told.serve().await;
+    told.cli(&["keys", "activate", "--now", &next]).good();
+
+    let issued = until("the server signs with it", async || {
+        let issued = server.client.post("/tokens", &admin, json!({"sub": "alice@example.com"})).await.json();
+        (issued["token"]["kid"] == json!(next)).then_some(issued)
+    })
+    .await;
+    assert!(server.client.is_active(issued["access_token"].as_str().unwrap(), &admin).await);
+}
