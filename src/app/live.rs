@@ -105,7 +105,7 @@ impl Latest {
 
     /// Replaces the private halves alone.
     fn put_keyring(&self, keyring: Arc<Keyring>) {
-        let mut latest = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = self.live.write().unwrap_or_else(PoisonError::into_inner);
         let (settings, verifier, position) = (latest.settings.clone(), latest.verifier.clone(), latest.position);
         *latest = Arc::new(Live { settings, verifier, keyring, position });
     }
