@@ -9,7 +9,6 @@ use super::{Plan, chance::Chance, population::Population};
 use crate::domain::{
     Act, Actor, Authority, Command, IssueToken, Malformed, Origin, Path, RevokeToken,
     ambient::uuid_v7,
-    authority,
     claims::CATALOG_AUDIENCE,
     revoke::RevocationReason,
     text::{Audience, Kid, RequestId, Subject},
