@@ -114,7 +114,7 @@ async fn every_authentication_method_and_address_that_the_metadata_names_works()
     assert_eq!(world.get(&route("jwks_uri"), "").await.json()["keys"].as_array().unwrap().len(), 1);
     for endpoint in ["introspection_endpoint", "revocation_endpoint"] {
         for method in methods(endpoint) {
-            let issued = world.issue_dev(plain("alice@example.com")).await;
+            let alices = world.issue_dev(plain("alice@example.com")).await;
             let request = Request::post(route(endpoint)).header("content-type", "application/x-www-form-urlencoded");
             let request = match method.as_str() {
                 "client_secret_basic" => request.header("authorization", Secret::of("edge", &secret).header()),
@@ -122,11 +122,11 @@ async fn every_authentication_method_and_address_that_the_metadata_names_works()
                 "none" => request,
                 other => panic!("nothing is known of {other}"),
             };
-            let body = Body::from(format!("token={}", issued.signed.expose()));
+            let body = Body::from(format!("token={}", alices.signed.expose()));
             let reply = world.raw(request.body(body).unwrap()).await;
 
             assert_eq!(reply.status, 200, "{endpoint} by {method}: {reply:?}");
-            let is_active = world.introspect(issued.signed.expose(), &admin).await.json()["active"].clone();
+            let is_active = world.introspect(alices.signed.expose(), &admin).await.json()["active"].clone();
             assert_eq!(is_active, endpoint == "introspection_endpoint", "{endpoint} by {method}");
         }
     }
