@@ -29,6 +29,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 use uuid::Uuid;
 
 pub use check::{CheckError, Verdict};
+pub use keys::CompromisePreview;
 pub use live::{FollowError, Live};
 pub use open::{OpenError, Opening, SigningKey};
 pub use requester::Requester;

@@ -153,7 +153,7 @@ pub enum CliError {
     #[error("cannot write to stdout")]
     Output(#[from] io::Error),
     /// So many tokens are not revoked without a word of a person.
-    #[error("a rule is added by --yes, or after a question; there is nobody to ask here")]
+    #[error("so much is revoked by --yes, or after a question; there is nobody to ask here")]
     NotAgreed,
     /// Every token is not revoked after a mere question.
     #[error("--all revokes every token there is, and is only done with --yes")]

@@ -8,7 +8,7 @@ use crate::{
         Event, Recorded, TokenIssued, TokenRevoked, TokensRevokedByRule,
         claims::Teams,
         denial::IssuanceRefused,
-        event::{Configured, Elevation, SuspensionChanged},
+        event::{Configured, Elevation, KeyCompromised, SuspensionChanged},
         policy::Policy,
         token::instant,
     },
@@ -56,6 +56,7 @@ fn subject(event: &Event) -> Option<String> {
         | Event::KeyAdded(_)
         | Event::KeyActivated(_)
         | Event::KeyRetired(_)
+        | Event::KeyCompromised(_)
         | Event::RevocationRefused(_)
         | Event::ShadowTokenSeen(_) => None,
     }
@@ -76,6 +77,7 @@ fn summary(event: &Event) -> String {
         }
         Event::KeyActivated(key) => format!("{}{}", key.kid, if key.early { "; early" } else { "" }),
         Event::KeyRetired(key) => format!("{}; none of its tokens was live at {}", key.kid, key.counted),
+        Event::KeyCompromised(key) => of_compromise(key),
         Event::IssuanceRefused(refused) => of_refused_issuance(refused),
         Event::RevocationRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
         Event::SuspensionRefused(refused) => format!("{}: {}{}", refused.change, refused.rule, times(refused.count)),
@@ -140,6 +142,13 @@ fn of_revocation(revoked: &TokenRevoked) -> String {
 fn of_rule(added: &TokensRevokedByRule) -> String {
     let mut parts = vec![added.reason.to_string(), format!("where {}", added.predicate)];
     parts.extend(added.note.as_ref().map(|note| format!("note '{note}'")));
+    parts.join("; ")
+}
+
+fn of_compromise(key: &KeyCompromised) -> String {
+    let mut parts = vec![format!("{}; what it signed from position {} on is revoked", key.kid, key.from)];
+    parts.extend(key.since.map(|since| format!("since {}", seconds(since))));
+    parts.extend(key.note.as_ref().map(|note| format!("note '{note}'")));
     parts.join("; ")
 }
 

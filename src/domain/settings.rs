@@ -2,7 +2,7 @@
 
 use super::{
     Event, Path, Position, Recorded, Refusal,
-    key::{Algorithm, KeyRecord},
+    key::{Algorithm, Compromise, KeyRecord},
     key_life::KeyRefusal,
     policy::Policy,
     text::{Audience, Environment, Issuer, Kid},
@@ -55,6 +55,7 @@ impl Settings {
             Event::KeyAdded(key) => self.keys.push(KeyRecord::added(key, recorded)),
             Event::KeyActivated(key) => self.activate(&key.kid, recorded.position),
             Event::KeyRetired(key) => self.change(&key.kid, |record| record.retired = Some(recorded.position)),
+            Event::KeyCompromised(key) => self.compromise(&key.kid, key.from, recorded.position),
             Event::TokenIssued(_)
             | Event::TokenRevoked(_)
             | Event::TokenSuspended(_)
@@ -86,6 +87,13 @@ impl Settings {
         if let Some(before) = self.active.replace(kid.clone()).filter(|before| before != kid) {
             self.change(&before, |record| record.relieved = Some(position));
         }
+    }
+
+    fn compromise(&mut self, kid: &Kid, from: Position, position: Position) {
+        self.change(kid, |record| {
+            let first = record.compromise.get_or_insert(Compromise { position, from });
+            first.from = first.from.min(from);
+        });
     }
 
     fn change(&mut self, kid: &Kid, change: impl FnOnce(&mut KeyRecord)) {

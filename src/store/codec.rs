@@ -24,6 +24,7 @@ const POLICY_APPLIED: &str = "policy.applied.v1";
 const KEY_ADDED: &str = "key.added.v1";
 const KEY_ACTIVATED: &str = "key.activated.v1";
 const KEY_RETIRED: &str = "key.retired.v1";
+const KEY_COMPROMISED: &str = "key.compromised.v1";
 const ISSUANCE_REFUSED: &str = "issuance.refused.v1";
 const REVOCATION_REFUSED: &str = "revocation.refused.v1";
 const SUSPENSION_REFUSED: &str = "suspension.refused.v1";
@@ -33,7 +34,7 @@ const REVOCATION_BY_RULE_REFUSED: &str = "revocation_by_rule.refused.v1";
 const SHADOW_TOKEN_SEEN: &str = "shadow_token.seen.v1";
 
 /// The persisted names of all kinds.
-pub const KINDS: [&str; 17] = [
+pub const KINDS: [&str; 18] = [
     TOKEN_ISSUED,
     TOKEN_REVOKED,
     TOKEN_SUSPENDED,
@@ -44,6 +45,7 @@ pub const KINDS: [&str; 17] = [
     KEY_ADDED,
     KEY_ACTIVATED,
     KEY_RETIRED,
+    KEY_COMPROMISED,
     ISSUANCE_REFUSED,
     REVOCATION_REFUSED,
     SUSPENSION_REFUSED,
@@ -60,7 +62,7 @@ const PERSONAL_OF_ACTOR: &[&str] = &["sub", "name", "uid", "login", "sudo_user",
 fn personal_of_data(kind: &str) -> &'static [&'static str] {
     match kind {
         TOKEN_ISSUED => &["name", "description", "reason", "signing_input"],
-        TOKEN_REVOKED | TOKEN_SUSPENDED | TOKEN_RESUMED | REVOCATION_REFUSED => &["note"],
+        TOKEN_REVOKED | TOKEN_SUSPENDED | TOKEN_RESUMED | REVOCATION_REFUSED | KEY_COMPROMISED => &["note"],
         SUSPENSION_REFUSED => &["sub", "note"],
         TOKENS_REVOKED_BY_RULE | REVOCATION_BY_RULE_REFUSED => &["sub", "name", "note"],
         ISSUANCE_REFUSED => &["sub", "name", "reason"],
@@ -82,6 +84,7 @@ pub fn kind(event: &Event) -> &'static str {
         Event::KeyAdded(_) => KEY_ADDED,
         Event::KeyActivated(_) => KEY_ACTIVATED,
         Event::KeyRetired(_) => KEY_RETIRED,
+        Event::KeyCompromised(_) => KEY_COMPROMISED,
         Event::IssuanceRefused(_) => ISSUANCE_REFUSED,
         Event::RevocationRefused(_) => REVOCATION_REFUSED,
         Event::SuspensionRefused(_) => SUSPENSION_REFUSED,
@@ -173,6 +176,7 @@ pub fn data(event: &Event) -> Result<Value, CodecError> {
         Event::KeyAdded(key) => serde_json::to_value(key)?,
         Event::KeyActivated(key) => serde_json::to_value(key)?,
         Event::KeyRetired(key) => serde_json::to_value(key)?,
+        Event::KeyCompromised(key) => serde_json::to_value(key)?,
         Event::IssuanceRefused(refused) => serde_json::to_value(refused)?,
         Event::RevocationRefused(refused) => serde_json::to_value(refused)?,
         Event::SuspensionRefused(refused) => serde_json::to_value(refused)?,
@@ -209,6 +213,7 @@ pub fn decode(body: &[u8], personal: Option<&[u8]>) -> Result<Occurrence, CodecE
         KEY_ADDED => Event::KeyAdded(typed(form.data)?),
         KEY_ACTIVATED => Event::KeyActivated(typed(form.data)?),
         KEY_RETIRED => Event::KeyRetired(typed(form.data)?),
+        KEY_COMPROMISED => Event::KeyCompromised(typed(form.data)?),
         ISSUANCE_REFUSED => Event::IssuanceRefused(typed(form.data)?),
         REVOCATION_REFUSED => Event::RevocationRefused(typed(form.data)?),
         SUSPENSION_REFUSED => Event::SuspensionRefused(typed(form.data)?),

@@ -1,6 +1,7 @@
 //! The life of signing keys: known before they sign, followed by another, put away, and never out of the log.
 
 mod cli;
+mod compromise;
 mod follow;
 mod life;
 

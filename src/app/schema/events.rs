@@ -15,8 +15,8 @@ use crate::{
             ShadowTokenSeen, SuspensionRefused,
         },
         event::{
-            Configured, Elevation, First, KeyActivated, KeyAdded, KeyRetired, SuspensionChanged, TokenIssued,
-            TokenRevoked, TokensRevokedByRule,
+            Configured, Elevation, First, KeyActivated, KeyAdded, KeyCompromised, KeyRetired, SuspensionChanged,
+            TokenIssued, TokenRevoked, TokensRevokedByRule,
         },
         issue::LIST_MAX,
         key::{Algorithm, PublicJwk},
@@ -60,6 +60,7 @@ described! {
         .item(of::<KeyAdded>())
         .item(of::<KeyActivated>())
         .item(of::<KeyRetired>())
+        .item(of::<KeyCompromised>())
         .item(of::<IssuanceRefused>())
         .item(of::<RevocationRefused>())
         .item(of::<SuspensionRefused>())
@@ -230,6 +231,14 @@ described! {
     KeyRetired, "KeyRetired" => object("`key.retired.v1`: a key whose tokens were all over was put away.")
         .member("kid", of::<Kid>(), "The key.")
         .member("counted", of::<crate::domain::Position>(), "The end of the log for which they were counted.");
+    KeyCompromised, "KeyCompromised" => object(
+        "`key.compromised.v1`: others may have a key. It signs no more, and its tokens that were issued from a position on are \
+         revoked.",
+    )
+        .member("kid", of::<Kid>(), "The key.")
+        .member("from", of::<crate::domain::Position>(), "The position from which on.")
+        .optional("since", instant(), "The instant that was named.")
+        .optional("note", of::<Note>(), "How it came about, in a person's words.");
     Head, "Head" => object("The end of the log. Worth keeping outside: it shows a later rewrite.")
         .member("log_id", of::<CanonicalUuid>(), "The log's epoch.")
         .member("position", of::<crate::domain::Position>(), "The last position.")
