@@ -215,7 +215,7 @@ impl CliError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Config(error) => error.hint()?,
+            Self::Config(error) => return error.hint(),
             Self::Client(error) | Self::NotChecked(error) => return error.hint(),
             Self::FlagOfTheLog { .. } => "name the server in --url or CATALOG_URL; 'issue' goes to the log with --dev",
             Self::NotAgreed | Self::AllNotAgreed => "see with --dry-run what would be revoked; nothing was",

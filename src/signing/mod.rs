@@ -11,6 +11,7 @@ mod directory;
 mod error;
 mod jwks;
 mod keyring;
+mod passphrase;
 mod pem;
 mod public_key;
 mod remember;
@@ -29,6 +30,8 @@ mod hostile_claims;
 #[cfg(test)]
 mod keyring_tests;
 #[cfg(test)]
+mod passphrase_tests;
+#[cfg(test)]
 mod vector_tests;
 #[cfg(test)]
 mod weak_fixtures;
@@ -38,6 +41,7 @@ mod weak_key_tests;
 pub use error::{KeyFault, KeyringError, RecordFault, SigningError};
 pub use jwks::{Jwk, Jwks, jwks};
 pub use keyring::{KeyFacts, Keyring};
+pub use passphrase::Passphrase;
 pub use secret::{SharedSecret, WeakSecret};
 pub use signed_token::SignedToken;
 pub use thumbprint::thumbprint;

@@ -2,8 +2,10 @@
 
 mod cli;
 mod compromise;
+mod drill;
 mod follow;
 mod life;
+mod locked;
 
 use catalog::{
     app::{OpenError, Settled},
@@ -15,6 +17,7 @@ use catalog::{
     store::AppendError,
 };
 use chrono::TimeDelta;
+use tokio::task::JoinHandle;
 
 use crate::support::{World, world::shell};
 
@@ -49,4 +52,10 @@ pub(crate) fn active(world: &World) -> Kid {
 pub(crate) async fn status(world: &World, token: &catalog::domain::Token) -> Status {
     let now = world.catalog.ambient().clock.now();
     world.catalog.token(token.jti).await.unwrap().unwrap().status(now)
+}
+
+/// Has a process do what a server does besides answering.
+pub(crate) fn keep_house(world: &World) -> JoinHandle<()> {
+    let catalog = world.catalog.clone();
+    tokio::spawn(async move { match catalog.keep_house().await {} })
 }

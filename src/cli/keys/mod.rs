@@ -120,7 +120,7 @@ fn keyring(shell: &Shell<'_>, session: &Session) -> Result<Option<Keyring>, CliE
     if matches!(key, SigningKey::FromLog(_)) && !directory.exists() {
         return Ok(None);
     }
-    let mut keyring = Keyring::open_usable(&directory)?;
+    let mut keyring = Keyring::open_usable(&directory, shell.passphrase()?)?;
     match key {
         SigningKey::FromLog(_) => {}
         SigningKey::Secret(secret) => drop(keyring.add_secret(secret)?),

@@ -23,7 +23,7 @@ use sqlx::ConnectOptions;
 use tokio::{task::JoinHandle, time::Instant};
 use uuid::Uuid;
 
-use super::{active, refusal, status};
+use super::{active, keep_house, refusal, status};
 use crate::{
     seed::seeded,
     support::{
@@ -64,12 +64,6 @@ async fn shadows(world: &World, admin: &str) -> usize {
 /// When the log knew an event.
 async fn recorded_at(world: &World, position: Position) -> DateTime<Utc> {
     log::at(world.catalog.database().reads(), &[position]).await.unwrap()[0].recorded_at
-}
-
-/// A process that does what a server does besides answering.
-fn keep_house(world: &World) -> JoinHandle<()> {
-    let catalog = world.catalog.clone();
-    tokio::spawn(async move { match catalog.keep_house().await {} })
 }
 
 /// The key drill: a key with 10,000 tokens is given up while two servers run.

@@ -125,6 +125,7 @@ impl World {
             database: database.open(),
             migrate: false,
             keys: keys(&directory),
+            passphrase: None,
             signing_key,
             issuer: None,
             issuer_default: "https://catalog.example.com".parse().unwrap(),
