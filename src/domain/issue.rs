@@ -12,6 +12,7 @@ use super::{
     membership::Answer,
     object::object,
     permit::Permit,
+    positive::positive,
     restrictions::{IpRestriction, TimeRestrictions, UsageLimits},
     rotate::Grounds,
     settings::Shape,
@@ -164,6 +165,7 @@ struct IssueWire {
     description: Option<Description>,
     #[serde(default)]
     aud: Vec<Audience>,
+    #[serde(default, deserialize_with = "positive")]
     expires_in: Option<std::num::NonZeroU32>,
     #[serde(default)]
     is_admin: bool,

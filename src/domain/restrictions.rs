@@ -6,7 +6,7 @@ use chrono::NaiveTime;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::Malformed;
+use super::{Malformed, positive::positive};
 
 /// An address or a network in CIDR notation, in canonical form (host bits cut).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -224,10 +224,10 @@ pub enum Day {
 #[serde(deny_unknown_fields)]
 pub struct UsageLimits {
     /// Requests in an hour, 1 or more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "positive", skip_serializing_if = "Option::is_none")]
     pub requests_per_hour: Option<std::num::NonZeroU32>,
     /// Requests in a day, 1 or more.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "positive", skip_serializing_if = "Option::is_none")]
     pub requests_per_day: Option<std::num::NonZeroU32>,
 }
 

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    body::{PARAMETERS, Parameters, position},
+    body::position,
     caller::{Caller, PERMITTED},
     fresh::{FRESH, Fresh},
     list_tokens::limit,
@@ -53,8 +53,8 @@ pub(super) struct Range {
     #[param(nullable = false)]
     path: Option<Path>,
     /// How many events of a page at most; 100 when absent.
-    #[param(minimum = 1, maximum = 1000, nullable = false)]
-    limit: Option<u16>,
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000, nullable = false)]
+    limit: Option<String>,
 }
 
 /// A page of the log.
@@ -70,7 +70,7 @@ pub(super) struct EventPage<'a> {
     head: Head,
 }
 
-problems!(Problems = [PERMITTED, FRESH, PARAMETERS, &[Code::Busy]]);
+problems!(Problems = [PERMITTED, FRESH, &[Code::Busy]]);
 
 /// Read the log
 ///
@@ -95,9 +95,8 @@ problems!(Problems = [PERMITTED, FRESH, PARAMETERS, &[Code::Busy]]);
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
-    _: Fresh,
+    Fresh(range): Fresh<Range>,
     headers: HeaderMap,
-    Parameters(range): Parameters<Range>,
 ) -> Result<Response, Problem> {
     caller.require(RoutePermission::AuditRead)?;
     let head = log::head(catalog.database().reads()).await?;
@@ -111,7 +110,7 @@ pub(super) async fn handle(
     if wants_stream(&headers) {
         return stream(catalog.database(), selection).await;
     }
-    let limit = limit(range.limit, LIMIT_DEFAULT, LIMIT_MAX)?;
+    let limit = limit(range.limit.as_deref(), LIMIT_DEFAULT, LIMIT_MAX)?;
     let events = log::page(catalog.database().reads(), &selection, limit).await?;
     let is_full = events.len() == usize::from(limit);
     let next_after = events.last().filter(|_| is_full).map(|event| event.position);

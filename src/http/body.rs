@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Path, Query, Request},
+    extract::{FromRequest, FromRequestParts, Path, Request},
     http::{StatusCode, header, request::Parts},
 };
 use chrono::{DateTime, Utc};
@@ -33,9 +33,6 @@ use crate::{
 
 /// What can be wrong with a JSON body.
 pub(super) const JSON_BODY: &[Code] = &[Code::Malformed, Code::BodyTooSlow, Code::BodyTooLarge, Code::NotJson];
-/// What can be wrong with a parameter of the path or the query, or with a header.
-pub(super) const PARAMETERS: &[Code] = &[Code::Malformed];
-
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// How long a body may take to arrive. Nothing is done before it is there.
@@ -122,25 +119,6 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         Segment::Enum { .. } | Segment::Unknown => String::new(),
     };
     path.iter().map(step).collect()
-}
-
-/// The parameters of a query string.
-#[derive(Debug)]
-pub(super) struct Parameters<T>(pub(super) T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        match Query::<T>::try_from_uri(&parts.uri) {
-            Ok(Query(parameters)) => Ok(Self(parameters)),
-            Err(rejection) => {
-                let source = std::error::Error::source(&rejection).map_or_else(String::new, ToString::to_string);
-                let (parameter, detail) = source.split_once(": ").unwrap_or(("query", source.as_str()));
-                Err(Problem::malformed_parameter(parameter, detail))
-            }
-        }
-    }
 }
 
 /// An instant as RFC 3339 writes it, its zone included, and so of a year that the database knows. For members and

@@ -96,6 +96,6 @@ pub(super) fn anonymous(parts: &Parts, catalog: &Catalog) -> Origin {
             .cloned()
             .unwrap_or_else(|| RequestId::of_uuid(catalog.new_id())),
         address: request::peer(&parts.extensions).map(|address| address.ip()),
-        user_agent: user_agent.map(|text| harmless(text, USER_AGENT_LENGTH_MAX)),
+        user_agent: user_agent.map(|text| request::discreet(&harmless(text, USER_AGENT_LENGTH_MAX), &parts.headers)),
     }
 }

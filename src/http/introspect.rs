@@ -113,7 +113,7 @@ problems!(Problems = [FORM_BODY, &[Code::PositionAhead]]);
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "What is said of it.", body = Introspection),
-        (status = 400, description = "There is no token in the form, or `min_position` is none.", body = OAuthError),
+        (status = 400, description = "There is no token in the form, or a parameter of the query is wrong.", body = OAuthError),
         (status = 401, description = "The caller may not ask.", body = OAuthError, headers(
             ("www-authenticate" = String, description = "What the caller lacks (RFC 6750 section 3)."),
         )),
@@ -130,7 +130,7 @@ async fn answer(catalog: &Arc<Catalog>, request: Request) -> Result<Response, Re
     let caller = Caller::from_request_parts(&mut parts, catalog).await.map_err(unauthorized)?;
     // RFC 7662 section 2.3 knows one answer to a caller that may not ask: 401.
     caller.require(RoutePermission::TokensCheck).map_err(unauthorized)?;
-    Fresh::from_request_parts(&mut parts, catalog).await.map_err(bad_request)?;
+    <Fresh>::from_request_parts(&mut parts, catalog).await.map_err(bad_request)?;
     let token = token(Request::from_parts(parts, body)).await?;
     let answer =
         match &catalog.check(&token, &caller.origin).await.map_err(|error| Problem::from(error).into_response())? {

@@ -16,6 +16,7 @@ use super::{
     detached::detached,
     openapi::problems,
     problem::{Code, Problem},
+    query::Parameters,
 };
 use crate::{
     app::{
@@ -105,6 +106,7 @@ problems!(Problems = [PERMITTED, JSON_BODY, WRITE, ISSUANCE]);
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
+    _: Parameters,
     RequestName(key): RequestName,
     JsonBody(command): JsonBody<IssueToken>,
 ) -> Result<Response, Problem> {

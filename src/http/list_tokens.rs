@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
-    body::{PARAMETERS, Parameters, instant},
+    body::instant,
     caller::{Caller, PERMITTED},
     cursor::{self, Cursor},
     fresh::{FRESH, Fresh},
@@ -75,8 +75,8 @@ pub(super) struct Listing {
     #[param(format = "cursor", nullable = false)]
     cursor: Option<String>,
     /// How many tokens at most; 50 when absent.
-    #[param(minimum = 1, maximum = 500, nullable = false)]
-    limit: Option<u16>,
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 500, nullable = false)]
+    limit: Option<String>,
 }
 
 /// A page of a listing, newest first.
@@ -90,7 +90,7 @@ pub(super) struct TokenPage<'a> {
     next_cursor: Option<String>,
 }
 
-problems!(Problems = [PERMITTED, FRESH, PARAMETERS]);
+problems!(Problems = [PERMITTED, FRESH]);
 
 /// List tokens
 ///
@@ -108,11 +108,10 @@ problems!(Problems = [PERMITTED, FRESH, PARAMETERS]);
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
-    _: Fresh,
-    Parameters(listing): Parameters<Listing>,
+    Fresh(listing): Fresh<Listing>,
 ) -> Result<Response, Problem> {
     caller.require(RoutePermission::TokensRead)?;
-    let limit = limit(listing.limit, LIMIT_DEFAULT, LIMIT_MAX)?;
+    let limit = limit(listing.limit.as_deref(), LIMIT_DEFAULT, LIMIT_MAX)?;
     let (filter, cursor) = listing.split();
     let before = cursor.map(|text| cursor::read(&text, catalog.log_id(), &filter)).transpose()?;
     let now = catalog.ambient().clock.now();
@@ -151,9 +150,8 @@ impl Listing {
 }
 
 /// A page's size between 1 and `max`.
-pub(super) fn limit(asked: Option<u16>, default: u16, max: u16) -> Result<u16, Problem> {
-    match asked.unwrap_or(default) {
-        limit if (1..=max).contains(&limit) => Ok(limit),
-        limit => Err(Problem::malformed_parameter("limit", format!("{limit} is not between 1 and {max}"))),
-    }
+pub(super) fn limit(asked: Option<&str>, default: u16, max: u16) -> Result<u16, Problem> {
+    let Some(text) = asked else { return Ok(default) };
+    let limit = text.parse().ok().filter(|limit| (1..=max).contains(limit) && text.bytes().all(|b| b.is_ascii_digit()));
+    limit.ok_or_else(|| Problem::malformed_parameter("limit", format!("'{text}' is no number from 1 to {max}")))
 }

@@ -18,6 +18,7 @@ pub mod metrics;
 mod oauth;
 mod openapi;
 mod problem;
+mod query;
 mod request;
 mod revocation;
 mod revocations;

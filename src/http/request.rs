@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header::AUTHORIZATION},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -15,6 +15,11 @@ use super::{
     problem::{ANSWER_TIMEOUT, Code, Problem},
 };
 use crate::{app::Catalog, domain::text::RequestId};
+
+/// How every part of a token but its signature begins: `{"` in base64url.
+const TOKEN_PART: &str = "eyJ";
+/// How many characters in a row make a piece of a credential out of a text.
+const PIECE_LENGTH: usize = 16;
 
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -71,8 +76,21 @@ fn route(request: &Request) -> &str {
 
 fn given(headers: &HeaderMap) -> Option<RequestId> {
     let text = headers.get(&X_REQUEST_ID)?.to_str().ok()?;
-    // Every part of a token but its signature begins so. The name is shown and recorded, which a token must not be.
-    RequestId::parse(text).ok().filter(|_| !text.starts_with("eyJ"))
+    // The name is shown and recorded, which a token must not be.
+    RequestId::parse(text).ok().filter(|_| !betrays(text, headers))
+}
+
+/// A text of the request without the words that betray a token.
+pub(super) fn discreet(text: &str, headers: &HeaderMap) -> String {
+    let shown = |word| if betrays(word, headers) { "***" } else { word };
+    text.split(' ').map(shown).collect::<Vec<_>>().join(" ")
+}
+
+/// Whether a text contains a token, or a piece of the credential that the request presents.
+fn betrays(text: &str, headers: &HeaderMap) -> bool {
+    let credentials = || headers.get_all(AUTHORIZATION).iter().filter_map(|value| value.to_str().ok());
+    let pieces = text.as_bytes().windows(PIECE_LENGTH).filter_map(|piece| std::str::from_utf8(piece).ok());
+    text.contains(TOKEN_PART) || pieces.into_iter().any(|piece| credentials().any(|whole| whole.contains(piece)))
 }
 
 fn fresh(catalog: &Catalog) -> RequestId {
@@ -82,4 +100,23 @@ fn fresh(catalog: &Catalog) -> RequestId {
 /// The address of the peer.
 pub(super) fn peer(extensions: &axum::http::Extensions) -> Option<SocketAddr> {
     extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_betrays_a_credential_from_sixteen_characters_in_a_row_on() {
+        let mut headers = HeaderMap::new();
+        headers.append(AUTHORIZATION, HeaderValue::from_static("Basic YTpi"));
+        headers.append(AUTHORIZATION, HeaderValue::from_static("Bearer head.0123456789abcdefghij.tail"));
+
+        assert!(betrays("0123456789abcdef", &headers));
+        assert!(betrays("Bearer.456789abcdefghij", &headers));
+        assert!(!betrays("0123456789abcde-", &headers));
+        assert!(!betrays("build-7", &headers));
+        assert!(betrays("x.eyJhbGciOiJFZERTQSJ9", &HeaderMap::new()));
+        assert_eq!(discreet("curl/8.5 (0123456789abcdef) x", &headers), "curl/8.5 *** x");
+    }
 }

@@ -15,6 +15,7 @@ use super::{
     detached::detached,
     openapi::problems,
     problem::{Code, Problem},
+    query::Parameters,
     revocations_answer::{Revocations, RuleResult},
     revocations_asked::{Asked, Body},
 };
@@ -67,6 +68,7 @@ problems!(Problems = [PERMITTED, JSON_BODY, WRITE, &[Code::RuleTooWide, Code::Id
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
+    _: Parameters,
     RequestName(key): RequestName,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<Response, Problem> {

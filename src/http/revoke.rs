@@ -11,9 +11,10 @@ use axum::{
 use super::{
     caller::{self, Caller, WRITE},
     detached::detached,
-    oauth::{FORM_BODY, OAuthError, TokenForm, token, unauthorized},
+    oauth::{FORM_BODY, OAuthError, TokenForm, bad_request, token, unauthorized},
     openapi::problems,
     problem::Problem,
+    query::Parameters,
 };
 use crate::{
     app::{Catalog, CommandError, Verdict},
@@ -26,8 +27,8 @@ problems!(Problems = [FORM_BODY, WRITE]);
 /// Revoke a token that one holds
 ///
 /// RFC 7009: the token itself is credential enough. With a credential besides, that one needs the permission, and the
-/// token must be within its reach. The answer is the same whether there was anything to revoke or not. A rotated token that is
-/// presented here is not taken for used.
+/// token must be within its reach. The answer is the same whether there was anything to revoke or not, and so has no `catalog-position`:
+/// two of them would tell. A rotated token that is presented here is not taken for used.
 #[utoipa::path(
     post,
     path = "/revoke",
@@ -36,7 +37,7 @@ problems!(Problems = [FORM_BODY, WRITE]);
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "If it was active and within reach, it is revoked."),
-        (status = 400, description = "There is no token in the form.", body = OAuthError),
+        (status = 400, description = "There is no token in the form, or a parameter in the query.", body = OAuthError),
         (status = 401, description = "The credential besides may not revoke.", body = OAuthError, headers(
             ("www-authenticate" = String, description = "What the caller lacks (RFC 6750 section 3)."),
         )),
@@ -59,6 +60,7 @@ async fn revoke(catalog: &Arc<Catalog>, request: Request) -> Result<(), Response
     } else {
         None
     };
+    <Parameters>::from_request_parts(&mut parts, catalog).await.map_err(bad_request)?;
     // Whoever may not revoke is told so whatever the token is; that it tried is recorded where the decision is made.
     let refusal = caller.as_ref().and_then(|caller| caller.require(RoutePermission::TokensRevoke).err());
     let presented = token(Request::from_parts(parts.clone(), body)).await?;

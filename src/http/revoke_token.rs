@@ -17,6 +17,7 @@ use super::{
     detached::detached,
     openapi::problems,
     problem::{Code, Problem},
+    query::Parameters,
 };
 use crate::{
     app::Catalog,
@@ -63,6 +64,7 @@ problems!(Problems = [PERMITTED, JSON_BODY, WRITE, &[Code::TokenUnknown, Code::I
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
+    _: Parameters,
     RequestName(key): RequestName,
     Jti(jti): Jti,
     OptionalJsonBody(why): OptionalJsonBody<Why>,

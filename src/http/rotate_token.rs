@@ -19,13 +19,14 @@ use super::{
     issue_token::ISSUANCE,
     openapi::problems,
     problem::{Code, Problem},
+    query::Parameters,
 };
 use crate::{
     app::{
         Catalog,
         view::{self, IssuedView},
     },
-    domain::{Position, RotateToken, rotate::Overlap},
+    domain::{Position, RotateToken, positive::positive, rotate::Overlap},
 };
 
 /// How a token is rotated.
@@ -37,6 +38,7 @@ pub(super) struct How {
     overlap: Overlap,
     /// The successor's lifetime in seconds, within the policy; absent = as long as the token's own was, or what the policy
     /// and the caller's own token leave.
+    #[serde(default, deserialize_with = "positive")]
     #[schema(value_type = Option<u32>, minimum = 1)]
     expires_in: Option<NonZeroU32>,
 }
@@ -84,6 +86,7 @@ problems!(
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
+    _: Parameters,
     RequestName(key): RequestName,
     Jti(jti): Jti,
     JsonBody(how): JsonBody<How>,

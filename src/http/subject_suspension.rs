@@ -18,6 +18,7 @@ use super::{
     detached::detached,
     openapi::problems,
     problem::{Code, Problem},
+    query::Parameters,
 };
 use crate::{
     app::Catalog,
@@ -78,6 +79,7 @@ problems!(Problems = [PERMITTED, JSON_BODY, WRITE, &[Code::SubjectOutOfReach, Co
 pub(super) async fn suspend(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
+    _: Parameters,
     JsonBody(whose): JsonBody<Whose>,
 ) -> Result<Response, Problem> {
     change(catalog, Change::Suspend, whose, caller).await
@@ -107,6 +109,7 @@ pub(super) async fn suspend(
 pub(super) async fn resume(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
+    _: Parameters,
     JsonBody(whose): JsonBody<Whose>,
 ) -> Result<Response, Problem> {
     change(catalog, Change::Resume, whose, caller).await

@@ -17,6 +17,7 @@ use super::{
     detached::detached,
     openapi::problems,
     problem::{Code, Problem},
+    query::Parameters,
 };
 use crate::{
     app::{Catalog, Requester},
@@ -74,6 +75,7 @@ problems!(
 pub(super) async fn suspend(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
+    _: Parameters,
     RequestName(key): RequestName,
     Jti(jti): Jti,
     OptionalJsonBody(why): OptionalJsonBody<Why>,
@@ -108,6 +110,7 @@ pub(super) async fn suspend(
 pub(super) async fn resume(
     State(catalog): State<Arc<Catalog>>,
     caller: Caller,
+    _: Parameters,
     RequestName(key): RequestName,
     Jti(jti): Jti,
     OptionalJsonBody(why): OptionalJsonBody<Why>,

@@ -64,9 +64,11 @@ async fn live(client: &Client, admin: &str, canaries: &mut Canaries) {
 async fn misplace(client: &Client, admin: &str, canaries: &mut Canaries) {
     let issued = client.post("/tokens", admin, json!({"sub": PERSON, "aud": ["catalog"]})).await.json();
     let token = issued["access_token"].as_str().unwrap();
-    let claims = token.split('.').nth(1).unwrap();
+    let [_, claims, signature]: [&str; 3] = token.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let middle = &claims[40..90];
     let basic = BASE64_STANDARD.encode(format!("{PERSON}:{PASSWORD}"));
     canaries.token(token);
+    canaries.secret(middle);
     canaries.secret(&basic);
     let form = "application/x-www-form-urlencoded";
     for (method, route) in [
@@ -97,6 +99,12 @@ async fn misplace(client: &Client, admin: &str, canaries: &mut Canaries) {
             asking(&format!("min_position={token}")).bearer_auth(admin),
             at("x").header("x-request-id", token).header("user-agent", token).bearer_auth(altered(token)),
             at("x").header("x-request-id", claims).header("cookie", format!("session={token}; {claims}={SECRET}")),
+            at("x").header("x-request-id", signature).header("user-agent", signature).bearer_auth(token),
+            at("x")
+                .header("x-request-id", format!("Bearer.{signature}"))
+                .header("user-agent", claims)
+                .bearer_auth(token),
+            at("x").header("x-request-id", middle).header("user-agent", middle).bearer_auth(token),
             at("x").header("authorization", format!("Basic {basic}")).header("idempotency-key", claims),
             at("x").header("authorization", format!("Bearer {token} {token}")).header(claims, PERSON),
             at("x").header("authorization", token).header("referer", format!("https://e.example/?{token}")),

@@ -221,6 +221,35 @@ async fn the_request_id_is_taken_when_it_is_a_plain_word_and_given_otherwise() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_piece_of_a_credential_is_taken_for_a_name_or_recorded() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let [_, claims, signature]: [&str; 3] = admin.split('.').collect::<Vec<_>>().try_into().unwrap();
+    let middle = &claims[40..90];
+
+    for id in [signature, &signature[7..30], middle, &format!("Bearer.{signature}"), &format!("x{claims}")[..60]] {
+        for user_agent in [&admin, signature, &format!("curl/8.5 (Bearer {admin})"), &format!("x {middle} y")] {
+            let request = Request::post("/tokens")
+                .header("authorization", format!("Bearer {admin}"))
+                .header("content-type", "application/json")
+                .header("x-request-id", id)
+                .header("user-agent", user_agent)
+                .body(Body::from(r#"{"sub":"a"}"#))
+                .unwrap();
+            let reply = world.raw(request).await;
+            assert_eq!(reply.status, 201);
+            assert!(uuid::Uuid::try_parse(reply.header("x-request-id")).is_ok(), "{id} was taken for a name");
+        }
+    }
+
+    let events = Value::Array(world.events(&admin).await).to_string();
+    assert!(events.contains("curl/8.5 (Bearer ***") && events.contains("x *** y"), "the other words are kept");
+    for piece in [&claims[40..60], &signature[7..23]] {
+        assert!(!events.contains(piece), "{piece} was recorded");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_log_is_read_by_pages_or_as_one_stream_with_the_same_events() {
     let world = World::new().await;
     let admin = world.admin().await;

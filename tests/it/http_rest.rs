@@ -79,6 +79,24 @@ async fn rfc_7009_section_2_2_unknown_and_other_peoples_tokens_get_the_same_answ
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn rfc_7009_section_2_2_no_header_of_the_answer_tells_whether_there_was_anything_to_revoke() {
+    let world = World::new().await;
+    let live = world.issue_dev(plain("a")).await;
+    let names = |reply: &Reply| {
+        reply.headers.keys().map(ToString::to_string).filter(|name| name != "x-request-id").collect::<Vec<_>>()
+    };
+
+    let unknown = revoke(&world, "nonsense", None).await;
+    let revoked = revoke(&world, live.signed.expose(), None).await;
+    let document = world.get("/openapi.json", "").await.json();
+
+    assert_eq!(names(&revoked), names(&unknown));
+    assert!(!names(&revoked).contains(&"catalog-position".to_owned()), "a position grows with what was revoked");
+    let described = document["paths"]["/revoke"]["post"]["description"].as_str().unwrap();
+    assert!(described.contains("no `catalog-position`"), "{described}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn rfc_7009_section_2_1_a_missing_token_is_an_invalid_request_and_a_bad_caller_is_refused() {
     let world = World::new().await;
     let live = world.issue_dev(plain("a")).await;

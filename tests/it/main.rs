@@ -31,6 +31,7 @@ mod faults;
 mod hostile;
 mod http_bad_input;
 mod http_checks;
+mod http_query;
 mod http_rest;
 mod http_tokens;
 mod idempotency;

@@ -18,8 +18,8 @@ use crate::{
         event::Elevation,
         origin::Actor,
         revoke::RevocationReason,
+        status::Inactive,
         text::{Audience, Description, Email, FullName, Kid, Name, Namespace, Note, RequestId, Subject},
-        token::Inactive,
     },
     store::codec::{self, CodecError},
 };

@@ -13,7 +13,7 @@ codes! {
         "See `errors`: `pointer` names the place in the body (RFC 6901, `#` is the whole body: a member is missing, \
          or members contradict each other), `parameter` the parameter or header. The OpenAPI document says what is \
          taken.",
-        "/expires_in: invalid value: integer `0`, expected a nonzero u32",
+        "/expires_in: invalid value: integer `0`, expected a whole number from 1 to 4294967295",
     }
     TokenTooLarge "token_too_large" BAD_REQUEST {
         "The token would be too large",
