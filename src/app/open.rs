@@ -158,10 +158,8 @@ fn keyring(
     is_new: bool,
 ) -> Result<(Keyring, KeyChoice), KeyringError> {
     // A file that cannot be used keeps nobody from checking tokens, but a new log does not begin beside one.
-    let mut keyring = match is_new {
-        true => Keyring::open_locked(directory, passphrase),
-        false => Keyring::open_usable(directory, passphrase),
-    }?;
+    let open = if is_new { Keyring::open_locked } else { Keyring::open_usable };
+    let mut keyring = open(directory, passphrase)?;
     let choice = match signing_key {
         SigningKey::Secret(secret) => {
             let kid = keyring.add_secret(secret)?;

@@ -66,8 +66,8 @@ fn made_elsewhere(home: &Home, how: &[&str]) -> PathBuf {
 }
 
 fn fault(outcome: Result<Kid, KeyringError>) -> Option<KeyFault> {
-    match outcome {
-        Err(KeyringError::Broken { fault, .. }) => Some(fault),
+    match outcome.err()? {
+        KeyringError::Broken { fault, .. } => Some(fault),
         _ => None,
     }
 }

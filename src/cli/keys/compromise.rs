@@ -60,7 +60,8 @@ const EXAMPLES: &str = "\
 Examples:
   catalog keys compromise CtswyXXThb3UEeqMq8nyKGaRCWMKeQX-pQ3zrNxd-vk --dry-run
   catalog keys compromise CtswyXXThb3UEeqMq8nyKGaRCWMKeQX-pQ3zrNxd-vk --since 2026-11-01 --note 'it was in a backup' --yes
-  catalog keys compromise CtswyXXThb3UEeqMq8nyKGaRCWMKeQX-pQ3zrNxd-vk --activate $(catalog keys add) --yes
+  catalog keys compromise CtswyXXThb3UEeqMq8nyKGaRCWMKeQX-pQ3zrNxd-vk --yes \
+    --activate mV8fFOi5XbjkTQwPt1kZ7BeXmyEWqDGbAzVhaCG1X7o
 
 Exit codes: 0 it is done, 1 refused, or you declined, 2 could not tell.";
 

@@ -1,7 +1,7 @@
 //! A key that others may have: nothing that it signed is believed from a position on, and whatever they sign with it was
 //! never good.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use catalog::{
     app::{CompromisePreview, OpenError, Settled},
@@ -20,7 +20,7 @@ use catalog::{
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::ConnectOptions;
-use tokio::{task::JoinHandle, time::Instant};
+use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use super::{active, keep_house, refusal, status};
@@ -99,15 +99,13 @@ async fn ten_thousand_tokens_of_a_key_end_at_once_on_both_servers_and_those_of_o
     let before = world.catalog.live_tokens(&ids).await.unwrap();
     let was_active = before.values().filter(|token| token.status(now) == Status::Active).count();
     let settled = compromise(&world, all_of(&stolen)).await.unwrap();
-    let begun = Instant::now();
 
     assert_eq!((revoked.counts.active, kept), (was_active as u64, 0));
     for server in [&world, &another] {
-        server.catalog.reach(settled.position.unwrap()).await;
+        assert!(server.catalog.reach(settled.position.unwrap()).await, "within a second");
         for token in &theirs {
             assert_eq!(server.introspect(token.signed.expose(), &admin).await.text, r#"{"active":false}"#);
         }
-        assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
         for several in ids.chunks(1_000) {
             let known = server.catalog.live_tokens(several).await.unwrap();
             assert_eq!(known.len(), several.len());
