@@ -6,7 +6,7 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 export RUST_BACKTRACE ?= 0
 
-.PHONY: help setup build serve demo test schemathesis check fmt clippy doc bench-issue bench-list bench-revocation
+.PHONY: help setup build serve demo test schemathesis oidc oidc-if-npm check fmt clippy doc bench-issue bench-list bench-revocation
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,15 @@ schemathesis: setup ## the API against its OpenAPI document, by a fuzzer in a vi
 	$(CARGO) build --locked
 	scripts/schemathesis-check "$(TARGET_DIR)/debug/catalog"
 
-check: fmt clippy doc test schemathesis ## what CI runs: format, lints, docs, tests, demo, fuzzer
+oidc: setup ## people of a real identity provider (oidc-provider, from npm): logins, refusals, a change of keys
+	$(CARGO) build --locked
+	scripts/oidc-check "$(TARGET_DIR)/debug/catalog"
+
+# Where there is no npm, the rest is checked all the same.
+oidc-if-npm:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory oidc; else echo "no npm here: 'make oidc' is left out"; fi
+
+check: fmt clippy doc test schemathesis oidc-if-npm ## what CI runs: format, lints, docs, tests, demo, fuzzer, identity provider
 
 bench-issue: setup ## issuances a second beside pgbench on one cluster; ARGS="--rounds 1 --seconds 2" for a glance
 	$(CARGO) bench --locked --bench figures -- issue $(ARGS)

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use uuid::Uuid;
 
 use super::{
-    Catalog,
+    Catalog, ProviderUnavailable,
     metrics::{self, Checked},
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         text::Kid,
     },
     signing::{Invalid, Signed, Verified},
-    store::{StoreError, tokens},
+    store::{AppendError, StoreError, tokens},
 };
 
 /// What a check found. Only the first is good; outside, nobody can tell the others apart.
@@ -48,6 +48,12 @@ pub enum CheckError {
         /// The key.
         kid: Kid,
     },
+    /// The keys of the identity provider that is said to have made it cannot be had.
+    #[error(transparent)]
+    Provider(#[from] ProviderUnavailable),
+    /// What has to be recorded before anything follows from it could not be.
+    #[error(transparent)]
+    Record(#[from] AppendError),
 }
 
 /// What a token is presented for.
@@ -109,9 +115,7 @@ impl Catalog {
     }
 
     async fn counted(&self, purpose: Purpose, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
-        let judged = self.judge(purpose, presented, asked_by).await;
-        metrics::checked(purpose.checked(), judged.as_ref().map_or(metrics::UNAVAILABLE, Verdict::as_str));
-        judged
+        counted(purpose, self.judge(purpose, presented, asked_by).await)
     }
 
     async fn judge(&self, purpose: Purpose, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
@@ -198,18 +202,29 @@ impl Catalog {
         }
     }
 
-    /// The authority of a caller that presents a token; `None` when it has none here.
+    /// The authority of a caller that presents a token, of ours or of a trusted issuer's; `None` when it has none here.
     ///
     /// # Errors
     /// [`CheckError`]: it could not tell, which is not a no.
     pub async fn authenticate(&self, presented: &str, asked_by: &Origin) -> Result<Option<Authority>, CheckError> {
-        match self.counted(Purpose::Credential, presented, asked_by).await? {
+        let judged = self.judge(Purpose::Credential, presented, asked_by).await;
+        // It names no key of ours: it may be another's, who has longer ones.
+        let is_foreign = matches!(&judged, Ok(Verdict::Invalid(Invalid::Foreign | Invalid::TooLong { .. })));
+        if is_foreign && let Some(login) = self.log_in(presented, asked_by).await? {
+            return Ok(login.authority());
+        }
+        match counted(Purpose::Credential, judged)? {
             Verdict::Active { verified, .. } if verified.is_for(CATALOG_AUDIENCE) => {
                 Ok(Some(Authority::of_token(&verified.claims)))
             }
             _ => Ok(None),
         }
     }
+}
+
+fn counted(purpose: Purpose, judged: Result<Verdict, CheckError>) -> Result<Verdict, CheckError> {
+    metrics::checked(purpose.checked(), judged.as_ref().map_or(metrics::UNAVAILABLE, Verdict::as_str));
+    judged
 }
 
 /// Names a well signed token in the diagnostics of the request that is about it or comes from it.

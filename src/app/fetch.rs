@@ -1,4 +1,4 @@
-//! Reading from addresses that an operator trusts: `https` or loopback, no redirects, bounded in time and size.
+//! Reading from addresses and files that an operator trusts: `https` or loopback, no redirects, bounded in time and size.
 
 use std::{net::IpAddr, time::Duration};
 
@@ -19,6 +19,28 @@ pub(super) enum FetchError {
     /// The answer is larger than any that is expected.
     #[error("the answer exceeds {0} bytes")]
     TooLarge(usize),
+}
+
+/// Why no file was read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    /// The system refused.
+    #[error("the file cannot be read")]
+    File(#[source] std::io::Error),
+    /// A pipe, a directory or a device.
+    #[error("it is no regular file")]
+    NoFile,
+    /// It took too long.
+    #[error("the file could not be read in time")]
+    Slow,
+    /// It is larger than any that is expected.
+    #[error("the file has {bytes} bytes, the maximum is {max}")]
+    TooLarge {
+        /// How many it has.
+        bytes: u64,
+        /// The most that are read.
+        max: usize,
+    },
 }
 
 /// Whether anything is read from this address.
@@ -54,4 +76,22 @@ pub(super) async fn get(url: &str, bytes_max: usize, time_max: Duration) -> Resu
         body.extend_from_slice(&chunk);
     }
     Ok(body)
+}
+
+/// The content of a file. A pipe, or a file system that is gone, would never end.
+///
+/// # Errors
+/// [`ReadError`].
+pub(super) async fn read(path: &str, bytes_max: usize, time_max: Duration) -> Result<Vec<u8>, ReadError> {
+    let reading = async {
+        let metadata = tokio::fs::metadata(path).await.map_err(ReadError::File)?;
+        if !metadata.is_file() {
+            return Err(ReadError::NoFile);
+        }
+        if metadata.len() > bytes_max as u64 {
+            return Err(ReadError::TooLarge { bytes: metadata.len(), max: bytes_max });
+        }
+        tokio::fs::read(path).await.map_err(ReadError::File)
+    };
+    tokio::time::timeout(time_max, reading).await.unwrap_or(Err(ReadError::Slow))
 }

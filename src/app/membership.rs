@@ -38,14 +38,8 @@ struct Answer {
 /// Why a source gave no answer.
 #[derive(Debug, thiserror::Error)]
 enum SourceError {
-    #[error("the file cannot be read")]
-    File(#[source] std::io::Error),
-    #[error("it is no regular file")]
-    NoFile,
-    #[error("the file could not be read in time")]
-    Slow,
-    #[error("the file has {0} bytes, the maximum is {BYTES_MAX}")]
-    TooLarge(u64),
+    #[error(transparent)]
+    Read(#[from] fetch::ReadError),
     #[error(transparent)]
     Fetch(#[from] fetch::FetchError),
     #[error("the answer is not an object of subjects and their teams")]
@@ -104,23 +98,8 @@ impl Catalog {
 
 async fn ask(source: &MembershipSource) -> Result<Directory, SourceError> {
     let bytes = match source {
-        MembershipSource::File(path) => read(path).await?,
+        MembershipSource::File(path) => fetch::read(path, BYTES_MAX, ANSWER_TIME_MAX).await?,
         MembershipSource::Url(url) => fetch::get(url, BYTES_MAX, ANSWER_TIME_MAX).await?,
     };
     serde_json::from_slice(&bytes).map_err(SourceError::Form)
-}
-
-/// A pipe, or a file system that is gone, would never end.
-async fn read(path: &str) -> Result<Vec<u8>, SourceError> {
-    let reading = async {
-        let metadata = tokio::fs::metadata(path).await.map_err(SourceError::File)?;
-        if !metadata.is_file() {
-            return Err(SourceError::NoFile);
-        }
-        if metadata.len() > BYTES_MAX as u64 {
-            return Err(SourceError::TooLarge(metadata.len()));
-        }
-        tokio::fs::read(path).await.map_err(SourceError::File)
-    };
-    tokio::time::timeout(ANSWER_TIME_MAX, reading).await.unwrap_or(Err(SourceError::Slow))
 }

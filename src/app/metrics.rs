@@ -4,6 +4,8 @@ use metrics::{Unit, counter, describe_counter};
 
 const CHECKS: &str = "catalog_checks_total";
 
+const PROVIDERS: &str = "catalog_provider_keys_total";
+
 const ANSWERS: &str = "catalog_check_answers_total";
 
 /// The verdict where there is none: could not tell is not no.
@@ -33,7 +35,17 @@ impl Checked {
 /// Describes the metrics to the recorder.
 pub fn describe() {
     describe_counter!(CHECKS, Unit::Count, "Checks by what was checked and what was found.");
+    describe_counter!(
+        PROVIDERS,
+        Unit::Count,
+        "Times that identity providers were asked for their keys, by the answer."
+    );
     describe_counter!(ANSWERS, Unit::Count, "Tokens that checks asked for, by where they were found.");
+}
+
+/// An identity provider was asked for its keys.
+pub(super) fn provider_asked(is_good: bool) {
+    counter!(PROVIDERS, "answer" => if is_good { "good" } else { "none" }).increment(1);
 }
 
 /// A check found this.

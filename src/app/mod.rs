@@ -7,10 +7,12 @@ mod filling;
 mod issue;
 mod keys;
 mod live;
+mod login;
 mod membership;
 pub mod metrics;
 mod open;
 pub mod policy_file;
+mod providers;
 mod requester;
 mod reuses;
 mod revocations;
@@ -32,6 +34,7 @@ pub use check::{CheckError, Verdict};
 pub use keys::CompromisePreview;
 pub use live::{FollowError, Live};
 pub use open::{OpenError, Opening, SigningKey};
+pub use providers::ProviderUnavailable;
 pub use requester::Requester;
 pub use revocations::{RevokedByRule, RevokedTokens, Rotated, RuleError};
 pub use seed::{Plan, SeedError, Seeded};
@@ -40,7 +43,9 @@ pub use suspend::ChangedTokens;
 
 use denials::Denials;
 use live::Latest;
+use login::People;
 use membership::Members;
+use providers::Providers;
 use reuses::Reuses;
 use shadows::Shadows;
 
@@ -74,6 +79,8 @@ pub struct Catalog {
     task: JoinHandle<()>,
     latest: Latest,
     members: Members,
+    providers: Providers,
+    people: People,
     denials: Denials,
     shadows: Arc<Shadows>,
     reuses: Arc<Reuses>,
@@ -154,14 +161,25 @@ impl Catalog {
         self.note_denial(&refusal, denial, origin).await.map_or_else(CommandError::from, |()| refusal.into())
     }
 
+    /// The same of a login, which no command goes before.
+    async fn note_login_denial(&self, denial: Denial, origin: Origin) -> Result<(), AppendError> {
+        let now = self.ambient.clock.now();
+        match self.denials.note(denial, origin, now) {
+            Some((denial, origin)) => self.record_first(denial, origin).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn record_first(&self, denial: Denial, origin: Origin) -> Result<(), AppendError> {
+        let recorded = self.append_note(Act::Deny(denial.clone()), origin.clone()).await;
+        recorded.inspect_err(|_| self.denials.forget(&denial, &origin))
+    }
+
     async fn note_denial(&self, refusal: &Refusal, denial: Denial, origin: Origin) -> Result<(), AppendError> {
         let now = self.ambient.clock.now();
         let noted = refusal.is_denial().then(|| self.denials.note(denial, origin, now)).flatten();
         match noted {
-            Some((denial, origin)) => {
-                let recorded = self.append_note(Act::Deny(denial.clone()), origin.clone()).await;
-                recorded.inspect_err(|_| self.denials.forget(&denial, &origin))
-            }
+            Some((denial, origin)) => self.record_first(denial, origin).await,
             None => Ok(()),
         }
     }

@@ -8,7 +8,9 @@ use super::{
     Ambient, Catalog,
     denials::Denials,
     live::{Latest, Live},
+    login::People,
     membership::Members,
+    providers::Providers,
 };
 use crate::{
     domain::{
@@ -133,6 +135,8 @@ impl Catalog {
         Ok(Self {
             latest: Latest::new(Live::new(settings, position, Arc::new(keyring))?),
             members: Members::default(),
+            providers: Providers::default(),
+            people: People::default(),
             denials: Denials::default(),
             shadows: Arc::default(),
             reuses: Arc::default(),

@@ -29,7 +29,7 @@ impl Requester {
 
     /// A shell presents no credential, so its requests have no names either.
     pub(super) fn named(&self, kind: &str, command: &impl Serialize) -> Result<Option<Idempotency>, CommandError> {
-        let (Some(credential), Some(key)) = (self.authority.credential, self.key.clone()) else { return Ok(None) };
+        let (Some(credential), Some(key)) = (self.authority.holder(), self.key.clone()) else { return Ok(None) };
         let named = Idempotency::new(Scope { credential, key }, kind, command);
         Ok(Some(named.map_err(|_| CommandError::Incomplete)?))
     }

@@ -69,7 +69,7 @@ impl Catalog {
         Ok(preview::preview(
             self.database.reads(),
             &command.predicate,
-            requester.authority.credential,
+            requester.authority.token(),
             self.ambient.clock.now(),
         )
         .await?)

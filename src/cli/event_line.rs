@@ -9,6 +9,7 @@ use crate::{
         claims::Teams,
         denial::IssuanceRefused,
         event::{Configured, Elevation, KeyCompromised, SuspensionChanged},
+        person::PersonSeen,
         policy::Policy,
         token::instant,
     },
@@ -44,6 +45,7 @@ fn subject(event: &Event) -> Option<String> {
         Event::TokenIssued(issued) => issued.claims().map(|claims| claims.sub.to_string()),
         Event::IssuanceRefused(refused) => refused.sub.as_ref().map(ToString::to_string),
         Event::SuspensionRefused(refused) => refused.sub.as_ref().map(ToString::to_string),
+        Event::PersonSeen(seen) => seen.sub.as_ref().map(ToString::to_string),
         Event::TokensRevokedByRule(added) => added.predicate.sub.as_ref().map(ToString::to_string),
         Event::RevocationByRuleRefused(refused) => refused.predicate.sub.as_ref().map(ToString::to_string),
         Event::TokenRevoked(_)
@@ -58,6 +60,7 @@ fn subject(event: &Event) -> Option<String> {
         | Event::KeyRetired(_)
         | Event::KeyCompromised(_)
         | Event::RevocationRefused(_)
+        | Event::LoginRefused(_)
         | Event::ShadowTokenSeen(_) => None,
     }
 }
@@ -86,6 +89,8 @@ fn summary(event: &Event) -> String {
         Event::RevocationByRuleRefused(refused) => {
             format!("{}{}; where {}", refused.rule, times(refused.count), refused.predicate)
         }
+        Event::LoginRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
+        Event::PersonSeen(seen) => of_person(seen),
         Event::ShadowTokenSeen(shadow) => format!("{}; signed by {}", shadow.what.as_str(), shadow.kid),
     }
 }
@@ -149,6 +154,17 @@ fn of_compromise(key: &KeyCompromised) -> String {
     let mut parts = vec![format!("{}; what it signed from position {} on is revoked", key.kid, key.from)];
     parts.extend(key.since.map(|since| format!("since {}", seconds(since))));
     parts.extend(key.note.as_ref().map(|note| format!("note '{note}'")));
+    parts.join("; ")
+}
+
+fn of_person(seen: &PersonSeen) -> String {
+    let mut parts = vec![format!("by {}", seen.issuer)];
+    parts.push(match &seen.teams {
+        Teams::Every => "every team".to_owned(),
+        Teams::These(teams) if teams.is_empty() => "no team".to_owned(),
+        Teams::These(teams) => format!("teams {}", listed(teams)),
+    });
+    parts.push(if seen.is_admin { "admin".to_owned() } else { format!("permissions {}", listed(&seen.permissions)) });
     parts.join("; ")
 }
 

@@ -1,11 +1,14 @@
 //! What a caller may do here, and what it may grant.
 
+use uuid::Uuid;
+
 use super::{
     Refusal, Token,
     claims::{Claims, Scopes, Teams},
+    person,
     policy::Audiences,
     restrictions::{self, IpRestriction, TimeRestrictions, UsageLimits},
-    text::{Email, FullName, Namespace, Permission, ServerId, Subject, TeamId},
+    text::{Email, FullName, Issuer, Namespace, Permission, ServerId, Subject, TeamId},
 };
 
 /// What a caller may do and grant. Built from a verified token, or for a shell by [`Authority::of_shell`].
@@ -13,8 +16,8 @@ use super::{
 pub struct Authority {
     /// Whom the caller speaks for; a shell speaks for nobody in particular.
     pub subject: Option<Subject>,
-    /// The token it presented, which must still be active when the command is decided.
-    pub credential: Option<uuid::Uuid>,
+    /// What it presented, which must still be good when the command is decided.
+    pub credential: Option<Credential>,
     /// Whether it may act for others. One that names teams or permissions in its own token is held to them all the same.
     pub is_admin: bool,
     /// The teams it may grant.
@@ -33,6 +36,18 @@ pub struct Authority {
     pub email: Option<Email>,
     /// See `email`.
     pub full_name: Option<FullName>,
+}
+
+/// What a caller presented.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// A token of the catalog, by its `jti`.
+    Token(Uuid),
+    /// An access token of an identity provider.
+    Login {
+        /// The provider.
+        issuer: Issuer,
+    },
 }
 
 /// Which tokens a caller may know of.
@@ -117,7 +132,7 @@ impl Authority {
         let named = claims.scopes.permissions.clone();
         Self {
             subject: Some(claims.sub.clone()),
-            credential: Some(claims.jti),
+            credential: Some(Credential::Token(claims.jti)),
             is_admin,
             teams: claims.teams.clone(),
             permissions: if is_admin && named.is_empty() { Permissions::All } else { Permissions::These(named) },
@@ -127,6 +142,25 @@ impl Authority {
             namespaces: claims.namespaces.clone(),
             email: Some(claims.user.email.clone()),
             full_name: Some(claims.user.full_name.clone()),
+        }
+    }
+
+    /// The token it presented, if it was one.
+    #[must_use]
+    pub fn token(&self) -> Option<Uuid> {
+        match self.credential {
+            Some(Credential::Token(jti)) => Some(jti),
+            Some(Credential::Login { .. }) | None => None,
+        }
+    }
+
+    /// What its idempotency keys belong to: its token, or the person at its provider.
+    #[must_use]
+    pub fn holder(&self) -> Option<Uuid> {
+        match (&self.credential, &self.subject) {
+            (Some(Credential::Token(jti)), _) => Some(*jti),
+            (Some(Credential::Login { issuer }), Some(subject)) => Some(person::holder(issuer, subject)),
+            (Some(Credential::Login { .. }), None) | (None, _) => None,
         }
     }
 

@@ -7,6 +7,7 @@ use super::{
     Authority, ChangeSuspension, Event, IssueToken, Origin, Recorded, Refusal, RevokeByRule, RevokeToken, RevokeTokens,
     RotateToken, State, Status,
     authority::RoutePermission,
+    claims::Teams,
     configure::{ApplyPolicy, Configure, apply_policy, configure},
     denial::{Denial, RotatedTokenReused, ShadowTokenSeen},
     event::KeyAdded,
@@ -14,6 +15,7 @@ use super::{
     issue::{Circumstances, issue},
     key_life::{ActivateKey, CompromiseKey, RetireKey, activate_key, add_key, compromise_key, retire_key},
     membership::Answer,
+    person::PersonSeen,
     revoke::revoke,
     revoke_several::revoke_several,
     rotate::{rotate, see_reuse},
@@ -102,6 +104,8 @@ pub enum Act {
     Deny(Denial),
     /// That a shadow token be remembered.
     SeeShadow(ShadowTokenSeen),
+    /// That what a provider says of a person be remembered.
+    SeePerson(Box<PersonSeen>),
 }
 
 impl Command {
@@ -121,11 +125,11 @@ impl Command {
         if named.request_digest != answered.request_digest {
             return Err(Refusal::IdempotencyKeyReused { key: named.scope.key.clone() });
         }
-        state.require_credential(self.authority.credential, self.now)?;
+        state.require_credential(&self.authority, self.now)?;
         match &answered.event.occurrence.event {
             Event::TokenIssued(issued) => {
                 let may_create = self.authority.require(RoutePermission::TokensCreate);
-                if issued.predecessor.is_some() && issued.predecessor == self.authority.credential {
+                if issued.predecessor.is_some() && issued.predecessor == self.authority.token() {
                     may_create.or_else(|_| self.authority.require(RoutePermission::TokensRotateSelf))?;
                 } else {
                     may_create?;
@@ -184,6 +188,7 @@ impl Command {
             // Once is enough: whoever presents it again tells nothing new.
             Act::SeeShadow(shadow) if shadow.jti.is_some_and(|jti| state.knows_shadow(jti)) => Ok(Vec::new()),
             Act::SeeShadow(shadow) => Ok(vec![Event::ShadowTokenSeen(shadow.clone())]),
+            Act::SeePerson(seen) => Ok(see_person(state, seen)),
         }
     }
 
@@ -204,7 +209,8 @@ impl Command {
             | Act::RetireKey(_)
             | Act::CompromiseKey(_)
             | Act::Deny(_)
-            | Act::SeeShadow(_) => None,
+            | Act::SeeShadow(_)
+            | Act::SeePerson(_) => None,
         }
     }
 
@@ -235,7 +241,7 @@ impl Command {
             Act::Rotate { command, .. } => Some(command.jti),
             _ => None,
         };
-        target.into_iter().chain(self.several().iter().copied()).chain(self.authority.credential)
+        target.into_iter().chain(self.several().iter().copied()).chain(self.authority.token())
     }
 
     /// The name whose holders the decision looks at. The tokens that the command names are known in `state`.
@@ -289,6 +295,18 @@ impl Command {
         }
     }
 
+    /// The person whose last login the decision looks at: the one that is seen, or whom a token is for that somebody else
+    /// asks for. The tokens that the command names are known in `state`.
+    #[must_use]
+    pub fn person_needed(&self, state: &State) -> Option<Subject> {
+        match &self.act {
+            Act::SeePerson(seen) => seen.sub.clone(),
+            Act::Issue { command, .. } => bearer_of_teams(command),
+            Act::Rotate { command, .. } => bearer_of_teams(&command.wish(state.token(command.jti)?)?),
+            _ => None,
+        }
+    }
+
     /// The shadow token that the decision asks for.
     #[must_use]
     pub fn shadow_needed(&self) -> Option<Uuid> {
@@ -297,4 +315,18 @@ impl Command {
             _ => None,
         }
     }
+}
+
+/// Whom gateways will take the bearer for, where the token names teams.
+fn bearer_of_teams(command: &IssueToken) -> Option<Subject> {
+    matches!(&command.teams, Some(Teams::These(teams)) if !teams.is_empty()).then(|| command.bearer())
+}
+
+/// Once is enough, and an older word changes nothing.
+fn see_person(state: &State, seen: &PersonSeen) -> Vec<Event> {
+    let last = seen.sub.as_ref().and_then(|sub| state.person(sub));
+    if last.is_some_and(|last| !seen.is_news_after(last)) {
+        return Vec::new();
+    }
+    vec![Event::PersonSeen(Box::new(seen.clone()))]
 }

@@ -5,10 +5,20 @@ use super::{
     authority::{Permissions, RoutePermission},
     claims::Teams,
     membership::{Answer, Membership},
+    person::PersonSeen,
     policy::{Audiences, MembershipRules, Switch},
     settings::Shape,
     text::{Audience, FullName, Namespace, Permission, TeamId},
 };
+
+/// What is known of the teams of whom a token is for.
+#[derive(Clone, Copy)]
+pub(super) struct Evidence<'a> {
+    /// What the membership source of the policy said, if it was asked.
+    pub(super) membership: Option<&'a Answer>,
+    /// What an identity provider that is trusted said at the last login.
+    pub(super) login: Option<&'a PersonSeen>,
+}
 
 /// Holds a request to what its caller may grant, and settles the teams.
 ///
@@ -17,7 +27,7 @@ use super::{
 pub(super) fn contain(
     command: &IssueToken,
     authority: &Authority,
-    membership: Option<&Answer>,
+    evidence: Evidence<'_>,
     shape: Shape<'_>,
 ) -> Result<Teams, Refusal> {
     if !authority.is_admin {
@@ -31,7 +41,7 @@ pub(super) fn contain(
     contain_permissions(&command.scopes.permissions, authority)?;
     let teams = contain_teams(command, authority)?;
     if authority.subject.as_ref() != Some(&command.sub) || command.names_another_address() {
-        delegate(&teams, membership, shape.policy.rules.membership.as_ref())?;
+        delegate(&teams, evidence, shape.policy.rules.membership.as_ref())?;
     }
     Ok(teams)
 }
@@ -121,20 +131,34 @@ fn default_teams(command: &IssueToken) -> Teams {
     if command.is_admin { Teams::Every } else { Teams::These(Vec::new()) }
 }
 
-/// A token for somebody else reaches only teams that this somebody is in, as far as anybody was asked.
-fn delegate(teams: &Teams, answer: Option<&Answer>, rules: Option<&MembershipRules>) -> Result<(), Refusal> {
-    let (Some(rules), Teams::These(asked)) = (rules, teams) else { return Ok(()) };
-    match answer.filter(|answer| answer.source == rules.source).map(|answer| &answer.membership) {
-        _ if asked.is_empty() => Ok(()),
-        Some(Membership::Of(own)) => match missing(asked, own) {
+/// A token for somebody else reaches only teams that this somebody is in, as far as anybody can say: the membership source,
+/// and of whom it does not know the last login.
+fn delegate(teams: &Teams, evidence: Evidence<'_>, rules: Option<&MembershipRules>) -> Result<(), Refusal> {
+    let Teams::These(asked) = teams else { return Ok(()) };
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let login = evidence.login.map(|seen| &seen.teams);
+    let Some(rules) = rules else { return login.map_or(Ok(()), |own| within(asked, own)) };
+    let answer = evidence.membership.filter(|answer| answer.source == rules.source);
+    match (answer.map(|answer| &answer.membership), login) {
+        (Some(Membership::Of(own)), _) => within(asked, &Teams::These(own.clone())),
+        (Some(Membership::Unknown), Some(own)) => within(asked, own),
+        // Only administrators come this far for somebody else. That nobody could say is no word of the source's.
+        (Some(Membership::Unknown), None) if rules.unknown == Switch::Allow => Ok(()),
+        (Some(Membership::Unknown | Membership::Unavailable) | None, _) => {
+            Err(Refusal::MembershipUnknown { asked: asked.clone() })
+        }
+    }
+}
+
+fn within(asked: &[TeamId], own: &Teams) -> Result<(), Refusal> {
+    match own {
+        Teams::Every => Ok(()),
+        Teams::These(own) => match missing(asked, own) {
             beyond if beyond.is_empty() => Ok(()),
             beyond => Err(Refusal::SubjectNotInTeams { asked: beyond }),
         },
-        // Only administrators come this far for somebody else. That nobody could say is no word of the source's.
-        Some(Membership::Unknown) if rules.unknown == Switch::Allow => Ok(()),
-        Some(Membership::Unknown | Membership::Unavailable) | None => {
-            Err(Refusal::MembershipUnknown { asked: asked.clone() })
-        }
     }
 }
 

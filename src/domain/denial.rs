@@ -8,6 +8,7 @@ use super::{
     ChangeSuspension, Event, IssueToken, Predicate, Refusal, RevokeByRule, RevokeToken, RotateToken,
     claims::Teams,
     event::Elevation,
+    person::{LoginRefusal, LoginRefused},
     revoke::RevocationReason,
     rotate::Overlap,
     rule::Field,
@@ -187,6 +188,8 @@ pub enum Denial {
     Rotation(RotationRefused),
     /// A rule was not added.
     Rule(Box<RevocationByRuleRefused>),
+    /// Somebody whom a trusted issuer vouches for was not let in.
+    Login(LoginRefused),
 }
 
 impl Denial {
@@ -267,6 +270,12 @@ impl Denial {
         }))
     }
 
+    /// A login that was refused for the first time.
+    #[must_use]
+    pub fn of_login(refusal: LoginRefusal, now: DateTime<Utc>) -> Self {
+        Self::Login(LoginRefused { rule: refusal.code().to_owned(), count: 1, since: now })
+    }
+
     /// The event that it is recorded as.
     #[must_use]
     pub fn event(&self) -> Event {
@@ -276,6 +285,7 @@ impl Denial {
             Self::Suspension(refused) => Event::SuspensionRefused(refused),
             Self::Rotation(refused) => Event::RotationRefused(refused),
             Self::Rule(refused) => Event::RevocationByRuleRefused(refused),
+            Self::Login(refused) => Event::LoginRefused(refused),
         }
     }
 
@@ -288,6 +298,7 @@ impl Denial {
             Self::Suspension(refused) => &refused.rule,
             Self::Rotation(refused) => &refused.rule,
             Self::Rule(refused) => &refused.rule,
+            Self::Login(refused) => &refused.rule,
         }
     }
 
@@ -300,6 +311,7 @@ impl Denial {
             Self::Suspension(refused) => (refused.count, refused.since),
             Self::Rotation(refused) => (refused.count, refused.since),
             Self::Rule(refused) => (refused.count, refused.since),
+            Self::Login(refused) => (refused.count, refused.since),
         }
     }
 
@@ -312,6 +324,7 @@ impl Denial {
             Self::Suspension(refused) => (&mut refused.count, &mut refused.since),
             Self::Rotation(refused) => (&mut refused.count, &mut refused.since),
             Self::Rule(refused) => (&mut refused.count, &mut refused.since),
+            Self::Login(refused) => (&mut refused.count, &mut refused.since),
         };
         (*count, *since) = (times, from);
         self

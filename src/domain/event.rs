@@ -14,6 +14,7 @@ use super::{
     },
     key::{Algorithm, PublicJwk},
     origin::{Origin, Path},
+    person::{LoginRefused, PersonSeen},
     policy::Policy,
     revoke::RevocationReason,
     rule::{Field, Predicate},
@@ -76,6 +77,10 @@ pub enum Event {
     RotatedTokenReused(RotatedTokenReused),
     /// A rule was asked for and refused.
     RevocationByRuleRefused(Box<RevocationByRuleRefused>),
+    /// Somebody whom a trusted issuer vouches for was not let in.
+    LoginRefused(LoginRefused),
+    /// A trusted issuer said something new of a person.
+    PersonSeen(Box<PersonSeen>),
     /// A validly signed token was presented that is not as it was issued, or never was.
     ShadowTokenSeen(ShadowTokenSeen),
 }
@@ -100,6 +105,8 @@ impl Event {
             | Self::KeyRetired(_)
             | Self::KeyCompromised(_)
             | Self::IssuanceRefused(_)
+            | Self::LoginRefused(_)
+            | Self::PersonSeen(_)
             | Self::TokensRevokedByRule(_)
             | Self::RevocationByRuleRefused(_) => None,
         }

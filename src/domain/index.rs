@@ -229,6 +229,8 @@ impl LiveIndex {
             | Event::RevocationRefused(_)
             | Event::SuspensionRefused(_)
             | Event::RotationRefused(_)
+            | Event::LoginRefused(_)
+            | Event::PersonSeen(_)
             | Event::RevocationByRuleRefused(_) => {}
         }
     }

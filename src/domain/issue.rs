@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{
     Authority, Claims, Header, Malformed, Path, Refusal, State, TokenIssued,
     claims::{AuthProvider, CLIENT_ID, Scopes, TOKEN_BYTES_MAX, TYP, Teams, TokenUse, User, signing_input},
-    contain::contain,
+    contain::{Evidence, contain},
     event::Elevation,
     membership::Answer,
     object::object,
@@ -263,12 +263,13 @@ pub(super) fn issue_on(
     if shape.kid != signer {
         return Err(Refusal::KeyNotHere { kid: shape.kid.clone() });
     }
-    state.require_credential(authority.credential, now)?;
-    if state.is_of_shell_key(authority.credential) {
+    state.require_credential(authority, now)?;
+    if state.is_of_shell_key(authority.token()) {
         return Err(Refusal::CredentialOfShellKey);
     }
     grounds.require(authority)?;
-    let teams = contain(command, authority, membership, shape)?;
+    let login = state.person(&command.bearer()).filter(|seen| state.settings.trusts(&seen.issuer));
+    let teams = contain(command, authority, Evidence { membership, login }, shape)?;
     let ttl = Permit { command, authority, grounds, teams: &teams, path, now }.check(shape, state)?;
     if let Some(name) = &command.name
         && let Some(jti) = state.rival_for_name(&command.sub, name, grounds.family(), now)

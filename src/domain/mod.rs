@@ -14,13 +14,14 @@
 //! | authority | what a caller may grant |
 //! | path | the door an event came through: `api`, `cli-dev`, `cli-admin`, `system` |
 //! | family | a token and its successors, each of which took the place of the one before |
+//! | person | whoever a trusted issuer vouches for |
 //! | out-of-band | issued through a shell, past the API's controls, and flagged so |
 //! | state | what the log says of a token: issued, revoked, suspended |
 //! | status | a state at an instant: `active`, `expired`, `suspended`, `revoked` |
 //! | rule | a revocation of every token that was issued before it and meets its predicate: [`Rule`] |
 //! | refusal | the domain said no |
 //! | malformed | an input that did not parse |
-//! | trusted issuer | an identity provider whose access tokens the policy takes; whom it vouches for is a person |
+//! | trusted issuer | an identity provider whose access tokens the policy takes |
 //! | settings | what shapes every token and is itself in the log: issuer, audience, policy, keys |
 //! | signing input | the exact `header.payload` that is signed (RFC 7515 section 2) |
 
@@ -44,6 +45,7 @@ pub mod membership;
 pub mod object;
 pub mod origin;
 mod permit;
+pub mod person;
 pub mod policy;
 pub mod positive;
 pub mod refusal;

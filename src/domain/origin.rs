@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::text::RequestId;
+use super::text::{Issuer, RequestId};
 
 /// The door an event came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -72,6 +72,14 @@ pub enum Actor {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sub: Option<String>,
     },
+    /// Somebody whom an identity provider vouches for.
+    Person {
+        /// The provider.
+        issuer: Issuer,
+        /// Whom the person speaks for here; of one that was not let in, whom the provider calls it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sub: Option<String>,
+    },
     /// A user of a machine, at a shell.
     OsUser(OsUser),
     /// Whoever it was did not say, or not credibly.
@@ -103,7 +111,7 @@ impl Actor {
     #[must_use]
     pub fn display(&self) -> Option<String> {
         match self {
-            Self::Token { sub, .. } => sub.clone(),
+            Self::Token { sub, .. } | Self::Person { sub, .. } => sub.clone(),
             Self::OsUser(user) => match (&user.name, &user.host) {
                 (Some(name), Some(host)) => Some(format!("{name}@{host}")),
                 (name, _) => name.clone(),

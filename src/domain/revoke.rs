@@ -87,7 +87,7 @@ pub fn revoke(
     authority: &Authority,
     now: DateTime<Utc>,
 ) -> Result<Option<TokenRevoked>, Refusal> {
-    state.require_credential(authority.credential, now)?;
+    state.require_credential(authority, now)?;
     let token = target(state, command.jti, authority)?;
     if token.revocation.as_ref().is_some_and(|revocation| revocation.holds(now)) {
         return Ok(None);
@@ -104,7 +104,7 @@ pub fn revoke(
 /// The token that a caller wants to end or to hold back, if it may.
 pub(super) fn target<'a>(state: &'a State, jti: Uuid, authority: &Authority) -> Result<&'a Token, Refusal> {
     // Whoever holds a token may end it (RFC 7009 section 2.1).
-    if authority.credential != Some(jti) {
+    if authority.token() != Some(jti) {
         authority.require(RoutePermission::TokensRevoke)?;
     }
     state.token(jti).filter(|token| authority.reaches(token)).ok_or(Refusal::TokenUnknown { jti })

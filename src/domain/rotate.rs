@@ -109,7 +109,7 @@ impl Grounds<'_> {
     pub(super) fn require(self, authority: &Authority) -> Result<(), Refusal> {
         let may_create = authority.require(RoutePermission::TokensCreate);
         match self {
-            Self::Succession(old) if authority.credential == Some(old.jti) => {
+            Self::Succession(old) if authority.token() == Some(old.jti) => {
                 may_create.or_else(|_| authority.require(RoutePermission::TokensRotateSelf))
             }
             Self::Wish | Self::Succession(_) => may_create,
@@ -190,7 +190,7 @@ pub fn rotate(
     circumstances: Circumstances<'_>,
 ) -> Result<Vec<Event>, Refusal> {
     let now = circumstances.now;
-    state.require_credential(authority.credential, now)?;
+    state.require_credential(authority, now)?;
     let old = target(state, command.jti, authority)?;
     Grounds::Succession(old).require(authority)?;
     if let Some(successor) = old.lineage.successor {

@@ -356,7 +356,7 @@ pub fn revoke_by_rule(
     authority: &Authority,
     now: DateTime<Utc>,
 ) -> Result<Option<TokensRevokedByRule>, Refusal> {
-    state.require_credential(authority.credential, now)?;
+    state.require_credential(authority, now)?;
     permit(&command.predicate, authority)?;
     Ok(covers_any.then(|| TokensRevokedByRule {
         fields: command.predicate.fields(),

@@ -67,6 +67,8 @@ impl Settings {
             | Event::SuspensionRefused(_)
             | Event::RotationRefused(_)
             | Event::RotatedTokenReused(_)
+            | Event::LoginRefused(_)
+            | Event::PersonSeen(_)
             | Event::ShadowTokenSeen(_) => {}
         }
     }
@@ -106,6 +108,12 @@ impl Settings {
     #[must_use]
     pub fn key(&self, kid: &Kid) -> Option<&KeyRecord> {
         self.keys.iter().find(|record| record.kid == *kid)
+    }
+
+    /// Whether access tokens of that identity provider are taken.
+    #[must_use]
+    pub fn trusts(&self, issuer: &Issuer) -> bool {
+        self.policy.as_ref().is_some_and(|policy| policy.rules.trusted_issuer(issuer).is_some())
     }
 
     /// The keys that are published.

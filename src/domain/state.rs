@@ -6,8 +6,10 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    Event, Recorded, Refusal, Rule, Settings, Status, Token,
+    Authority, Event, Position, Recorded, Refusal, Rule, Settings, Status, Token,
+    authority::Credential,
     idempotency::{Answered, Scope, remembered_for},
+    person::PersonSeen,
     suspend::Affected,
     text::{Name, Subject},
 };
@@ -26,6 +28,8 @@ pub struct State {
     reuses: HashSet<Uuid>,
     crowds: HashSet<(Subject, Affected)>,
     rules: Vec<Rule>,
+    people: HashMap<Subject, (PersonSeen, Position)>,
+    people_seen: HashSet<Subject>,
 }
 
 impl State {
@@ -129,17 +133,38 @@ impl State {
         self.tokens_of(sub).filter(|token| token.is_kept(now)).count()
     }
 
-    /// Lets a caller pass whose credential, if it has one, is active at `now`.
+    /// Adds what was recorded of a person last.
+    pub fn insert_person(&mut self, sub: Subject, seen: PersonSeen, position: Position) {
+        self.people.insert(sub, (seen, position));
+    }
+
+    /// What a provider said of a person last, as far as it is recorded.
+    #[must_use]
+    pub fn person(&self, sub: &Subject) -> Option<&PersonSeen> {
+        self.people.get(sub).map(|(seen, _)| seen)
+    }
+
+    /// Everybody of whom something is recorded, with where it is.
+    pub fn people(&self) -> impl Iterator<Item = (&Subject, &PersonSeen, Position)> {
+        self.people.iter().map(|(sub, (seen, position))| (sub, seen, *position))
+    }
+
+    /// The people that [`Self::apply`] recorded something of.
+    pub fn people_seen(&self) -> impl Iterator<Item = (&Subject, &PersonSeen, Position)> {
+        self.people().filter(|(sub, ..)| self.people_seen.contains(*sub))
+    }
+
+    /// Lets a caller pass whose credential, if it has one, is good at `now`.
     ///
     /// # Errors
     /// [`Refusal::CredentialInactive`]: it was revoked or ran out while the command waited.
-    pub fn require_credential(&self, credential: Option<Uuid>, now: DateTime<Utc>) -> Result<(), Refusal> {
-        match credential {
-            Some(jti) if self.token(jti).is_none_or(|token| token.status(now) != Status::Active) => {
-                Err(Refusal::CredentialInactive)
-            }
-            _ => Ok(()),
-        }
+    pub fn require_credential(&self, authority: &Authority, now: DateTime<Utc>) -> Result<(), Refusal> {
+        let is_good = match &authority.credential {
+            None => true,
+            Some(Credential::Token(jti)) => self.token(*jti).is_some_and(|token| token.status(now) == Status::Active),
+            Some(Credential::Login { issuer }) => self.settings.trusts(issuer),
+        };
+        if is_good { Ok(()) } else { Err(Refusal::CredentialInactive) }
     }
 
     /// Whether a credential was signed by a key that is for tokens from a shell alone.
@@ -186,12 +211,19 @@ impl State {
             | Event::KeyAdded(_)
             | Event::KeyActivated(_)
             | Event::KeyRetired(_) => self.settings.apply(recorded),
+            Event::PersonSeen(seen) => {
+                if let Some(sub) = &seen.sub {
+                    self.insert_person(sub.clone(), PersonSeen::clone(seen), recorded.position);
+                    self.people_seen.insert(sub.clone());
+                }
+            }
             Event::ShadowTokenSeen(shadow) => self.shadows.extend(shadow.jti),
             Event::RotatedTokenReused(reused) => self.insert_reuse(reused.jti),
             Event::IssuanceRefused(_)
             | Event::RevocationRefused(_)
             | Event::SuspensionRefused(_)
             | Event::RotationRefused(_)
+            | Event::LoginRefused(_)
             | Event::RevocationByRuleRefused(_) => {}
         }
     }

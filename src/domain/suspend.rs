@@ -160,7 +160,7 @@ pub fn change_suspension(
     authority: &Authority,
     now: DateTime<Utc>,
 ) -> Result<Vec<Event>, Refusal> {
-    state.require_credential(authority.credential, now)?;
+    state.require_credential(authority, now)?;
     match &command.which {
         Which::Token(jti) => Ok(command.of(target(state, *jti, authority)?, authority, now)?.into_iter().collect()),
         Which::Subject(sub) => {

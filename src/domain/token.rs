@@ -211,8 +211,12 @@ impl Token {
     pub fn suspend(&mut self, event: &SuspensionChanged, recorded: &Recorded) {
         let (position, at) = (recorded.position, recorded.occurrence.occurred_at);
         let by = match &recorded.occurrence.origin.actor {
-            Actor::Token { sub: Some(sub), .. } => Subject::parse(sub.clone()).ok(),
-            Actor::Token { sub: None, .. } | Actor::OsUser(_) | Actor::Anonymous => None,
+            Actor::Token { sub: Some(sub), .. } | Actor::Person { sub: Some(sub), .. } => {
+                Subject::parse(sub.clone()).ok()
+            }
+            Actor::Token { sub: None, .. } | Actor::Person { sub: None, .. } | Actor::OsUser(_) | Actor::Anonymous => {
+                None
+            }
         };
         let new = Suspension { position, at, by, by_full_admin: event.by_full_admin };
         match &mut self.suspension {

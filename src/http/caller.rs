@@ -1,4 +1,4 @@
-//! Who is asking: a bearer token of the catalog becomes an authority and an origin.
+//! Who is asking: a bearer token of the catalog, or of a trusted issuer, becomes an authority and an origin.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
     app::{Catalog, Requester},
     domain::{
         Actor, Authority, Origin, Path,
-        authority::RoutePermission,
+        authority::{Credential, RoutePermission},
         text::{IdempotencyKey, RequestId, harmless},
     },
     store::metrics,
@@ -24,10 +24,16 @@ use crate::{
 const USER_AGENT_LENGTH_MAX: usize = 200;
 
 /// What a caller can be told before anything is looked at.
-pub(super) const CALLER: &[Code] = &[Code::CredentialMissing, Code::CredentialInvalid, Code::Unavailable];
+pub(super) const CALLER: &[Code] =
+    &[Code::CredentialMissing, Code::CredentialInvalid, Code::ProviderUnavailable, Code::Unavailable];
 /// The same, where the route asks for a permission.
-pub(super) const PERMITTED: &[Code] =
-    &[Code::CredentialMissing, Code::CredentialInvalid, Code::PermissionMissing, Code::Unavailable];
+pub(super) const PERMITTED: &[Code] = &[
+    Code::CredentialMissing,
+    Code::CredentialInvalid,
+    Code::PermissionMissing,
+    Code::ProviderUnavailable,
+    Code::Unavailable,
+];
 /// What a write can be told besides.
 pub(super) const WRITE: &[Code] = &[Code::Unavailable, Code::OutcomeUnknown, Code::Busy];
 
@@ -66,11 +72,13 @@ impl FromRequestParts<Arc<Catalog>> for Caller {
 
 /// The bearer of a token that was found good.
 pub(super) fn bearer_of(authority: Authority, origin: Origin) -> Result<Caller, Problem> {
-    let (Some(jti), Some(sub)) = (authority.credential, &authority.subject) else {
-        return Err(Problem::internal());
+    let sub = authority.subject.as_ref().map(ToString::to_string);
+    let actor = match &authority.credential {
+        Some(Credential::Token(jti)) => Actor::Token { jti: *jti, sub },
+        Some(Credential::Login { issuer }) => Actor::Person { issuer: issuer.clone(), sub },
+        None => return Err(Problem::internal()),
     };
-    let origin = Origin { actor: Actor::Token { jti, sub: Some(sub.to_string()) }, ..origin };
-    Ok(Caller { authority, origin })
+    Ok(Caller { authority, origin: Origin { actor, ..origin } })
 }
 
 /// The one bearer token of a request (RFC 6750 section 2.1). Several are as bad as a wrong one.

@@ -19,9 +19,9 @@ use super::{
 use crate::{
     app::{Catalog, view::TokenView},
     domain::{
-        authority::Permissions,
+        authority::{Credential, Permissions},
         claims::Teams,
-        text::{Permission, Subject},
+        text::{Issuer, Permission, Subject},
     },
     store::tokens,
 };
@@ -40,15 +40,20 @@ pub(super) struct Whoami<'a> {
     /// The permissions it may use and grant; `null` is all of them.
     #[schema(required)]
     permissions: Option<&'a [Permission]>,
-    /// The record of the token it presented.
-    credential: TokenView<'a>,
+    /// The identity provider that vouches for it; `null` for the bearer of a token of the catalog.
+    #[schema(required)]
+    issuer: Option<&'a Issuer>,
+    /// The record of the token it presented; `null` for a person that an identity provider vouches for.
+    #[schema(required)]
+    credential: Option<TokenView<'a>>,
 }
 
 problems!(Problems = [CALLER, FRESH]);
 
 /// Show the caller
 ///
-/// The authority of the presented token, and its record.
+/// The authority of the presented token, and its record. Of a person that an identity provider vouches for: what the policy
+/// makes of its groups and roles.
 #[utoipa::path(
     get,
     path = "/whoami",
@@ -60,8 +65,14 @@ problems!(Problems = [CALLER, FRESH]);
 )]
 pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, caller: Caller, _: Fresh) -> Result<Response, Problem> {
     let authority = &caller.authority;
-    let jti = authority.credential.ok_or_else(Problem::bad_credential)?;
-    let token = tokens::get(catalog.database().reads(), jti).await?.ok_or_else(Problem::bad_credential)?;
+    let (token, issuer) = match &authority.credential {
+        Some(Credential::Token(jti)) => {
+            let token = tokens::get(catalog.database().reads(), *jti).await?;
+            (Some(token.ok_or_else(Problem::bad_credential)?), None)
+        }
+        Some(Credential::Login { issuer }) => (None, Some(issuer)),
+        None => return Err(Problem::internal()),
+    };
     let permissions = match &authority.permissions {
         Permissions::All => None,
         Permissions::These(held) => Some(held.as_slice()),
@@ -71,7 +82,8 @@ pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, caller: Caller, 
         is_admin: authority.is_admin,
         teams: &authority.teams,
         permissions,
-        credential: TokenView::new(&token, catalog.ambient().clock.now()),
+        issuer,
+        credential: token.as_ref().map(|token| TokenView::new(token, catalog.ambient().clock.now())),
     })
     .into_response())
 }

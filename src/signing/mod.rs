@@ -13,11 +13,14 @@ mod jwks;
 mod keyring;
 mod passphrase;
 mod pem;
+mod provider_keys;
+mod provider_token;
 mod public_key;
 mod remember;
 mod secret;
 mod signed_token;
 mod signer;
+mod strict_json;
 mod thumbprint;
 mod verify;
 
@@ -32,6 +35,8 @@ mod keyring_tests;
 #[cfg(test)]
 mod passphrase_tests;
 #[cfg(test)]
+mod provider_tests;
+#[cfg(test)]
 mod vector_tests;
 #[cfg(test)]
 mod weak_fixtures;
@@ -42,6 +47,8 @@ pub use error::{KeyFault, KeyringError, RecordFault, SigningError};
 pub use jwks::{Jwk, Jwks, jwks};
 pub use keyring::{KeyFacts, Keyring};
 pub use passphrase::Passphrase;
+pub use provider_keys::{IgnoredKey, JwksFault, ProviderKeys};
+pub use provider_token::{ProviderToken, Untaken};
 pub use secret::{SharedSecret, WeakSecret};
 pub use signed_token::SignedToken;
 pub use thumbprint::thumbprint;

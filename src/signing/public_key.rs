@@ -4,7 +4,7 @@ use aws_lc_rs::{
     encoding::AsDer,
     signature::{
         ECDSA_P256_SHA256_FIXED, ED25519 as ED25519_ALGORITHM, ED25519_PUBLIC_KEY_LEN, ParsedPublicKey,
-        RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents,
+        RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, RsaParameters, RsaPublicKeyComponents,
     },
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -36,10 +36,18 @@ pub(super) fn parse(alg: Algorithm, jwk: Option<&PublicJwk>) -> Result<ParsedPub
     match (alg, jwk) {
         (Algorithm::EdDsa, Some(PublicJwk::Okp { crv, x })) if crv == ED25519 => ed25519(x),
         (Algorithm::Es256, Some(PublicJwk::Ec { crv, x, y })) if crv == P256 => p256(x, y),
-        (Algorithm::Rs256, Some(PublicJwk::Rsa { n, e })) => rsa(n, e),
+        (Algorithm::Rs256, Some(PublicJwk::Rsa { n, e })) => rsa(n, e, &RSA_PKCS1_2048_8192_SHA256),
         (Algorithm::Hs256, Some(_)) => Err(RecordFault::SecretShown),
         (_, Some(_)) => Err(RecordFault::OtherKind),
         (_, None) => Err(RecordFault::NoPublicHalf),
+    }
+}
+
+/// Reads the public half of an RSA key for PS256, which others sign with and the catalog does not.
+pub(super) fn parse_pss(jwk: &PublicJwk) -> Result<ParsedPublicKey, RecordFault> {
+    match jwk {
+        PublicJwk::Rsa { n, e } => rsa(n, e, &RSA_PSS_2048_8192_SHA256),
+        PublicJwk::Okp { .. } | PublicJwk::Ec { .. } => Err(RecordFault::OtherKind),
     }
 }
 
@@ -65,7 +73,7 @@ fn p256(x: &str, y: &str) -> Result<ParsedPublicKey, RecordFault> {
     ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, point).map_err(|_| RecordFault::Damaged)
 }
 
-fn rsa(n: &str, e: &str) -> Result<ParsedPublicKey, RecordFault> {
+fn rsa(n: &str, e: &str, scheme: &'static RsaParameters) -> Result<ParsedPublicKey, RecordFault> {
     let (n, e) = (bytes(n)?, bytes(e)?);
     let bits = n.len() * 8 - n.first().map_or(0, |byte| byte.leading_zeros() as usize);
     if !(RSA_BITS_MIN..=RSA_BITS_MAX).contains(&bits) {
@@ -77,7 +85,7 @@ fn rsa(n: &str, e: &str) -> Result<ParsedPublicKey, RecordFault> {
     // By way of DER, because only its parser checks the numbers; components alone are taken unseen. On the way a
     // leading zero is refused, which RFC 7518 section 2 (`Base64urlUInt`) does not allow.
     let der = RsaPublicKeyComponents { n, e }.as_der().map_err(|_| RecordFault::Damaged)?;
-    ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der.as_ref()).map_err(|_| RecordFault::Damaged)
+    ParsedPublicKey::new(scheme, der.as_ref()).map_err(|_| RecordFault::Damaged)
 }
 
 fn fixed<const BYTES: usize>(text: &str) -> Result<[u8; BYTES], RecordFault> {

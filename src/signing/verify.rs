@@ -343,7 +343,7 @@ fn read(part: &str) -> Option<Value> {
 }
 
 fn check_claims(header: &Header, claims: &Claims, issuer: &Issuer) -> Result<(), Invalid> {
-    if ![TYP, TYP_LONG].iter().any(|typ| typ.eq_ignore_ascii_case(&header.typ)) {
+    if !is_typ(&header.typ) {
         return Err(Invalid::Typ);
     }
     if claims.iss != *issuer {
@@ -356,6 +356,11 @@ fn check_claims(header: &Header, claims: &Claims, issuer: &Issuer) -> Result<(),
         return Err(Invalid::ClientId);
     }
     Ok(())
+}
+
+/// Whether `typ` is that of an access token, RFC 9068 section 4.
+pub(super) fn is_typ(said: &str) -> bool {
+    [TYP, TYP_LONG].iter().any(|typ| typ.eq_ignore_ascii_case(said))
 }
 
 fn check_times(claims: &Claims, now: DateTime<Utc>) -> Result<(), Invalid> {

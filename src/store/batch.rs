@@ -16,6 +16,7 @@ use super::{
     log,
     metrics::{self, Outcome},
     names::Names,
+    people,
     reach::Reach,
     row::{self, TokenRow},
     rules,
@@ -347,6 +348,7 @@ impl Draft {
         let written = query.execute(&mut *connection).await?;
         if written.rows_affected() == tokens.len() as u64 {
             rules::insert(connection, self.state.rules()).await?;
+            people::insert(connection, &self.state).await?;
             return idempotency::insert(connection, &self.named).await;
         }
         // A row of another issuance already has one of the identifiers.

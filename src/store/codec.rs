@@ -31,10 +31,12 @@ const SUSPENSION_REFUSED: &str = "suspension.refused.v1";
 const ROTATION_REFUSED: &str = "rotation.refused.v1";
 const ROTATED_TOKEN_REUSED: &str = "rotated_token.reused.v1";
 const REVOCATION_BY_RULE_REFUSED: &str = "revocation_by_rule.refused.v1";
+const LOGIN_REFUSED: &str = "login.refused.v1";
+const PERSON_SEEN: &str = "person.seen.v1";
 const SHADOW_TOKEN_SEEN: &str = "shadow_token.seen.v1";
 
 /// The persisted names of all kinds.
-pub const KINDS: [&str; 18] = [
+pub const KINDS: [&str; 20] = [
     TOKEN_ISSUED,
     TOKEN_REVOKED,
     TOKEN_SUSPENDED,
@@ -52,6 +54,8 @@ pub const KINDS: [&str; 18] = [
     ROTATION_REFUSED,
     ROTATED_TOKEN_REUSED,
     REVOCATION_BY_RULE_REFUSED,
+    LOGIN_REFUSED,
+    PERSON_SEEN,
     SHADOW_TOKEN_SEEN,
 ];
 
@@ -65,6 +69,7 @@ fn personal_of_data(kind: &str) -> &'static [&'static str] {
         TOKEN_REVOKED | TOKEN_SUSPENDED | TOKEN_RESUMED | REVOCATION_REFUSED | KEY_COMPROMISED => &["note"],
         SUSPENSION_REFUSED => &["sub", "note"],
         TOKENS_REVOKED_BY_RULE | REVOCATION_BY_RULE_REFUSED => &["sub", "name", "note"],
+        PERSON_SEEN => &["sub"],
         ISSUANCE_REFUSED => &["sub", "name", "reason"],
         _ => &[],
     }
@@ -91,6 +96,8 @@ pub fn kind(event: &Event) -> &'static str {
         Event::RotationRefused(_) => ROTATION_REFUSED,
         Event::RotatedTokenReused(_) => ROTATED_TOKEN_REUSED,
         Event::RevocationByRuleRefused(_) => REVOCATION_BY_RULE_REFUSED,
+        Event::LoginRefused(_) => LOGIN_REFUSED,
+        Event::PersonSeen(_) => PERSON_SEEN,
         Event::ShadowTokenSeen(_) => SHADOW_TOKEN_SEEN,
     }
 }
@@ -183,6 +190,8 @@ pub fn data(event: &Event) -> Result<Value, CodecError> {
         Event::RotationRefused(refused) => serde_json::to_value(refused)?,
         Event::RotatedTokenReused(reused) => serde_json::to_value(reused)?,
         Event::RevocationByRuleRefused(refused) => serde_json::to_value(refused)?,
+        Event::LoginRefused(refused) => serde_json::to_value(refused)?,
+        Event::PersonSeen(seen) => serde_json::to_value(seen)?,
         Event::ShadowTokenSeen(shadow) => serde_json::to_value(shadow)?,
     })
 }
@@ -220,6 +229,8 @@ pub fn decode(body: &[u8], personal: Option<&[u8]>) -> Result<Occurrence, CodecE
         ROTATION_REFUSED => Event::RotationRefused(typed(form.data)?),
         ROTATED_TOKEN_REUSED => Event::RotatedTokenReused(typed(form.data)?),
         REVOCATION_BY_RULE_REFUSED => Event::RevocationByRuleRefused(typed(form.data)?),
+        LOGIN_REFUSED => Event::LoginRefused(typed(form.data)?),
+        PERSON_SEEN => Event::PersonSeen(typed(form.data)?),
         SHADOW_TOKEN_SEEN => Event::ShadowTokenSeen(typed(form.data)?),
         unknown => return Err(CodecError::UnknownKind(unknown.to_owned())),
     };

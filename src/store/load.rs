@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, idempotency, log, tokens};
+use super::{StoreError, idempotency, log, people, tokens};
 use crate::domain::{
     Act, Command, Settings, State,
     idempotency::Scope,
@@ -32,6 +32,8 @@ pub(super) async fn load(
     change(connection, &mut state, commands).await?;
     // What follows depends on what the tokens say that the commands name.
     see(connection, &mut state, commands).await?;
+    let people = people_needed(&state, commands);
+    people::load(connection, &mut state, &people).await?;
     let counted = kept(connection, &state, commands).await?;
     read(connection, &mut state, counted).await?;
     let names: HashSet<(Subject, Name)> = commands
@@ -43,6 +45,18 @@ pub(super) async fn load(
         tokens::by_name(connection, &names, earliest).await?.into_iter().for_each(|token| state.insert(token));
     }
     Ok(state)
+}
+
+/// The people whose last logins count: none, where no policy at hand trusts a provider.
+fn people_needed(state: &State, commands: &[&Command]) -> Vec<Subject> {
+    let trusts = |rules: &Rules| !rules.trusted_issuers.is_empty();
+    let in_force = state.settings.policy.as_ref().is_some_and(|policy| trusts(&policy.rules));
+    let applied = |command: &&&Command| matches!(&command.act, Act::ApplyPolicy(applied) if trusts(&applied.rules));
+    if !in_force && commands.iter().find(applied).is_none() {
+        return Vec::new();
+    }
+    let needed: HashSet<Subject> = commands.iter().filter_map(|command| command.person_needed(state)).collect();
+    needed.into_iter().collect()
 }
 
 /// Adds the tokens of these identifiers.

@@ -18,6 +18,7 @@ pub mod log;
 pub mod lookups;
 pub mod metrics;
 mod names;
+pub mod people;
 pub mod postgres;
 pub mod preview;
 mod reach;

@@ -7,4 +7,5 @@ grant insert on {schema}.token_teams to {writer};
 grant insert on {schema}.token_permissions to {writer};
 grant insert, update on {schema}.token_spans to {writer};
 grant insert, update (filled_to) on {schema}.revocation_rules to {writer};
+grant insert, update on {schema}.people to {writer};
 grant insert, update, delete on {schema}.idempotency to {writer};

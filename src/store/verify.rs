@@ -13,6 +13,7 @@ use super::{
     chain::{self, Sha256Digest},
     codec, head,
     log::{self, EventRow, Selection},
+    people,
     row::TokenRow,
     rules, tokens, verify_reach, verify_rules,
 };
@@ -120,6 +121,7 @@ struct Walk {
     events: u64,
     tokens: u64,
     erased: u64,
+    people_erased: Vec<Position>,
     position: Position,
     digest: Sha256Digest,
     recorded_at: Option<DateTime<Utc>>,
@@ -133,6 +135,7 @@ impl Walk {
             events: 0,
             tokens: 0,
             erased: 0,
+            people_erased: Vec::new(),
             position: Position(0),
             digest: chain::GENESIS,
             recorded_at: None,
@@ -170,6 +173,9 @@ impl Walk {
         match row.decode() {
             Ok(recorded) => {
                 self.check_columns(row, &recorded);
+                if matches!(&recorded.occurrence.event, Event::PersonSeen(seen) if seen.sub.is_none()) {
+                    self.people_erased.push(position);
+                }
                 self.state.apply(&recorded);
             }
             Err(StoreError::UnreadableEvent { source, .. }) => self.find(position, Rule::Form, source.to_string()),
@@ -249,6 +255,7 @@ impl Walk {
         let unfilled = rules.iter().filter(|row| row.filled_to > 0).cloned().map(RevocationRule::from).collect();
         let state = std::mem::take(&mut self.state);
         let mut differences = verify_rules::differences(rules, state.rules());
+        differences.extend(people::differences(&mut *connection, &state, &self.people_erased).await?);
         let expected = Expected { unfilled, rules: state.rules().to_vec() };
         let mut folded: HashMap<Uuid, Token> = state.into_tokens().map(|token| (token.jti, token)).collect();
         let tokens = folded.len() as u64;

@@ -11,6 +11,7 @@ use catalog::{
         event::{Configured, Elevation, First, KeyActivated, KeyAdded, KeyCompromised, KeyRetired, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
+        person::{LoginRefused, PersonSeen},
         policy::{Audiences, Grantable, PathRules, Policy, Reuse, Rules},
         revoke::RevocationReason,
         suspend::Change,
@@ -197,6 +198,15 @@ fn evidence() -> impl Strategy<Value = Event> {
                 reason,
             }))
         ),
+        (any::<u32>(), instant()).prop_map(|(count, since)| {
+            Event::LoginRefused(LoginRefused { rule: "other_domain".to_owned(), count, since })
+        }),
+        (word(), any::<i64>(), any::<bool>(), teams(), option::of(personal())).prop_map(
+            |(issuer, logged_in, is_admin, teams, sub)| {
+                let permissions = Vec::new();
+                Event::PersonSeen(Box::new(PersonSeen { issuer, logged_in, is_admin, teams, permissions, sub }))
+            }
+        ),
         (option::of(id()), word(), select(&[Shadow::NeverIssued, Shadow::OtherClaims][..])).prop_map(
             |(jti, kid, what)| {
                 Event::ShadowTokenSeen(ShadowTokenSeen { jti, kid, claims_digest: String::new(), what })
@@ -237,6 +247,7 @@ fn settings() -> impl Strategy<Value = Event> {
 fn actor() -> impl Strategy<Value = Actor> {
     prop_oneof![
         (id(), option::of(personal())).prop_map(|(jti, sub)| Actor::Token { jti, sub }),
+        (word(), option::of(personal())).prop_map(|(issuer, sub)| Actor::Person { issuer, sub }),
         (
             option::of(personal()),
             any::<Option<u32>>(),
@@ -302,7 +313,7 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
     let origin = &mut occurrence.origin;
     (origin.address, origin.user_agent) = (None, None);
     match &mut origin.actor {
-        Actor::Token { sub, .. } => *sub = None,
+        Actor::Token { sub, .. } | Actor::Person { sub, .. } => *sub = None,
         Actor::OsUser(user) => *user = OsUser::default(),
         Actor::Anonymous => {}
     }
@@ -317,6 +328,7 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
         Event::IssuanceRefused(refused) => (refused.sub, refused.name, refused.reason) = (None, None, None),
         Event::RevocationRefused(refused) => refused.note = None,
         Event::KeyCompromised(compromised) => compromised.note = None,
+        Event::PersonSeen(seen) => seen.sub = None,
         Event::TokensRevokedByRule(added) => {
             (added.predicate.sub, added.predicate.name, added.note) = (None, None, None);
         }
@@ -330,6 +342,7 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
         | Event::KeyRetired(_)
         | Event::RotationRefused(_)
         | Event::RotatedTokenReused(_)
+        | Event::LoginRefused(_)
         | Event::ShadowTokenSeen(_) => {}
     }
     occurrence

@@ -11,6 +11,7 @@ use catalog::{
         event::{Configured, Elevation, First, KeyActivated, KeyAdded, KeyCompromised, KeyRetired, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
+        person::{LoginRefused, PersonSeen},
         policy::{
             Audiences, Grantable, MembershipRules, MembershipSource, Narrowing, PathRules, Policy, Reuse, Rules,
             ShellRules, Switch, TeamRules,
@@ -125,6 +126,28 @@ fn sample_provider() -> TrustedIssuer {
     }
 }
 
+fn of_a_person(sub: &str, event: Event) -> Occurrence {
+    let mut occurrence = over_http(event);
+    let issuer = "https://login.example.com".parse().unwrap();
+    occurrence.origin.actor = Actor::Person { issuer, sub: Some(sub.to_owned()) };
+    occurrence
+}
+
+fn refused_login() -> LoginRefused {
+    LoginRefused { rule: "other_domain".to_owned(), count: 2, since: "2026-03-01T12:00:00Z".parse().unwrap() }
+}
+
+fn sample_person() -> PersonSeen {
+    PersonSeen {
+        issuer: "https://login.example.com".parse().unwrap(),
+        logged_in: 1_772_366_400,
+        is_admin: false,
+        teams: Teams::These(vec!["red".parse().unwrap()]),
+        permissions: vec!["tokens.create".parse().unwrap()],
+        sub: Some("alice@example.com".parse().unwrap()),
+    }
+}
+
 fn sample_refusal() -> IssuanceRefused {
     IssuanceRefused {
         rule: "admin_not_yours".to_owned(),
@@ -194,7 +217,7 @@ fn refused_rule() -> RevocationByRuleRefused {
 ///
 /// The digests are those of a first event, recorded at 2026-03-01T12:00:00Z, with sixteen bytes 7 as salt. They were
 /// computed a second time by a few lines of Python over these strings.
-const GOLDEN: [[&str; 3]; 34] = [
+const GOLDEN: [[&str; 3]; 36] = [
     [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","aud":["gateway"],"elevated":["admin","teams","permissions"],"exp":1772370000,"iat":1772366400,"is_admin":true,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":["tools.read"],"policy_version":1,"teams":null},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"description":"builds","name":"ci","reason":"on call","signing_input":"aGVhZGVy.cGF5bG9hZA"}}"#,
@@ -361,6 +384,16 @@ const GOLDEN: [[&str; 3]; 34] = [
         "9c56bc923577746ecccdc00199b7ad80292d1bdbb4b3af0c727b1476934a7e8d",
     ],
     [
+        r#"{"actor":{"issuer":"https://login.example.com","kind":"person"},"data":{"count":2,"rule":"other_domain","since":"2026-03-01T12:00:00Z"},"kind":"login.refused.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"248289761001"},"address":"192.0.2.1","user_agent":"curl/8"}"#,
+        "9a3a3e7cf4dd1eaf2cee0a09f229d84c2194d6aa45258871df8ee08b3e6da391",
+    ],
+    [
+        r#"{"actor":{"issuer":"https://login.example.com","kind":"person"},"data":{"is_admin":false,"issuer":"https://login.example.com","logged_in":1772366400,"permissions":["tokens.create"],"teams":["red"]},"kind":"person.seen.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"alice@example.com"},"address":"192.0.2.1","data":{"sub":"alice@example.com"},"user_agent":"curl/8"}"#,
+        "fdb64d3bc773cf08c6e6dcf189c4a92a943e9fd8170c7772247507c1443ce327",
+    ],
+    [
         r#"{"actor":{"kind":"anonymous"},"data":{"claims_digest":"abababababababababababababababababababababababababababababababab","jti":"00000000-0000-0000-0000-000000000001","kid":"k1","what":"never_issued"},"kind":"shadow_token.seen.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
         r#"{"address":"192.0.2.1","user_agent":"curl/8"}"#,
         "bd4b5e7be4357a61c790bb9728bd58e40d1508a644bdccfe201985898ce155f4",
@@ -519,6 +552,8 @@ fn evidence() -> Vec<Occurrence> {
             successor: Uuid::from_u128(3),
         })),
         over_http(Event::RevocationByRuleRefused(Box::new(refused_rule()))),
+        of_a_person("248289761001", Event::LoginRefused(refused_login())),
+        of_a_person("alice@example.com", Event::PersonSeen(Box::new(sample_person()))),
         Occurrence {
             origin: nobody(),
             ..over_http(Event::ShadowTokenSeen(ShadowTokenSeen {
@@ -582,6 +617,8 @@ fn every_kind_has_a_golden_form() {
             "rotation.refused.v1",
             "rotated_token.reused.v1",
             "revocation_by_rule.refused.v1",
+            "login.refused.v1",
+            "person.seen.v1",
             "shadow_token.seen.v1"
         ]
     );

@@ -29,6 +29,9 @@ const ROWS: &str = "
     insert into revocation_rules (position, revoked_at, reason, filled_to)
     select position, now(), 'unspecified', position
       from generate_series(1, 2) as position;
+    insert into people (sub, issuer, is_admin, teams, permissions, logged_in, position)
+    select 'p' || position, 'https://login.example.com', false, '{}', '{}', 0, position
+      from generate_series(1, 2) as position;
     insert into idempotency (credential, key, request_digest, position, at)
     select 'c', 'key ' || position, sha256(''), position, now()
       from generate_series(1, 2) as position;";
@@ -155,6 +158,13 @@ const TOKENS: &[Case] = &[
 ];
 
 const OTHERS: &[Case] = &[
+    ("people_pkey", "update people set sub =", "sub || 'x'", &["'p1'"]),
+    (
+        "people_every_team_is_of_administrators",
+        "update people set",
+        "is_admin = true, teams = null",
+        &["is_admin = false, teams = null"],
+    ),
     ("token_teams_pkey", "update token_teams set issued_pos =", "issued_pos + 2", &["2"]),
     ("token_permissions_pkey", "update token_permissions set issued_pos =", "issued_pos + 2", &["2"]),
     ("token_spans_pkey", "update token_spans set span =", "span + 2", &["1"]),

@@ -45,6 +45,7 @@ mod many_writers;
 mod metrics;
 mod openapi;
 mod paused;
+mod people;
 mod policy;
 mod readme;
 mod resumption;

@@ -21,6 +21,7 @@ use crate::{
         issue::LIST_MAX,
         key::{Algorithm, PublicJwk},
         origin::Actor,
+        person::{LoginRefused, PersonSeen},
         policy::{
             Audiences, MembershipRules, MembershipSource, Narrowing, PathRules, Policy, ShellRules, Switch, TeamRules,
         },
@@ -41,6 +42,10 @@ described! {
             .fixed("kind", "token")
             .member("jti", of::<CanonicalUuid>(), "The token it presented.")
             .optional("sub", plain::<String>(), "Its subject."))
+        .item(object("Somebody whom an identity provider vouches for.")
+            .fixed("kind", "person")
+            .member("issuer", of::<Issuer>(), "The provider.")
+            .optional("sub", plain::<String>(), "Whom it speaks for; of one that was not let in, the provider's name for it."))
         .item(object("A user of a machine, at a shell.")
             .fixed("kind", "os-user")
             .optional("name", plain::<String>(), "The name of the effective user.")
@@ -67,6 +72,8 @@ described! {
         .item(of::<RotationRefused>())
         .item(of::<RotatedTokenReused>())
         .item(of::<RevocationByRuleRefused>())
+        .item(of::<LoginRefused>())
+        .item(of::<PersonSeen>())
         .item(of::<ShadowTokenSeen>());
     TokenIssued, "TokenIssued" => object("`token.issued.v1`.")
         .member("jti", of::<CanonicalUuid>(), "The token.")
@@ -289,7 +296,7 @@ fn by_team() -> RefOr<Schema> {
 }
 
 /// An instant, RFC 3339 in UTC.
-fn instant() -> RefOr<Schema> {
+pub(super) fn instant() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))).into()
 }
 

@@ -7,7 +7,9 @@ use utoipa::openapi::{
 
 use super::{described, list, object, of, one_of, plain};
 use crate::domain::{
-    text::{Audience, Issuer, Permission, TeamId},
+    claims::Teams,
+    person::{LoginRefusal, LoginRefused, PersonSeen},
+    text::{Audience, Issuer, Permission, Subject, TeamId},
     trusted_issuer::{ClaimNames, KeySource, Role, TrustedIssuer},
 };
 
@@ -34,6 +36,19 @@ described! {
         .description(Some("What a role of an identity provider is worth here."))
         .item(one_of(["admin"]))
         .item(object("Permissions.").member("permissions", list(of::<Permission>()), "These."));
+    LoginRefused, "LoginRefused" => object(
+        "`login.refused.v1`: somebody whom an identity provider vouches for was not let in.",
+    )
+        .member("rule", one_of(LoginRefusal::ALL.map(LoginRefusal::code)).into(), "The rule that said no.")
+        .member("count", super::unsigned(), "How often in a row it said so to this actor.")
+        .member("since", super::events::instant(), "When it did for the first of these times.");
+    PersonSeen, "PersonSeen" => object("`person.seen.v1`: an identity provider says something new of a person.")
+        .member("issuer", of::<Issuer>(), "The provider.")
+        .member("logged_in", super::seconds(), "When it said so: `iat` of the access token, in seconds since 1970.")
+        .member("is_admin", plain::<bool>(), "Whether a role makes it an administrator.")
+        .member("teams", of::<Teams>(), "The teams of its groups.")
+        .member("permissions", list(of::<Permission>()), "What it may do; an administrator may do everything.")
+        .optional("sub", of::<Subject>(), "Whom it speaks for here.");
 }
 
 fn by_name(worth: RefOr<Schema>) -> RefOr<Schema> {

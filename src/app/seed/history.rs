@@ -125,7 +125,11 @@ impl History {
     fn by_portal(&mut self, act: Act, portal: Credential, now: DateTime<Utc>) -> Result<Command, Malformed> {
         // An administrator's token that names nothing may grant what a shell may.
         let subject = Some(Subject::parse(PORTAL)?);
-        let authority = Authority { subject, credential: Some(portal.jti), ..Authority::of_shell() };
+        let authority = Authority {
+            subject,
+            credential: Some(crate::domain::authority::Credential::Token(portal.jti)),
+            ..Authority::of_shell()
+        };
         let actor = Actor::Token { jti: portal.jti, sub: Some(PORTAL.to_owned()) };
         let origin = self.origin(Path::Api, actor)?;
         Ok(Command { act, authority, origin, now, idempotency: None })

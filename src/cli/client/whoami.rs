@@ -41,7 +41,9 @@ struct Caller {
     /// `null` is all of them.
     #[serde(deserialize_with = "record::said")]
     permissions: Option<Vec<Line>>,
-    credential: Record,
+    /// The identity provider that vouches for a person.
+    issuer: Option<Line>,
+    credential: Option<Record>,
 }
 
 pub(in crate::cli) async fn run(shell: &Shell<'_>, args: WhoamiArgs) -> Result<Outcome, CliError> {
@@ -54,14 +56,20 @@ pub(in crate::cli) async fn run(shell: &Shell<'_>, args: WhoamiArgs) -> Result<O
 
 impl Caller {
     fn lines(&self) -> Vec<(&'static str, String)> {
-        let credential = &self.credential;
-        let expires = event_line::seconds(credential.expires_at);
+        let credential = match (&self.credential, &self.issuer) {
+            (Some(credential), _) => {
+                let expires = event_line::seconds(credential.expires_at);
+                format!("{}, expires {expires}, path {}", credential.jti, credential.way())
+            }
+            (None, Some(issuer)) => format!("an access token of {issuer}"),
+            (None, None) => String::new(),
+        };
         vec![
             ("subject", self.sub.as_ref().map(ToString::to_string).unwrap_or_default()),
             ("admin", if self.is_admin { "yes" } else { "no" }.to_owned()),
             ("teams", record::teams(self.teams.as_deref())),
             ("permissions", permissions(self.permissions.as_deref())),
-            ("credential", format!("{}, expires {expires}, path {}", credential.jti, credential.way())),
+            ("credential", credential),
         ]
     }
 }

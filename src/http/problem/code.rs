@@ -26,15 +26,16 @@ codes! {
         "A credential is needed",
         "The route answers to known callers only, and the request carries no bearer token.",
         "Send `Authorization: Bearer <token>` with an active token of this catalog whose audience includes \
-         `catalog`.",
+         `catalog`, or with an access token of an identity provider that the policy trusts.",
         "present a token of the catalog with the audience 'catalog': Authorization: Bearer …",
     }
     CredentialInvalid "credential_invalid" UNAUTHORIZED {
         "The credential is not good",
         "The presented token is not an active token of this catalog for the catalog's own API: it is expired, \
-         revoked or suspended, was never issued here, was altered, or is meant for another audience. Which of them \
-         is not said.",
-        "Have a new token issued, with `catalog` in `aud`. An administrator can look the old one up by its `jti`.",
+         revoked or suspended, was never issued here, was altered, or is meant for another audience. Nor is it an access \
+         token that a trusted identity provider has issued for this catalog. Which of them is not said.",
+        "Have a new token issued, with `catalog` in `aud`. An administrator can look the old one up by its `jti`, and the \
+         refused logins in the log.",
         "the presented token is not an active token of this catalog with the audience 'catalog'",
     }
     PermissionMissing "permission_missing" FORBIDDEN {
@@ -300,6 +301,13 @@ codes! {
         "Ask again after the seconds in `Retry-After`. Until then treat a check as undecided, and let nothing pass \
          on it.",
         "the log cannot be reached at the moment; try again",
+    }
+    ProviderUnavailable "provider_unavailable" SERVICE_UNAVAILABLE {
+        "The identity provider's keys cannot be had",
+        "The presented token names a key of an identity provider that this server does not know, and the provider's keys \
+         cannot be had at the moment, or were asked for only now. That is not a no: it says nothing about the token.",
+        "Ask again after the seconds in `Retry-After`. If it stays so, let an operator look at the server's diagnostics.",
+        "the keys of the identity provider cannot be had at the moment, so its token cannot be judged",
     }
     OutcomeUnknown "outcome_unknown" SERVICE_UNAVAILABLE {
         "The outcome is unknown",

@@ -109,6 +109,11 @@ impl From<CheckError> for Problem {
     fn from(error: CheckError) -> Self {
         match error {
             CheckError::Store(error) => error.into(),
+            CheckError::Provider(unavailable) => Self::provider_unavailable(unavailable.retry_after_seconds),
+            CheckError::Record(error) => {
+                tracing::warn!(error = %Causes(&error), "a login could not be recorded");
+                Self::unavailable()
+            }
             error @ CheckError::SecretMissing { .. } => {
                 tracing::error!(error = %Causes(&error), "a token could not be checked");
                 Self::unavailable()

@@ -33,7 +33,7 @@ pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_millis(4_800);
 /// The media type of a problem document.
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
-/// After how many seconds it makes sense to ask again.
+/// After how many seconds it makes sense to ask again, where nobody knows better.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
 /// One occurrence of a problem.
@@ -44,6 +44,7 @@ pub(super) struct Problem {
     errors: Vec<FieldError>,
     successor: Option<Uuid>,
     challenge: Option<String>,
+    retry_after_seconds: u64,
 }
 
 /// A problem document (RFC 9457).
@@ -91,7 +92,8 @@ struct FieldError {
 
 impl Problem {
     fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), errors: Vec::new(), successor: None, challenge: None }
+        let (detail, retry_after_seconds) = (detail.into(), RETRY_AFTER_SECONDS);
+        Self { code, detail, errors: Vec::new(), successor: None, challenge: None, retry_after_seconds }
     }
 
     /// The body is not what the route takes; `pointer` names the member (RFC 6901).
@@ -151,6 +153,12 @@ impl Problem {
     /// The database could not say. That is not a no.
     pub(super) fn unavailable() -> Self {
         Self::new(Code::Unavailable, "the log cannot be reached at the moment; try again")
+    }
+
+    /// The keys of an identity provider cannot be had. That is not a no.
+    pub(super) fn provider_unavailable(retry_after_seconds: u64) -> Self {
+        let detail = "the keys of the identity provider cannot be had at the moment, so its token cannot be judged";
+        Self { retry_after_seconds, ..Self::new(Code::ProviderUnavailable, detail) }
     }
 
     /// What became of a write is not known.
@@ -227,7 +235,7 @@ impl IntoResponse for Problem {
             headers.insert(header::WWW_AUTHENTICATE, challenge);
         }
         if self.status() == StatusCode::SERVICE_UNAVAILABLE {
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after_seconds));
         }
         response.extensions_mut().insert(self);
         response

@@ -7,6 +7,7 @@ pub mod hand;
 pub mod load;
 pub mod office;
 pub mod process;
+pub mod provider;
 pub mod proxy;
 pub mod settings;
 pub mod terminal;

@@ -1,0 +1,112 @@
+//! What identity providers said of people last: one row for each, made of its last event.
+
+use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Row, postgres::PgRow};
+
+use super::{StoreError, postgres::bounded, verify::Difference};
+use crate::domain::{
+    Position, State,
+    claims::Teams,
+    person::PersonSeen,
+    text::{Issuer, Permission, Subject, TeamId},
+};
+
+/// A row of `people`.
+pub(super) struct PersonRow {
+    sub: Subject,
+    seen: PersonSeen,
+    position: Position,
+}
+
+impl FromRow<'_, PgRow> for PersonRow {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let sub: Subject = parsed(row.try_get::<String, _>("sub")?)?;
+        let teams: Option<Vec<String>> = row.try_get("teams")?;
+        let teams = match teams {
+            None => Teams::Every,
+            Some(teams) => Teams::These(teams.into_iter().map(parsed::<TeamId>).collect::<Result<_, _>>()?),
+        };
+        let permissions: Vec<String> = row.try_get("permissions")?;
+        let seen = PersonSeen {
+            issuer: parsed::<Issuer>(row.try_get("issuer")?)?,
+            logged_in: row.try_get("logged_in")?,
+            is_admin: row.try_get("is_admin")?,
+            teams,
+            permissions: permissions.into_iter().map(parsed::<Permission>).collect::<Result<_, _>>()?,
+            sub: Some(sub.clone()),
+        };
+        Ok(Self { sub, seen, position: Position(row.try_get("position")?) })
+    }
+}
+
+fn parsed<T: TryFrom<String>>(text: String) -> Result<T, sqlx::Error>
+where
+    T::Error: std::error::Error + Send + Sync + 'static,
+{
+    T::try_from(text).map_err(|error| sqlx::Error::Decode(Box::new(error)))
+}
+
+/// What is recorded of a person.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn get(pool: &PgPool, sub: &Subject) -> Result<Option<PersonSeen>, StoreError> {
+    let query = sqlx::query_as(include_str!("people_by_sub.sql")).bind(vec![sub.as_str()]);
+    let row: Option<PersonRow> = bounded(async { Ok(query.fetch_optional(pool).await?) }).await?;
+    Ok(row.map(|row| row.seen))
+}
+
+/// Adds what is recorded of these people.
+pub(super) async fn load(
+    connection: &mut PgConnection,
+    state: &mut State,
+    subjects: &[Subject],
+) -> Result<(), StoreError> {
+    if subjects.is_empty() {
+        return Ok(());
+    }
+    let subjects: Vec<&str> = subjects.iter().map(Subject::as_str).collect();
+    let rows: Vec<PersonRow> =
+        sqlx::query_as(include_str!("people_by_sub.sql")).bind(subjects).fetch_all(connection).await?;
+    for PersonRow { sub, seen, position } in rows {
+        state.insert_person(sub, seen, position);
+    }
+    Ok(())
+}
+
+/// Writes what a batch recorded of people.
+pub(super) async fn insert(connection: &mut PgConnection, state: &State) -> Result<(), StoreError> {
+    for (sub, seen, position) in state.people_seen() {
+        let teams: Option<Vec<&str>> = match &seen.teams {
+            Teams::Every => None,
+            Teams::These(teams) => Some(teams.iter().map(TeamId::as_str).collect()),
+        };
+        sqlx::query(include_str!("person_insert.sql"))
+            .bind(sub.as_str())
+            .bind(seen.issuer.as_str())
+            .bind(seen.is_admin)
+            .bind(teams)
+            .bind(seen.permissions.iter().map(Permission::as_str).collect::<Vec<_>>())
+            .bind(seen.logged_in)
+            .bind(position.0)
+            .execute(&mut *connection)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Where the rows differ from the fold. Of what was erased of the log a row may still speak.
+pub(super) async fn differences(
+    executor: impl PgExecutor<'_>,
+    folded: &State,
+    erased: &[Position],
+) -> Result<Vec<Difference>, StoreError> {
+    let rows: Vec<PersonRow> = sqlx::query_as(include_str!("people_all.sql")).fetch_all(executor).await?;
+    let is_folded = |row: &PersonRow| {
+        folded.people().any(|(sub, seen, position)| (sub, seen, position) == (&row.sub, &row.seen, row.position))
+    };
+    let wrong = rows.iter().filter(|row| !erased.contains(&row.position) && !is_folded(row));
+    let wrong = wrong.map(|row| (Some(row.position), "a row of people is not what its event says".to_owned()));
+    let missing = folded.people().filter(|(sub, ..)| rows.iter().all(|row| row.sub != **sub));
+    let missing = missing.map(|(_, _, position)| (Some(position), "the person has no row".to_owned()));
+    Ok(wrong.chain(missing).collect())
+}
