@@ -57,8 +57,10 @@ fn forged(world: &World, kid: &Kid, like: &str) -> String {
     world.forge_with(kid, &claims)
 }
 
-async fn shadows(world: &World, admin: &str) -> usize {
-    world.events(admin).await.iter().filter(|event| event["kind"] == "shadow_token.seen.v1").count()
+async fn shadows(world: &World) -> i64 {
+    let mut connection = world.database.superuser().connect().await.unwrap();
+    let sql = "select count(*) from events where kind = 'shadow_token.seen.v1'";
+    sqlx::query_scalar(sql).fetch_one(&mut connection).await.unwrap()
 }
 
 /// When the log knew an event.
@@ -119,7 +121,7 @@ async fn ten_thousand_tokens_of_a_key_end_at_once_on_both_servers_and_those_of_o
         let forged = forged(&world, &stolen, theirs[0].signed.expose());
         assert_eq!(server.introspect(&forged, &admin).await.text, r#"{"active":false}"#);
     }
-    until("what was forged is evidence", async || (shadows(&world, &admin).await == 2).then_some(())).await;
+    until("what was forged is evidence", async || (shadows(&world).await == 2).then_some(())).await;
     world.verify().await;
     until("the rows say so", async || {
         let step = fill::fill(world.catalog.database(), fill::FILL_MAX).await.unwrap();
@@ -310,7 +312,7 @@ async fn an_operator_sees_how_many_tokens_of_whom_would_end_before_they_do() {
     assert!(done.contains(&format!("{old} is compromised, recorded at position ")), "{done}");
     assert!(done.contains("; 4 tokens revoked"), "{done}");
     assert_eq!((&again["position"], &again["revoked"]), (&Value::Null, &json!(0)));
-    until("the server knows", async || (!server.client.is_active(&admin, &admin).await).then_some(())).await;
+    until("the server knows", async || (server.client.get("/tokens", &admin).await.status == 401).then_some(())).await;
     let listed = site.cli(&["keys", "list", "--format", "json"]).json();
     assert_eq!((&listed[0]["state"], &listed[1]["state"]), (&json!("compromised"), &json!("signs")));
     let story = site.cli(&["keys", "history", &old, "--format", "ndjson"]).ndjson();
