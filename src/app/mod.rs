@@ -33,6 +33,7 @@ use uuid::Uuid;
 
 pub use check::{CheckError, Verdict};
 pub use clients::ClientView;
+pub use keys::CompromisePreview;
 pub use live::{FollowError, Live};
 pub use open::{OpenError, Opening, SigningKey};
 pub use providers::ProviderUnavailable;

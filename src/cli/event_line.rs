@@ -9,7 +9,7 @@ use crate::{
         claims::Teams,
         client::{ClientAdded, ClientPermission},
         denial::IssuanceRefused,
-        event::{Configured, Elevation, SuspensionChanged},
+        event::{Configured, Elevation, KeyCompromised, SuspensionChanged},
         person::PersonSeen,
         policy::Policy,
         token::instant,
@@ -62,6 +62,7 @@ fn subject(event: &Event) -> Option<String> {
         | Event::ClientRotated(_)
         | Event::ClientRevoked(_)
         | Event::KeyRetired(_)
+        | Event::KeyCompromised(_)
         | Event::RevocationRefused(_)
         | Event::LoginRefused(_)
         | Event::ShadowTokenSeen(_) => None,
@@ -89,6 +90,7 @@ fn summary(event: &Event) -> String {
             format!("{}{}", client.name, old.unwrap_or_default())
         }
         Event::ClientRevoked(client) => client.name.to_string(),
+        Event::KeyCompromised(key) => of_compromise(key),
         Event::IssuanceRefused(refused) => of_refused_issuance(refused),
         Event::RevocationRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
         Event::SuspensionRefused(refused) => format!("{}: {}{}", refused.change, refused.rule, times(refused.count)),
@@ -155,6 +157,13 @@ fn of_revocation(revoked: &TokenRevoked) -> String {
 fn of_rule(added: &TokensRevokedByRule) -> String {
     let mut parts = vec![added.reason.to_string(), format!("where {}", added.predicate)];
     parts.extend(added.note.as_ref().map(|note| format!("note '{note}'")));
+    parts.join("; ")
+}
+
+fn of_compromise(key: &KeyCompromised) -> String {
+    let mut parts = vec![format!("{}; what it signed from position {} on is revoked", key.kid, key.from)];
+    parts.extend(key.since.map(|since| format!("since {}", seconds(since))));
+    parts.extend(key.note.as_ref().map(|note| format!("note '{note}'")));
     parts.join("; ")
 }
 

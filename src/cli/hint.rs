@@ -91,9 +91,9 @@ fn key_hint(refusal: &KeyRefusal) -> Option<&'static str> {
         KeyRefusal::OfShell { .. } => Some("name it as kid in [cli-dev] of a policy, or add another key without --dev"),
         KeyRefusal::NotADevKey { .. } => None,
         KeyRefusal::Over { .. } => Some("add another with 'catalog keys add'"),
-        KeyRefusal::Signs { .. } => {
-            Some("activate another with 'catalog keys activate', or apply a policy that names another in [cli-dev]")
-        }
+        KeyRefusal::Signs { .. } => Some(
+            "activate another first, 'compromise' takes it in --activate; for shells, a policy names another in [cli-dev]",
+        ),
         KeyRefusal::InUse { .. } => Some("wait until then, or revoke them with 'catalog revoke --where kid=…'"),
     }
 }

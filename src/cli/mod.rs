@@ -34,7 +34,7 @@ mod session;
 mod values;
 mod when;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
@@ -45,6 +45,7 @@ pub use error::CliError;
 use crate::{
     app::Ambient,
     domain::text::{Audience, Environment},
+    signing::Passphrase,
     store::postgres::Schema,
 };
 use config::{ConfigError, IssuerSetting, Place};
@@ -97,6 +98,10 @@ pub struct GlobalArgs {
     /// env of every token; none is written unless one is named [env: CATALOG_ENVIRONMENT, ENVIRONMENT]
     #[arg(long, global = true, value_name = "NAME")]
     pub environment: Option<Environment>,
+    /// The file in whose first line the passphrase of the private key files is, those that are locked and those that are
+    /// made [env: CATALOG_KEY_PASSPHRASE_FILE, or the passphrase itself in CATALOG_KEY_PASSPHRASE]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub key_passphrase_file: Option<PathBuf>,
     /// How diagnostics are written to stderr; their filter is in CATALOG_LOG [env: CATALOG_LOG_FORMAT] [default: text]
     #[arg(long, global = true, value_name = "FORMAT", value_enum)]
     pub log_format: Option<logging::LogFormat>,
@@ -175,6 +180,10 @@ struct Shell<'a> {
 impl Shell<'_> {
     fn place(&self) -> Result<Place, ConfigError> {
         Place::choose(&self.global, self.variables, rustix::process::geteuid().is_root())
+    }
+
+    fn passphrase(&self) -> Result<Option<Arc<Passphrase>>, ConfigError> {
+        Ok(config::passphrase(&self.global, self.variables)?.map(Arc::new))
     }
 
     fn log_format(&self) -> Result<logging::LogFormat, ConfigError> {

@@ -14,7 +14,7 @@ use super::{
     event::KeyAdded,
     idempotency::{Answered, Idempotency},
     issue::{Circumstances, issue},
-    key_life::{ActivateKey, RetireKey, activate_key, add_key, retire_key},
+    key_life::{ActivateKey, CompromiseKey, RetireKey, activate_key, add_key, compromise_key, retire_key},
     membership::Answer,
     person::PersonSeen,
     revoke::revoke,
@@ -101,6 +101,8 @@ pub enum Act {
     ActivateKey(ActivateKey),
     /// That a key be put away.
     RetireKey(RetireKey),
+    /// That nothing be believed that a key signed.
+    CompromiseKey(Box<CompromiseKey>),
     /// That a refusal be remembered.
     Deny(Denial),
     /// That a shadow token be remembered.
@@ -185,6 +187,7 @@ impl Command {
                 let retired = retire_key(&state.settings, command)?;
                 Ok(retired.map(Event::KeyRetired).into_iter().collect())
             }
+            Act::CompromiseKey(command) => compromise_key(&state.settings, command, self.now),
             Act::Deny(denial) => Ok(vec![denial.event()]),
             // Once is enough: whoever presents it again tells nothing new.
             Act::SeeShadow(shadow) if shadow.jti.is_some_and(|jti| state.knows_shadow(jti)) => Ok(Vec::new()),
@@ -209,6 +212,7 @@ impl Command {
             | Act::ChangeClient(_)
             | Act::ActivateKey(_)
             | Act::RetireKey(_)
+            | Act::CompromiseKey(_)
             | Act::Deny(_)
             | Act::SeeShadow(_)
             | Act::SeePerson(_) => None,

@@ -70,6 +70,8 @@ pub enum Event {
     ClientRevoked(ClientRevoked),
     /// A key whose tokens are all over was put away.
     KeyRetired(KeyRetired),
+    /// Others may have a key: it signs no more, and what it signed is revoked.
+    KeyCompromised(KeyCompromised),
     /// A token was asked for and refused.
     IssuanceRefused(Box<IssuanceRefused>),
     /// A revocation was asked for and refused.
@@ -111,6 +113,7 @@ impl Event {
             | Self::ClientRotated(_)
             | Self::ClientRevoked(_)
             | Self::KeyRetired(_)
+            | Self::KeyCompromised(_)
             | Self::IssuanceRefused(_)
             | Self::LoginRefused(_)
             | Self::PersonSeen(_)
@@ -328,6 +331,21 @@ pub struct KeyRetired {
     pub kid: Kid,
     /// The end of the log for which none of its tokens could be used any more.
     pub counted: Position,
+}
+
+/// `key.compromised.v1`: every token of the key that was issued between these two positions is revoked, at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyCompromised {
+    /// The key.
+    pub kid: Kid,
+    /// The first position of those tokens. The event's own is past their last.
+    pub from: Position,
+    /// The instant that was named; `from` is the first position that was recorded then or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+    /// Personal: how it came about, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
 }
 
 /// An event with when and where it came from, before it has a position.

@@ -3,7 +3,7 @@
 use super::{
     Event, Path, Position, Recorded, Refusal,
     client::Client,
-    key::{Algorithm, KeyRecord},
+    key::{Algorithm, Compromise, KeyRecord},
     key_life::KeyRefusal,
     policy::Policy,
     text::{Audience, ClientName, Environment, Issuer, Kid},
@@ -69,6 +69,7 @@ impl Settings {
                 }
             }
             Event::KeyRetired(key) => self.change(&key.kid, |record| record.retired = Some(recorded.position)),
+            Event::KeyCompromised(key) => self.compromise(&key.kid, key.from, recorded.position),
             Event::TokenIssued(_)
             | Event::TokenRevoked(_)
             | Event::TokenSuspended(_)
@@ -102,6 +103,13 @@ impl Settings {
         if let Some(before) = self.active.replace(kid.clone()).filter(|before| before != kid) {
             self.change(&before, |record| record.relieved = Some(position));
         }
+    }
+
+    fn compromise(&mut self, kid: &Kid, from: Position, position: Position) {
+        self.change(kid, |record| {
+            let first = record.compromise.get_or_insert(Compromise { position, from });
+            first.from = first.from.min(from);
+        });
     }
 
     fn change(&mut self, kid: &Kid, change: impl FnOnce(&mut KeyRecord)) {

@@ -203,9 +203,11 @@ impl State {
                 }
             }
             Event::TokensRevokedByRule(added) => {
-                let rule = Rule::added(added, recorded);
-                self.tokens.values_mut().for_each(|token| token.revoke_by(&rule));
-                self.rules.push(rule);
+                self.add_rule(Rule::added(added, recorded));
+            }
+            Event::KeyCompromised(compromised) => {
+                self.settings.apply(recorded);
+                self.add_rule(Rule::of_compromise(compromised, recorded));
             }
             Event::Configured(_)
             | Event::PolicyApplied(_)
@@ -230,6 +232,11 @@ impl State {
             | Event::LoginRefused(_)
             | Event::RevocationByRuleRefused(_) => {}
         }
+    }
+
+    fn add_rule(&mut self, rule: Rule) {
+        self.tokens.values_mut().for_each(|token| token.revoke_by(&rule));
+        self.rules.push(rule);
     }
 
     /// The rules that [`Self::apply`] added, in the order of the log.

@@ -9,7 +9,7 @@ use catalog::{
             IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
             ShadowTokenSeen, SuspensionRefused,
         },
-        event::{Configured, Elevation, First, KeyActivated, KeyAdded, KeyRetired, SuspensionChanged},
+        event::{Configured, Elevation, First, KeyActivated, KeyAdded, KeyCompromised, KeyRetired, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
         person::{LoginRefused, PersonSeen},
@@ -237,6 +237,9 @@ fn settings() -> impl Strategy<Value = Event> {
         (word(), algorithm(), option::of(jwk), any::<bool>())
             .prop_map(|(kid, alg, jwk, dev)| Event::KeyAdded(KeyAdded { kid, alg, jwk, dev })),
         (word(), any::<bool>()).prop_map(|(kid, early)| Event::KeyActivated(KeyActivated { kid, early })),
+        (word(), any::<i64>(), option::of(instant()), option::of(personal())).prop_map(|(kid, from, since, note)| {
+            Event::KeyCompromised(KeyCompromised { kid, from: Position(from), since, note })
+        }),
         (word(), any::<i64>())
             .prop_map(|(kid, counted)| Event::KeyRetired(KeyRetired { kid, counted: Position(counted) })),
         clients(),
@@ -344,6 +347,7 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
         Event::SuspensionRefused(refused) => (refused.sub, refused.note) = (None, None),
         Event::IssuanceRefused(refused) => (refused.sub, refused.name, refused.reason) = (None, None, None),
         Event::RevocationRefused(refused) => refused.note = None,
+        Event::KeyCompromised(compromised) => compromised.note = None,
         Event::PersonSeen(seen) => seen.sub = None,
         Event::TokensRevokedByRule(added) => {
             (added.predicate.sub, added.predicate.name, added.note) = (None, None, None);

@@ -9,7 +9,7 @@ use catalog::{
             IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
             ShadowTokenSeen, SuspensionRefused,
         },
-        event::{Configured, Elevation, First, KeyActivated, KeyAdded, KeyRetired, SuspensionChanged},
+        event::{Configured, Elevation, First, KeyActivated, KeyAdded, KeyCompromised, KeyRetired, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
         person::{LoginRefused, PersonSeen},
@@ -218,7 +218,7 @@ fn refused_rule() -> RevocationByRuleRefused {
 ///
 /// The digests are those of a first event, recorded at 2026-03-01T12:00:00Z, with sixteen bytes 7 as salt. They were
 /// computed a second time by a few lines of Python over these strings.
-const GOLDEN: [[&str; 3]; 40] = [
+const GOLDEN: [[&str; 3]; 42] = [
     [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","aud":["gateway"],"elevated":["admin","teams","permissions"],"exp":1772370000,"iat":1772366400,"is_admin":true,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":["tools.read"],"policy_version":1,"teams":null},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"description":"builds","name":"ci","reason":"on call","signing_input":"aGVhZGVy.cGF5bG9hZA"}}"#,
@@ -333,6 +333,16 @@ const GOLDEN: [[&str; 3]; 40] = [
         r#"{"actor":{"kind":"os-user"},"data":{"counted":12,"kid":"k1"},"kind":"key.retired.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
         "55f4d52b37d70760d1875295310051132876ded1f73abbb72d86ebfc3f4c170d",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"from":7,"kid":"k2","since":"2026-02-28T12:00:00Z"},"kind":"key.compromised.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"note":"in a backup"}}"#,
+        "c4fadae12dfe3836f7dec59c51d9482d72f17575835c858a93ae2e76278974a4",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"from":1,"kid":"k1"},"kind":"key.compromised.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "a88e3e496ef262acd6960760e5becc762ead68b78597da516463a36bd35c0390",
     ],
     [
         r#"{"actor":{"kind":"os-user"},"data":{"api":{"active_max":5,"audiences":{"these":["gateway"]},"child_outlives_parent":true,"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":60,"ttl_seconds_max":3600},"cli_dev":{"active_max":5,"audiences":{"these":["gateway"]},"child_outlives_parent":true,"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":60,"ttl_seconds_max":3600},"membership":{"refresh_seconds":60,"source":{"url":"https://people.example.com/teams"},"unknown":"allow"},"shell":{"elevated":"deny","kid":"k2"},"teams":{"red":{"api":{"active_max":1,"audiences":{"these":["gateway"]},"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":30,"ttl_seconds_max":600}}},"text":"[api]\n","trusted_issuers":[{"audience":"https://catalog.example.com","claims":{"email":"mail","groups":"g","roles":"r","subject":"sub"},"email_domains":["example.com"],"issuer":"https://login.example.com","keys":{"jwks_uri":"https://login.example.com/jwks"},"permissions":["tokens.create"],"roles":{"auditor":{"permissions":["audit.read"]},"ops":"admin"},"teams":{"engineers":"red"}}],"version":2},"kind":"policy.applied.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
@@ -518,6 +528,18 @@ fn of_settings() -> Vec<Occurrence> {
         })),
         at_a_shell(Event::KeyActivated(KeyActivated { kid: "k2".parse().unwrap(), early: true })),
         at_a_shell(Event::KeyRetired(KeyRetired { kid: "k1".parse().unwrap(), counted: Position(12) })),
+        at_a_shell(Event::KeyCompromised(KeyCompromised {
+            kid: "k2".parse().unwrap(),
+            from: Position(7),
+            since: Some("2026-02-28T12:00:00Z".parse().unwrap()),
+            note: Some(Note::parse("in a backup").unwrap()),
+        })),
+        at_a_shell(Event::KeyCompromised(KeyCompromised {
+            kid: "k1".parse().unwrap(),
+            from: Position(1),
+            since: None,
+            note: None,
+        })),
         at_a_shell(Event::PolicyApplied(Box::new(sample_policy()))),
         at_a_shell(Event::PolicyApplied(Box::new(Policy {
             version: 3,
@@ -648,6 +670,7 @@ fn every_kind_has_a_golden_form() {
             "key.added.v1",
             "key.activated.v1",
             "key.retired.v1",
+            "key.compromised.v1",
             "policy.applied.v1",
             "client.added.v1",
             "client.rotated.v1",

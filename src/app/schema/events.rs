@@ -16,8 +16,8 @@ use crate::{
             ShadowTokenSeen, SuspensionRefused,
         },
         event::{
-            Configured, Elevation, First, KeyActivated, KeyAdded, KeyRetired, SuspensionChanged, TokenIssued,
-            TokenRevoked, TokensRevokedByRule,
+            Configured, Elevation, First, KeyActivated, KeyAdded, KeyCompromised, KeyRetired, SuspensionChanged,
+            TokenIssued, TokenRevoked, TokensRevokedByRule,
         },
         issue::LIST_MAX,
         key::{Algorithm, PublicJwk},
@@ -72,6 +72,7 @@ described! {
         .item(of::<ClientRotated>())
         .item(of::<ClientRevoked>())
         .item(of::<KeyRetired>())
+        .item(of::<KeyCompromised>())
         .item(of::<IssuanceRefused>())
         .item(of::<RevocationRefused>())
         .item(of::<SuspensionRefused>())
@@ -255,6 +256,14 @@ described! {
         .optional("old_until", instant(), "The first instant at which no older secret is good; absent = at once.");
     ClientRevoked, "ClientRevoked" => object("`client.revoked.v1`: a client's secrets are good no longer.")
         .member("name", of::<ClientName>(), "The client.");
+    KeyCompromised, "KeyCompromised" => object(
+        "`key.compromised.v1`: others may have a key. It signs no more, and its tokens that were issued from a position on are \
+         revoked.",
+    )
+        .member("kid", of::<Kid>(), "The key.")
+        .member("from", of::<crate::domain::Position>(), "The position from which on.")
+        .optional("since", instant(), "The instant that was named.")
+        .optional("note", of::<Note>(), "How it came about, in a person's words.");
     Head, "Head" => object("The end of the log. Worth keeping outside: it shows a later rewrite.")
         .member("log_id", of::<CanonicalUuid>(), "The log's epoch.")
         .member("position", of::<crate::domain::Position>(), "The last position.")

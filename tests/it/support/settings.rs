@@ -21,6 +21,7 @@ pub fn settings(rules: Rules) -> Settings {
         activated: Some(Position(4)),
         relieved: None,
         retired: None,
+        compromise: None,
     };
     Settings {
         issuer: Some("https://catalog.example.com".parse().unwrap()),

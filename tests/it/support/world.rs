@@ -137,6 +137,7 @@ impl World {
             database: database.open(),
             migrate: false,
             keys: keys(&directory),
+            passphrase: None,
             signing_key,
             issuer: None,
             issuer_default: issuer.parse().unwrap(),
@@ -189,11 +190,16 @@ impl World {
 
     /// Signs whatever it is given with the catalog's own key, as a thief of the key would.
     pub fn forge(&self, claims: &Claims) -> String {
+        let kid = Keyring::open(&self.keys()).unwrap().kids().next().unwrap().clone();
+        self.forge_with(&kid, claims)
+    }
+
+    /// The same, with one of several keys.
+    pub fn forge_with(&self, kid: &Kid, claims: &Claims) -> String {
         let keyring = Keyring::open(&self.keys()).unwrap();
-        let kid = keyring.kids().next().unwrap().clone();
-        let facts = keyring.facts(&kid).unwrap();
+        let facts = keyring.facts(kid).unwrap();
         let header = Header { typ: "at+jwt".to_owned(), alg: facts.alg, kid: kid.clone() };
-        keyring.sign(&kid, &signing_input(&header, claims).unwrap()).unwrap().expose().to_owned()
+        keyring.sign(kid, &signing_input(&header, claims).unwrap()).unwrap().expose().to_owned()
     }
 
     /// An administrator's token for the catalog's own API.
