@@ -20,6 +20,18 @@ pub(super) fn command() -> clap::Command {
         .fold(command, |command, name| command.mut_subcommand(name, |subcommand| subcommand.args(hidden.clone())))
 }
 
+/// The command line as completions show it. They would offer hidden flags, too: here the flags of the log stand only where
+/// there may be one.
+pub(super) fn for_completions() -> clap::Command {
+    let command = Cli::command();
+    let is_of_the_log = |arg: &&Arg| OF_THE_LOG.contains(&arg.get_id().as_str());
+    let flags: Vec<Arg> = command.get_arguments().filter(is_of_the_log).cloned().collect();
+    let commands: Vec<String> = command.get_subcommands().map(|subcommand| subcommand.get_name().to_owned()).collect();
+    let command = OF_THE_LOG.iter().fold(command, |command, flag| command.mut_arg(flag, |arg| arg.global(false)));
+    let with_log = commands.into_iter().filter(|name| !WITHOUT_LOG.contains(&name.as_str()));
+    with_log.fold(command, |command, name| command.mut_subcommand(name, |subcommand| subcommand.args(flags.clone())))
+}
+
 /// The arguments, parsed.
 pub(super) fn parse(arguments: impl IntoIterator<Item = std::ffi::OsString>) -> Result<Cli, clap::Error> {
     let mut command = command();

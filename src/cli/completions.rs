@@ -3,7 +3,7 @@
 use clap::Args;
 use clap_complete::Shell;
 
-use super::{CliError, Outcome, command::command, output};
+use super::{CliError, Outcome, command, output};
 
 /// Print completions for a shell
 #[derive(Args)]
@@ -23,7 +23,7 @@ Examples:
 pub(super) fn run(args: &CompletionsArgs) -> Result<Outcome, CliError> {
     // Into memory first: the generator panics when its writer fails.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut command(), "catalog", &mut script);
+    clap_complete::generate(args.shell, &mut command::for_completions(), "catalog", &mut script);
     output::bytes(&script)?;
     Ok(Outcome::Done)
 }

@@ -152,6 +152,17 @@ pub enum CliError {
     /// stdout cannot be written.
     #[error("cannot write to stdout")]
     Output(#[from] io::Error),
+    /// A secret that is shown once would be lost.
+    #[error("stdout is closed, and nobody would have the token; none was asked for")]
+    NowhereToShow,
+    /// A token was issued, and the one place to show it cannot be written.
+    #[error("the token was issued, and cannot be written to stdout")]
+    NotShown {
+        /// What to do about it.
+        remedy: String,
+        /// What the system said.
+        source: io::Error,
+    },
     /// So many tokens are not revoked without a word of a person.
     #[error("a rule is added by --yes, or after a question; there is nobody to ask here")]
     NotAgreed,
@@ -204,6 +215,8 @@ impl CliError {
             | Self::Metrics(_)
             | Self::Input(_)
             | Self::Output(_)
+            | Self::NowhereToShow
+            | Self::NotShown { .. }
             | Self::NotAgreed
             | Self::AllNotAgreed
             | Self::Signals(_)
@@ -219,6 +232,8 @@ impl CliError {
             Self::Client(error) | Self::NotChecked(error) => return error.hint(),
             Self::FlagOfTheLog { .. } => "name the server in --url or CATALOG_URL; 'issue' goes to the log with --dev",
             Self::NotAgreed | Self::AllNotAgreed => "see with --dry-run what would be revoked; nothing was",
+            Self::NowhereToShow => "send stdout to a file or a pipe, or leave it to the terminal",
+            Self::NotShown { remedy, .. } => return Some(remedy.clone()),
             Self::NoSuchCommand { .. } => "see 'catalog help'",
             Self::NoCatalog { .. } => {
                 "make one with 'catalog serve', or name another in --data (CATALOG_DATA) or CATALOG_DATABASE_URL"

@@ -1,5 +1,7 @@
 //! `catalog issue --dev`: the same command as `POST /tokens`, from a shell, on the authority of the signing key.
 
+use std::io;
+
 use chrono::{DateTime, Utc};
 
 use super::{
@@ -16,6 +18,7 @@ use crate::{
 };
 
 pub(super) async fn run(shell: &Shell<'_>, args: IssueArgs) -> Result<Outcome, CliError> {
+    output::require_stdout()?;
     let start = Start::choose(shell, !args.no_migrate, Listen::choose(None, shell.variables)?)?;
     let (format, has_scopes) = (args.format, args.request.has_scopes());
     let command = args.request.command()?;
@@ -26,20 +29,25 @@ pub(super) async fn run(shell: &Shell<'_>, args: IssueArgs) -> Result<Outcome, C
         catalog.close().await;
         let issued = issued?;
         tell(&issued.token, &origin, has_scopes);
-        hand_over(&issued, format, shell.ambient.clock.now())
+        match hand_over(&issued, format, shell.ambient.clock.now()) {
+            Ok(()) => Ok(Outcome::Done),
+            Err(source) => {
+                let remedy = format!("issue another; 'catalog revoke {}' ends this one", issued.token.jti);
+                Err(CliError::NotShown { remedy, source })
+            }
+        }
     })
     .await
 }
 
 /// The one place of the command line where a token is shown.
-fn hand_over(issued: &IssuedToken, format: Format, now: DateTime<Utc>) -> Result<Outcome, CliError> {
+fn hand_over(issued: &IssuedToken, format: Format, now: DateTime<Utc>) -> io::Result<()> {
     let mut out = Out::stdout();
     match format {
         Format::Text => out.line(issued.signed.expose())?,
         Format::Json => out.json(&view::issued(issued, now))?,
     }
-    out.flush()?;
-    Ok(Outcome::Done)
+    out.flush()
 }
 
 fn tell(token: &Token, origin: &Origin, has_scopes: bool) {

@@ -3,10 +3,14 @@
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
 use clap::ValueEnum;
+use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
 use serde::Serialize;
 
 use super::CliError;
 use crate::domain::{causes::Causes, text::deceives};
+
+/// Shorter words are no part of a token.
+const TOKEN_LENGTH_MIN: usize = 16;
 
 /// How an answer is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -68,6 +72,25 @@ impl<W: Write> Out<W> {
 
     pub(super) fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
+    }
+}
+
+/// Refuses a stdout that swallows whatever is written: a secret that is shown once would be lost.
+pub(super) fn require_stdout() -> Result<(), CliError> {
+    if swallows(&io::stdout()) { Err(CliError::NowhereToShow) } else { Ok(()) }
+}
+
+/// Whether it was closed when the program began, or is not open for writing. In place of a closed one the runtime opens
+/// the null device for reading, too; a shell's `> /dev/null` does not, and is meant.
+fn swallows(stdout: &Stdout) -> bool {
+    let Ok(flags) = fcntl_getfl(stdout) else { return true };
+    let mode = flags & OFlags::RWMODE;
+    if mode != OFlags::RDWR {
+        return mode != OFlags::WRONLY;
+    }
+    match (fstat(stdout), stat("/dev/null")) {
+        (Ok(found), Ok(null)) => (found.st_rdev, found.st_mode) == (null.st_rdev, null.st_mode),
+        _ => true,
     }
 }
 
@@ -147,7 +170,7 @@ pub(super) fn report(error: &CliError) -> u8 {
 
 /// An error with its causes.
 pub(super) fn told(error: &CliError) -> String {
-    without_passwords(&Causes(error).to_string())
+    without_secrets(&Causes(error).to_string())
 }
 
 /// Tells what is wrong with the arguments, or shows the help that was asked for, and returns the exit code.
@@ -155,7 +178,7 @@ pub(super) fn usage(error: &clap::Error) -> u8 {
     let text = error.render().to_string();
     if error.use_stderr() {
         let prefix = if text.starts_with("error:") { "catalog: " } else { "" };
-        say(&format!("{prefix}{}", without_passwords(text.trim_end())));
+        say(&format!("{prefix}{}", without_secrets(text.trim_end())));
         return u8::try_from(error.exit_code()).unwrap_or(2);
     }
     let mut out = Out::stdout();
@@ -169,9 +192,25 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(|c| if deceives(c) && c != '\n' && c != '\t' { '\u{FFFD}' } else { c }).collect()
 }
 
-/// Hides what stands between the user's name and `@` in a URL: an argument that is refused is repeated in the error.
-fn without_passwords(text: &str) -> String {
-    text.split_inclusive(char::is_whitespace).map(without_password).collect()
+/// Hides tokens, and what stands between the user's name and `@` in a URL: an argument that is refused is repeated in the
+/// error.
+fn without_secrets(text: &str) -> String {
+    text.split_inclusive(char::is_whitespace).map(|word| without_tokens(&without_password(word))).collect()
+}
+
+/// Hides what is made of a token's characters and has a part of one in it. Every part but the signature begins so.
+fn without_tokens(word: &str) -> String {
+    let is_of_tokens = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let mut shown = String::with_capacity(word.len());
+    let mut rest = word;
+    while !rest.is_empty() {
+        let (run, after) = rest.split_at(rest.find(|c| !is_of_tokens(c)).unwrap_or(rest.len()));
+        shown.push_str(if run.contains("eyJ") && run.len() >= TOKEN_LENGTH_MIN { "***" } else { run });
+        let next = after.find(is_of_tokens).unwrap_or(after.len());
+        shown.push_str(&after[..next]);
+        rest = &after[next..];
+    }
+    shown
 }
 
 fn without_password(word: &str) -> String {
@@ -218,8 +257,10 @@ mod tests {
 
     #[test]
     fn an_error_shows_no_password_and_no_escape() {
-        assert_eq!(without_passwords("in 'postgres://u:p@ss@h/d' found"), "in 'postgres://u:***@h/d' found");
-        assert_eq!(without_passwords("http://127.0.0.1:8080 a@b"), "http://127.0.0.1:8080 a@b");
+        assert_eq!(without_secrets("in 'postgres://u:p@ss@h/d' found"), "in 'postgres://u:***@h/d' found");
+        assert_eq!(without_secrets("http://127.0.0.1:8080 a@b"), "http://127.0.0.1:8080 a@b");
+        assert_eq!(without_secrets("'eyJhbGciOiJFZERTQSJ9.eyJhIjoxfQ.c2ln' is none"), "'***' is none");
+        assert_eq!(without_secrets("--jti=eyJhbGciOiJFZERTQSJ9, é eyJ-short"), "--jti=***, é eyJ-short");
         assert_eq!(printable("a\u{1b}[2J\nb"), "a\u{FFFD}[2J\nb");
     }
 

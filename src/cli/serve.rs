@@ -33,7 +33,8 @@ use crate::{
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::doc_markdown, reason = "the comments are the help text")]
 pub(super) struct ServeArgs {
-    /// Where to listen; port 0 takes any free one [env: CATALOG_LISTEN] [default: 127.0.0.1:8080]
+    /// Where to listen; port 0 takes any free one, which is also in the issuer of a new catalog unless --issuer names another
+    /// [env: CATALOG_LISTEN] [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<Listen>,
     /// Refuse a schema that is older than this program instead of migrating it
@@ -70,8 +71,10 @@ async fn live(shell: &Shell<'_>, args: ServeArgs) -> Result<Outcome, CliError> {
     let recorder = recorder::install(shell.ambient.clock.now())?;
     let server = Server { shell, interrupt: Interrupt::install()?, recorder };
     let listen = Listen::choose(args.listen, shell.variables)?;
-    let start = Start::choose(shell, !args.no_migrate, listen)?;
     let listener = bind(listen).await?;
+    // A new catalog is named after the port that was taken, not after the one that was asked for.
+    let listen = Listen(listener.local_addr().map_err(CliError::Serve)?);
+    let start = Start::choose(shell, !args.no_migrate, listen)?;
     let session = tokio::select! {
         session = Session::open(shell, Need::Database) => session?,
         // A recovery may take minutes. Whoever comes next adopts the private cluster that this leaves behind.

@@ -31,13 +31,17 @@ pub(super) fn json(
     content_type: &'static str,
     body: &impl Serialize,
 ) -> Result<Response, Problem> {
-    let bytes = serde_json::to_vec(body).map_err(|_| Problem::internal())?;
+    bytes(request, content_type, serde_json::to_vec(body).map_err(|_| Problem::internal())?.into())
+}
+
+/// An answer with its tag; without its body when the request names the tag.
+pub(super) fn bytes(request: &HeaderMap, content_type: &str, bytes: Bytes) -> Result<Response, Problem> {
     let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(&bytes)));
     let header_value = HeaderValue::from_str(&tag).map_err(|_| Problem::internal())?;
     let mut response = if names(request, &tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        ([(header::CONTENT_TYPE, content_type)], Bytes::from(bytes)).into_response()
+        ([(header::CONTENT_TYPE, content_type)], bytes).into_response()
     };
     response.headers_mut().insert(header::ETAG, header_value);
     Ok(response)

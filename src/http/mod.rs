@@ -7,6 +7,7 @@ mod check_revocations;
 pub mod connections;
 mod cursor;
 mod detached;
+mod entrance;
 mod etag;
 mod fresh;
 mod health;
@@ -75,6 +76,7 @@ pub fn router(catalog: Arc<Catalog>, recorder: PrometheusHandle) -> Router {
 /// Every route with its documentation: there is no other way for a route to come in.
 fn routes() -> OpenApiRouter<Arc<Catalog>> {
     OpenApiRouter::with_openapi(openapi::frame())
+        .routes(routes!(entrance::handle))
         .routes(routes!(issue_token::handle, list_tokens::handle))
         .routes(routes!(show_token::handle, revoke_token::handle))
         .routes(routes!(token_events::handle))

@@ -17,6 +17,8 @@ use super::{
 /// What can be wrong besides the form and the caller, which get the form of RFC 6749.
 pub(super) const FORM_BODY: &[Code] = &[Code::BodyTooSlow, Code::BodyTooLarge, Code::Unavailable];
 
+const TOKEN_MISSING: &str = "token is missing";
+
 /// The form of a request (RFC 7662 section 2.1, RFC 7009 section 2.1). [`token`] reads it: other parameters change
 /// nothing.
 #[derive(ToSchema)]
@@ -60,7 +62,7 @@ pub(super) async fn token(request: Request) -> Result<String, Response> {
     match (tokens.next(), tokens.next()) {
         (Some(token), None) if !token.is_empty() => Ok(token),
         (Some(_), Some(_)) => Err(invalid_request("token is given more than once")),
-        _ => Err(invalid_request("token is missing")),
+        _ => Err(invalid_request(TOKEN_MISSING)),
     }
 }
 
@@ -81,17 +83,28 @@ pub(super) fn unauthorized(problem: Problem) -> Response {
     }
     let challenge = response.headers().get(header::WWW_AUTHENTICATE).cloned();
     let challenge = challenge.unwrap_or_else(|| HeaderValue::from_static("Bearer realm=\"catalog\""));
-    let body = OAuthError {
-        error: OAuthErrorCode::InvalidClient,
-        error_description: "this needs an active token of the catalog with the permission that the route asks for"
-            .to_owned(),
-    };
     let headers =
         [(header::WWW_AUTHENTICATE, challenge), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    (StatusCode::UNAUTHORIZED, headers, Json(body)).into_response()
+    (StatusCode::UNAUTHORIZED, headers, Json(unknown_client())).into_response()
 }
 
 fn invalid_request(description: &str) -> Response {
-    let body = OAuthError { error: OAuthErrorCode::InvalidRequest, error_description: description.to_owned() };
-    (StatusCode::BAD_REQUEST, Json(body)).into_response()
+    (StatusCode::BAD_REQUEST, Json(OAuthError::invalid_request(description))).into_response()
+}
+
+/// What a caller is told that may not ask.
+pub(super) fn unknown_client() -> OAuthError {
+    let description = "this needs an active token of the catalog with the permission that the route asks for";
+    OAuthError { error: OAuthErrorCode::InvalidClient, error_description: description.to_owned() }
+}
+
+/// What a form without a token is told.
+pub(super) fn missing_token() -> OAuthError {
+    OAuthError::invalid_request(TOKEN_MISSING)
+}
+
+impl OAuthError {
+    fn invalid_request(description: &str) -> Self {
+        Self { error: OAuthErrorCode::InvalidRequest, error_description: description.to_owned() }
+    }
 }

@@ -106,7 +106,6 @@ async fn a_reader_that_had_enough_ends_no_command_with_an_error() {
         &["audit", "verify"],
         &["keys", "list"],
         &["completions", "zsh"],
-        &["issue", "--dev", "--sub", "a"],
     ] {
         let mut child = site.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         drop(child.stdout.take());

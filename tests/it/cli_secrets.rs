@@ -202,6 +202,37 @@ async fn no_secret_is_in_anything_that_a_client_says_besides_the_token_it_is_ask
     assert_eq!(unasked, [] as [&str; 0]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_in_the_wrong_place_is_not_repeated() {
+    let site = Site::new().await;
+    let token = site.admin();
+    let of_token = format!("--{token}");
+    let mut canaries = Canaries(Vec::new());
+    canaries.token(&token);
+
+    for arguments in [
+        &["show", &token][..],
+        &[&token],
+        &["revoke", &token, "--reason", "superseded"],
+        &["audit", "events", "--jti", &token],
+        &["list", "--status", &token],
+        &["list", "--jti", &token],
+        &["whoami", &token],
+        &["whoami", &of_token],
+        &["issue", "--sub", "a", "--ttl", &token],
+        &["revoke", "--where", &format!("family={token}"), "--dry-run"],
+        &["serve", "--listen", &token],
+        &["keys", "show", &format!("x/{token}")],
+    ] {
+        let done = site.cli(arguments);
+
+        assert!(done.code != 0 && !done.stderr.is_empty(), "{arguments:?}");
+        canaries.assert_none_in(&done.stderr);
+        canaries.assert_none_in(&done.stdout);
+    }
+    assert!(site.cli(&["show", &token]).bad(2).contains("invalid value '***' for '<JTI>'"));
+}
+
 /// The same database, by an address with a password that the socket never asks for.
 fn with_password(site: &Site) -> Site {
     let url = site.setting("CATALOG_DATABASE_URL").replace("catalog_owner@", &format!("catalog_owner:{PASSWORD}@"));

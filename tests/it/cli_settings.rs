@@ -262,3 +262,20 @@ async fn tokens_that_manage_tokens_are_never_issued_to_whoever_names_no_audience
 
     assert!(refused.contains("cannot be catalog") && refused.contains("hint: "), "{refused}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_catalog_is_named_after_the_port_that_was_taken_and_keeps_that_name() {
+    let site = Site::new().await;
+
+    let first = site.serve().await;
+    let url = first.client.url.clone();
+    let issued = first.client.get("/nowhere", "").await.json();
+    first.stop().await;
+    let second = site.serve().await;
+    let later = second.client.get("/nowhere", "").await.json();
+
+    assert_eq!(issued["type"], format!("{url}/problems/route_unknown"));
+    assert_eq!(later["type"], issued["type"]);
+    let token = site.admin();
+    assert_eq!(site.cli(&["decode", &token]).json()["claims"]["iss"], url);
+}

@@ -41,6 +41,27 @@ async fn bash_completes_commands_and_every_value_that_is_one_of_a_few() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn flags_of_the_log_are_completed_only_where_there_is_one() {
+    let site = Site::new().await;
+    let script = site.cli(&["completions", "bash"]).good();
+
+    for words in [&["catalog", "list", "--d"][..], &["catalog", "whoami", "--sch"], &["catalog", "revoke", "--iss"]] {
+        assert_eq!(offered(&script, words), [""], "{words:?}");
+    }
+    for (words, expected) in [
+        (&["catalog", "audit", "verify", "--data"][..], &["--data", "--database-url"][..]),
+        (&["catalog", "serve", "--sch"], &["--schema"]),
+        (&["catalog", "issue", "--env"], &["--environment"]),
+        (&["catalog", "list", "--verb"], &["--verbose"]),
+    ] {
+        assert_eq!(offered(&script, words), expected, "{words:?}");
+    }
+    for shell in ["zsh", "fish", "elvish", "powershell"] {
+        assert!(site.cli(&["completions", shell]).good().contains("database-url"), "{shell}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_command_has_a_manual_page_with_what_its_help_says() {
     let site = Site::new().await;
     let directory = site.data().join("share/man1");

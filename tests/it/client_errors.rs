@@ -380,3 +380,16 @@ fn idempotency_key(request: &str) -> String {
     let line = request.lines().find_map(|line| line.strip_prefix("idempotency-key: "));
     line.unwrap_or_else(|| panic!("{request} has no name")).to_owned()
 }
+
+#[test]
+fn a_proxy_that_wants_a_login_is_told_from_the_catalog() {
+    for url in ["http://catalog.example.com", "https://catalog.example.com"] {
+        let proxy = Hand::saying(&html("407 Proxy Authentication Required"));
+        let site = client(url).with("http_proxy", &proxy.url).with("https_proxy", &proxy.url);
+
+        let said = site.cli(&["whoami"]).bad(2);
+
+        assert!(said.contains("407") && said.contains("hint: a proxy on the way wants a login: "), "{said}");
+        assert!(said.contains("no_proxy") && !said.contains("canary"), "{said}");
+    }
+}

@@ -14,6 +14,7 @@ mod cli_issue;
 mod cli_secrets;
 mod cli_settings;
 mod cli_shell;
+mod cli_stdout;
 mod client;
 mod client_errors;
 mod client_looks;

@@ -86,10 +86,8 @@ async fn every_reference_leads_somewhere_and_every_component_is_used() {
         let names = document["components"][kind].as_object().unwrap().keys();
         there.extend(names.map(|name| format!("{kind}/{name}")));
     }
-    // No operation answers these: a path or a method that is none, and a server that did not come up.
-    for code in ["method_not_allowed", "setting_differs"] {
-        used.insert(format!("examples/{code}"));
-    }
+    // No operation answers this: the server does not come up.
+    used.insert("examples/setting_differs".to_owned());
 
     assert_eq!(used, there);
 }
@@ -121,6 +119,43 @@ async fn every_example_keeps_the_schema_beside_it() {
         }
     }
     assert!(seen > 100, "{seen} examples");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_success_body_and_every_oauth_error_has_an_example() {
+    let world = World::new().await;
+    let contract = world.contract().await;
+    let mut bodies = 0;
+
+    for (method, path, operation) in contract.operations() {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            for (media_type, content) in response["content"].as_object().into_iter().flatten() {
+                assert!(examples(contract, content).next().is_some(), "{method} {path} {status} {media_type}");
+                bodies += usize::from(media_type != "application/problem+json");
+            }
+        }
+    }
+
+    assert!(bodies > 25, "{bodies} bodies");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_method_that_a_path_does_not_take_is_answered_as_the_document_says() {
+    let world = World::new().await;
+    let contract = world.contract().await;
+    let documented = &contract.document()["components"]["responses"]["MethodNotAllowed"];
+    let schema = &documented["content"]["application/problem+json"]["schema"];
+
+    for (path, item) in contract.document()["paths"].as_object().unwrap() {
+        let method = ["PUT", "PATCH"].into_iter().find(|method| item.get(method.to_lowercase()).is_none()).unwrap();
+        let reply = world.send(method, &path.replace(['{', '}'], ""), "", Value::Null).await;
+
+        assert_eq!(reply.status, 405, "{method} {path}");
+        assert_eq!(contract.faults("MethodNotAllowed", schema, &reply.json()), [""; 0], "{reply:?}");
+        let allowed = reply.header("allow").to_lowercase();
+        assert!(item.as_object().unwrap().keys().all(|method| allowed.contains(method.as_str())), "{path} {allowed}");
+    }
+    assert!(documented["headers"]["allow"].is_object() && documented["description"].is_string());
 }
 
 fn examples<'a>(contract: &'a Contract, content: &'a Value) -> impl Iterator<Item = &'a Value> {
@@ -305,5 +340,45 @@ async fn pages_run_no_scripts_and_load_nothing_from_elsewhere() {
         assert_eq!(answer.status, 200, "{part}");
         let policy = answer.header("content-security-policy");
         assert!(policy.starts_with("default-src 'none'; script-src 'self';") && !policy.contains("http"), "{policy}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_of_docs_are_compressed_for_whoever_takes_that_and_are_not_sent_twice() {
+    let world = World::new().await;
+    let ask = |encoding: &'static str, tag: &str| {
+        let request = Request::head("/docs/swagger-ui.css").header("accept-encoding", encoding);
+        world.raw(request.header("if-none-match", tag).body(Body::empty()).unwrap())
+    };
+
+    let packed = ask("gzip, br", "").await;
+    let plain = ask("identity", "").await;
+    let text = world.get("/docs/swagger-ui.css", "").await;
+
+    assert_eq!(packed.header("content-encoding"), "gzip");
+    assert!(!plain.headers.contains_key("content-encoding") && !text.headers.contains_key("content-encoding"));
+    assert!(text.text.contains(".swagger-ui"), "it is not text");
+    let length = |reply: &Reply| reply.header("content-length").parse::<usize>().unwrap();
+    assert!(length(&packed) < length(&plain) && length(&plain) == text.text.len());
+    assert_ne!(packed.header("etag"), plain.header("etag"));
+    for reply in [&packed, &plain, &text] {
+        assert_eq!((reply.header("vary"), reply.header("content-type")), ("accept-encoding", "text/css"));
+    }
+    let again = ask("gzip", packed.header("etag")).await;
+    assert_eq!((again.status.as_u16(), again.header("vary")), (304, "accept-encoding"));
+    assert_eq!(ask("gzip", plain.header("etag")).await.status, 200);
+    let nothing = world.get("/docs/nothing.js", "").await;
+    assert_eq!((nothing.status.as_u16(), nothing.json()["code"].clone()), (404, json!("route_unknown")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_address_itself_says_where_to_go_on() {
+    let world = World::new().await;
+
+    let entrance = world.get("/", "").await.json();
+
+    for member in ["docs", "openapi", "problems"] {
+        let status = world.get(entrance[member].as_str().unwrap(), "").await.status.as_u16();
+        assert!(matches!(status, 200 | 303), "{member}");
     }
 }

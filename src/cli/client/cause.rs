@@ -5,6 +5,12 @@ use std::{error::Error, fmt, io};
 use super::text::line;
 use crate::cli::config::ServerUrl;
 
+/// What to do when a proxy answers 407.
+pub(super) const PROXY_LOGIN: &str = "a proxy on the way wants a login: put its user and password into https_proxy or \
+                                      http_proxy (http://USER:PASSWORD@HOST:PORT), or the catalog's host into no_proxy";
+/// How hyper-util says that a proxy answered 407 to CONNECT; the error itself is not public.
+const TUNNEL_REFUSED: &str = "proxy authorization required";
+
 /// Why there was no connection, or none any more.
 #[derive(Debug)]
 pub enum Cause {
@@ -14,6 +20,8 @@ pub enum Cause {
     Refused,
     /// There was no connection in time.
     NoAnswer,
+    /// The proxy on the way wants a login.
+    ProxyLogin,
     /// There is a connection, but no trust in who is at its other end, or no TLS.
     Tls(Box<rustls::Error>),
     /// Anything else, as the system says it.
@@ -32,6 +40,8 @@ impl Cause {
             Self::NoAnswer
         } else if io_kind == Some(io::ErrorKind::ConnectionRefused) {
             Self::Refused
+        } else if root(error).to_string().ends_with(TUNNEL_REFUSED) {
+            Self::ProxyLogin
         } else {
             Self::Other(line(&root(error).to_string()))
         }
@@ -47,6 +57,7 @@ impl Cause {
                 "start it with 'catalog serve', or name where it is in --url (CATALOG_URL)"
             }
             Self::Tls(error) => tls_hint(error),
+            Self::ProxyLogin => PROXY_LOGIN,
             Self::Refused | Self::NoAnswer | Self::Other(_) => {
                 "see that the server runs, and that host and port of --url (CATALOG_URL) are its own"
             }
@@ -61,6 +72,7 @@ impl fmt::Display for Cause {
             Self::NoSuchHost => f.write_str("there is no address for its name"),
             Self::Refused => f.write_str("nobody listens there (connection refused)"),
             Self::NoAnswer => f.write_str("nobody answers there"),
+            Self::ProxyLogin => f.write_str("the proxy on the way wants a login (407)"),
             Self::Tls(error) => f.write_str(&line(&error.to_string())),
             Self::Other(text) => f.write_str(text),
         }

@@ -2,7 +2,11 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
-use super::{cause::Cause, credential::CredentialPlace, problem::Problem};
+use super::{
+    cause::{Cause, PROXY_LOGIN},
+    credential::CredentialPlace,
+    problem::Problem,
+};
 use crate::cli::config::ServerUrl;
 
 /// Why a client command did not come to its end. What a server said is one harmless line in it.
@@ -115,6 +119,7 @@ impl ClientError {
                 "redirects are not followed, for the token would go along: if you trust it, name it in --url \
                  (CATALOG_URL)"
             }
+            Self::Foreign { status: 407, .. } => PROXY_LOGIN,
             Self::Foreign { status: 502..=504, .. } => {
                 "a proxy answers there, and cannot reach the catalog behind it: try again, or see that it runs"
             }

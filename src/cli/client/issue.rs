@@ -1,5 +1,7 @@
 //! `catalog issue`: a token by the API, on the authority of the credential. A lost answer never makes a second token.
 
+use std::io;
+
 use reqwest::{Method, header::HeaderName};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -45,6 +47,7 @@ pub(super) async fn obtain<B: Serialize>(
     wish: Wish<'_, B>,
     format: Format,
 ) -> Result<Outcome, CliError> {
+    output::require_stdout()?;
     let key = match wish.key.clone() {
         Some(key) => key,
         None => fresh_key(shell)?,
@@ -58,13 +61,19 @@ pub(super) async fn obtain<B: Serialize>(
         outcome => outcome?,
     };
     tell(&issued);
+    match hand_over(&issued, &value, format) {
+        Ok(()) => Ok(Outcome::Done),
+        Err(source) => Err(CliError::NotShown { remedy: again(&key), source }),
+    }
+}
+
+fn hand_over(issued: &Issued, value: &Value, format: Format) -> io::Result<()> {
     let mut out = Out::stdout();
     match format {
         Format::Text => out.line(issued.access_token.0.expose_secret())?,
-        Format::Json => out.json(&value)?,
+        Format::Json => out.json(value)?,
     }
-    out.flush()?;
-    Ok(Outcome::Done)
+    out.flush()
 }
 
 pub(super) fn fresh_key(shell: &Shell<'_>) -> Result<IdempotencyKey, CliError> {
@@ -84,10 +93,11 @@ async fn ask<B: Serialize>(api: &Api, wish: &Wish<'_, B>, key: &IdempotencyKey) 
 }
 
 fn doubt(key: &IdempotencyKey) -> String {
-    format!(
-        "note: the token may have been issued. The same command with --idempotency-key {key} gets that very token, \
-         and never a second one"
-    )
+    format!("note: the token may have been issued. {}", again(key))
+}
+
+fn again(key: &IdempotencyKey) -> String {
+    format!("The same command with --idempotency-key {key} gets that very token, and never a second one")
 }
 
 fn tell(issued: &Issued) {

@@ -33,7 +33,7 @@ use crate::{
 /// With --where, --sub or --all it is one rule that covers every such token issued until now, whatever their number. It
 /// holds at once; later tokens are not covered. On a terminal you see first what would be revoked, and are asked.
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, override_usage = USAGE)]
 pub(in crate::cli) struct RevokeArgs {
     /// The tokens' identifiers
     #[arg(value_name = "JTI", required_unless_present_any = RULES, conflicts_with_all = RULES, value_parser = values::jti)]
@@ -52,6 +52,13 @@ pub(in crate::cli) struct RevokeArgs {
     #[command(flatten)]
     server: ServerArgs,
 }
+
+const USAGE: &str = "\
+catalog revoke [OPTIONS] --reason <REASON> <JTI>...
+       catalog revoke [OPTIONS] --reason <REASON> --where <CONDITIONS> [--successors]
+       catalog revoke [OPTIONS] --reason <REASON> --sub <SUB>
+       catalog revoke [OPTIONS] --reason <REASON> --all --yes
+       catalog revoke [OPTIONS] --dry-run (--where <CONDITIONS> | --sub <SUB> | --all)";
 
 const EXAMPLES: &str = "\
 Examples:

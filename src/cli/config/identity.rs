@@ -33,7 +33,8 @@ impl Listen {
         Ok(variables.setting(flag, &["CATALOG_LISTEN"])?.unwrap_or(LISTEN_DEFAULT))
     }
 
-    /// The URL at which this machine finds it: any free port is written as the default one, any address as loopback.
+    /// The URL at which this machine finds it, any address as loopback. Port 0, which nobody has taken yet, is written as
+    /// the default one.
     pub(super) fn url(self) -> String {
         let port = if self.0.port() == 0 { PORT_DEFAULT } else { self.0.port() };
         let ip = match self.0.ip() {

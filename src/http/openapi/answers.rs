@@ -62,6 +62,14 @@ fn response(status: StatusCode, codes: &[Code]) -> Response {
     }
 }
 
+/// What a path answers to a method that it does not take. That is no operation, so no operation names it.
+pub(super) fn method_not_allowed() -> Response {
+    let mut response = response(StatusCode::METHOD_NOT_ALLOWED, &[Code::MethodNotAllowed]);
+    let allow = HeaderBuilder::new().schema(Some(String::schema())).description(Some("The methods that it takes."));
+    response.headers.insert("allow".to_owned(), allow.build().into());
+    response
+}
+
 /// A problem document of one of these kinds.
 fn narrowed(status: StatusCode, codes: &[Code]) -> RefOr<Schema> {
     let kinds = ObjectBuilder::new()

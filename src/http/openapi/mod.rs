@@ -3,6 +3,7 @@
 
 mod answers;
 pub(super) mod docs;
+mod examples;
 
 use std::sync::LazyLock;
 
@@ -46,7 +47,11 @@ and sees its own tokens and those of its teams.
 
 Every answer carries `x-request-id`: the request's own, if it was one plain word, else a new one. Errors are problem
 documents (RFC 9457) whose `type` leads to a page that says what happened and what to do; `/introspect` and `/revoke`
-answer a bad request or caller in the form of RFC 6749. Who gets 503 was not told no.";
+answer a bad request or caller in the form of RFC 6749. Who gets 503 was not told no.
+
+A path that is asked by a method which it does not take answers 405 `method_not_allowed` with `Allow` (the response
+`MethodNotAllowed` of this document), and one that does not exist 404 `route_unknown`. A server that was given another
+setting than the log has (`setting_differs`) does not start, and so answers nothing.";
 
 const TAGS: [(&str, &str); 5] = [
     ("tokens", "Issue, list, show and revoke."),
@@ -61,6 +66,7 @@ static DOCUMENT: LazyLock<OpenApi> = LazyLock::new(|| {
     for operation in document.paths.paths.values_mut().flat_map(operations_mut) {
         name_request(operation);
         leave_out_rather_than_null(operation);
+        examples::add(operation);
     }
     document
 });
@@ -105,6 +111,7 @@ pub(super) fn frame() -> OpenApi {
         .schemas_from_iter(schemas)
         .header(REQUEST_ID, request_id.build())
         .security_scheme(BEARER, SecurityScheme::Http(scheme.build()));
+    let components = components.response("MethodNotAllowed", answers::method_not_allowed());
     let components = answers::examples().fold(components, |all, (code, example)| all.example(code, example));
     OpenApiBuilder::new().info(info).tags(Some(tags)).components(Some(components.build())).build()
 }

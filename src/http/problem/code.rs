@@ -345,7 +345,8 @@ codes! {
     }
     SettingDiffers "setting_differs" SERVICE_UNAVAILABLE {
         "A setting differs from the log",
-        "A setting that this server was given differs from what the log says.",
+        "A setting that this server was given differs from what the log says. A server that finds this at its start \
+         does not come up.",
         "Let an operator start the server with the log's value, or without the setting.",
         "issuer is 'https://a.example.com' here but 'https://b.example.com' in the log",
     }

@@ -41,13 +41,20 @@ pub(in crate::http) struct ProblemKind {
     /// What the asker can do.
     pub(super) remedy: &'static str,
     /// The operations that answer it.
-    pub(super) operations: Vec<String>,
+    pub(in crate::http) operations: Vec<String>,
     /// A document of this kind.
     pub(super) example: Document,
 }
 
 impl From<Code> for ProblemKind {
     fn from(code: Code) -> Self {
+        Self { operations: openapi::operations_that_answer(code), ..Self::explained(code) }
+    }
+}
+
+impl ProblemKind {
+    /// All but the operations, which the document names.
+    pub(in crate::http) fn explained(code: Code) -> Self {
         let entry = code.entry();
         Self {
             code: entry.code,
@@ -55,7 +62,7 @@ impl From<Code> for ProblemKind {
             title: entry.title,
             happened: entry.happened,
             remedy: entry.remedy,
-            operations: openapi::operations_that_answer(code),
+            operations: Vec::new(),
             example: Problem::example(code).document(""),
         }
     }
