@@ -74,6 +74,10 @@ const changes = {
   withdraw: () => { keys = [keys[0]]; isWaiting = false; },
 };
 
+// A browser that was under way when the keys changed is no reason to end.
+process.on('uncaughtException', (error) => console.error(error));
+process.on('unhandledRejection', (error) => console.error(error));
+
 open();
 createServer((request, response) => handler(request, response)).listen(Number(port), '127.0.0.1', () => {
   process.stdout.write(`ready ${issuer} ${CATALOG}\n`);
