@@ -20,7 +20,7 @@ use crate::{
         key::Algorithm,
         text::{Audience, Environment, Issuer, Kid},
     },
-    signing::{Keyring, KeyringError, SharedSecret},
+    signing::{Keyring, KeyringError, Passphrase, SharedSecret},
     store::{AppendError, Appender, Database, LiveTokens, Lookups, StoreError, log, schema},
 };
 
@@ -32,6 +32,8 @@ pub struct Opening {
     pub migrate: bool,
     /// The directory of the private keys.
     pub keys: PathBuf,
+    /// What the files in it may be locked with.
+    pub passphrase: Option<Arc<Passphrase>>,
     /// With what to sign.
     pub signing_key: SigningKey,
     /// `iss`, if it was told.
@@ -109,7 +111,8 @@ impl Catalog {
         if is_new && length > Position(0) {
             return Err(OpenError::SettingsLost);
         }
-        let (keyring, key) = tokio::task::block_in_place(|| keyring(&opening.keys, opening.signing_key, is_new))?;
+        let (keyring, key) =
+            tokio::task::block_in_place(|| keyring(&opening.keys, opening.passphrase, opening.signing_key, is_new))?;
         let command = Configure {
             issuer: opening.issuer,
             issuer_default: opening.issuer_default,
@@ -154,11 +157,13 @@ impl Catalog {
 /// The keys of this process, and the one that it would have a new log begin with. Reads and writes files.
 fn keyring(
     directory: &std::path::Path,
+    passphrase: Option<Arc<Passphrase>>,
     signing_key: SigningKey,
     is_new: bool,
 ) -> Result<(Keyring, KeyChoice), KeyringError> {
     // A file that cannot be used keeps nobody from checking tokens, but a new log does not begin beside one.
-    let mut keyring = if is_new { Keyring::open(directory) } else { Keyring::open_usable(directory) }?;
+    let open = if is_new { Keyring::open_locked } else { Keyring::open_usable };
+    let mut keyring = open(directory, passphrase)?;
     let choice = match signing_key {
         SigningKey::Secret(secret) => {
             let kid = keyring.add_secret(secret)?;

@@ -30,6 +30,6 @@ impl Catalog {
     pub(super) async fn settle(&self, act: Act, origin: Origin) -> Result<Option<Position>, AppendError> {
         let (authority, now) = (Authority::of_shell(), self.ambient.clock.now());
         let appended = self.appender.append(Command { act, authority, origin, now, idempotency: None }).await?;
-        Ok(appended.events.first().map(|event| event.position))
+        Ok(appended.events.last().map(|event| event.position))
     }
 }

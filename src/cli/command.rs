@@ -5,7 +5,8 @@ use clap::{Arg, CommandFactory, FromArgMatches};
 use super::{Cli, Command, GlobalArgs};
 
 /// The global flags that say where the log is and who the catalog is.
-const OF_THE_LOG: [&str; 6] = ["data", "database_url", "schema", "issuer", "audience", "environment"];
+const OF_THE_LOG: [&str; 7] =
+    ["data", "database_url", "schema", "issuer", "audience", "environment", "key_passphrase_file"];
 /// The commands that never open the log.
 const WITHOUT_LOG: [&str; 11] =
     ["list", "show", "revoke", "rotate", "suspend", "resume", "check", "whoami", "decode", "completions", "man"];
@@ -60,7 +61,7 @@ impl Command {
 impl GlobalArgs {
     /// The first flag that was given which is about the log.
     pub(super) fn of_the_log(&self) -> Option<&'static str> {
-        let Self { data, database_url, schema, issuer, audience, environment, log_format: _, verbose: _ } = self;
+        let Self { data, database_url, schema, issuer, audience, environment, key_passphrase_file, .. } = self;
         [
             (data.is_some(), "--data"),
             (database_url.is_some(), "--database-url"),
@@ -68,6 +69,7 @@ impl GlobalArgs {
             (issuer.is_some(), "--issuer"),
             (audience.is_some(), "--audience"),
             (environment.is_some(), "--environment"),
+            (key_passphrase_file.is_some(), "--key-passphrase-file"),
         ]
         .into_iter()
         .find_map(|(is_given, flag)| is_given.then_some(flag))

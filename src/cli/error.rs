@@ -164,7 +164,7 @@ pub enum CliError {
         source: io::Error,
     },
     /// So many tokens are not revoked without a word of a person.
-    #[error("a rule is added by --yes, or after a question; there is nobody to ask here")]
+    #[error("so much is revoked by --yes, or after a question; there is nobody to ask here")]
     NotAgreed,
     /// Every token is not revoked after a mere question.
     #[error("--all revokes every token there is, and is only done with --yes")]
@@ -228,7 +228,7 @@ impl CliError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Config(error) => error.hint()?,
+            Self::Config(error) => return error.hint(),
             Self::Client(error) | Self::NotChecked(error) => return error.hint(),
             Self::FlagOfTheLog { .. } => "name the server in --url or CATALOG_URL; 'issue' goes to the log with --dev",
             Self::NotAgreed | Self::AllNotAgreed => "see with --dry-run what would be revoked; nothing was",
@@ -321,6 +321,7 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::AudiencesNotAllowed { .. }
         | Refusal::CatalogNotGrantable
         | Refusal::TooManyActive { .. }
+        | Refusal::Client(_)
         | Refusal::Key(_)
         | Refusal::OwnIssuer { .. }
         | Refusal::TtlTooLong { .. }

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::{
-    domain::{Refusal, key_life::KeyRefusal},
+    domain::{Refusal, client::ClientRefusal, key_life::KeyRefusal},
     store::{AppendError, StoreError, Trouble, schema::SchemaError},
 };
 
@@ -40,9 +40,18 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         Refusal::CatalogByDefault => {
             Some("name another --audience; tokens for the catalog are asked for with --aud catalog")
         }
+        Refusal::Client(ClientRefusal::NameTaken { is_revoked: false, .. }) => {
+            Some("'catalog clients rotate' gives it another secret; another client needs another name")
+        }
+        Refusal::Client(ClientRefusal::NameTaken { is_revoked: true, .. }) => {
+            Some("the log names clients by their names: take another one")
+        }
+        Refusal::Client(ClientRefusal::Revoked { .. }) => Some("'catalog clients add' makes another one"),
+        Refusal::Client(ClientRefusal::Unknown { .. }) => Some("see 'catalog clients list'"),
         Refusal::NotConfigured => Some("the first 'catalog serve' or 'catalog issue --dev' configures it"),
         Refusal::Key(refusal) => key_hint(refusal),
         Refusal::CredentialInactive
+        | Refusal::Client(ClientRefusal::OverlapTooLong { .. })
         | Refusal::PermissionMissing { .. }
         | Refusal::SubjectNotYours { .. }
         | Refusal::AdminNotYours
@@ -82,9 +91,9 @@ fn key_hint(refusal: &KeyRefusal) -> Option<&'static str> {
         KeyRefusal::OfShell { .. } => Some("name it as kid in [cli-dev] of a policy, or add another key without --dev"),
         KeyRefusal::NotADevKey { .. } => None,
         KeyRefusal::Over { .. } => Some("add another with 'catalog keys add'"),
-        KeyRefusal::Signs { .. } => {
-            Some("activate another with 'catalog keys activate', or apply a policy that names another in [cli-dev]")
-        }
+        KeyRefusal::Signs { .. } => Some(
+            "activate another first, 'compromise' takes it in --activate; for shells, a policy names another in [cli-dev]",
+        ),
         KeyRefusal::InUse { .. } => Some("wait until then, or revoke them with 'catalog revoke --where kid=…'"),
     }
 }

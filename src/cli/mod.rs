@@ -4,6 +4,7 @@ mod audit_events;
 mod audit_verify;
 mod banner;
 mod client;
+mod clients;
 mod command;
 mod completions;
 mod conditions;
@@ -33,7 +34,7 @@ mod session;
 mod values;
 mod when;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
@@ -44,6 +45,7 @@ pub use error::CliError;
 use crate::{
     app::Ambient,
     domain::text::{Audience, Environment},
+    signing::Passphrase,
     store::postgres::Schema,
 };
 use config::{ConfigError, IssuerSetting, Place};
@@ -96,6 +98,10 @@ pub struct GlobalArgs {
     /// env of every token; none is written unless one is named [env: CATALOG_ENVIRONMENT, ENVIRONMENT]
     #[arg(long, global = true, value_name = "NAME")]
     pub environment: Option<Environment>,
+    /// The file in whose first line the passphrase of the private key files is, those that are locked and those that are
+    /// made [env: CATALOG_KEY_PASSPHRASE_FILE, or the passphrase itself in CATALOG_KEY_PASSPHRASE]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub key_passphrase_file: Option<PathBuf>,
     /// How diagnostics are written to stderr; their filter is in CATALOG_LOG [env: CATALOG_LOG_FORMAT] [default: text]
     #[arg(long, global = true, value_name = "FORMAT", value_enum)]
     pub log_format: Option<logging::LogFormat>,
@@ -120,6 +126,8 @@ enum Command {
     Audit(AuditCommand),
     #[command(subcommand)]
     Keys(keys::KeysCommand),
+    #[command(subcommand)]
+    Clients(clients::ClientsCommand),
     #[command(subcommand)]
     Policy(PolicyCommand),
     Migrate(migrate::MigrateArgs),
@@ -174,6 +182,10 @@ impl Shell<'_> {
         Place::choose(&self.global, self.variables, rustix::process::geteuid().is_root())
     }
 
+    fn passphrase(&self) -> Result<Option<Arc<Passphrase>>, ConfigError> {
+        Ok(config::passphrase(&self.global, self.variables)?.map(Arc::new))
+    }
+
     fn log_format(&self) -> Result<logging::LogFormat, ConfigError> {
         Ok(self.variables.setting(self.global.log_format, &["CATALOG_LOG_FORMAT"])?.unwrap_or_default())
     }
@@ -215,6 +227,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Audit(AuditCommand::Events(args)) => audit_events::run(shell, args).await,
         Command::Audit(AuditCommand::Verify(args)) => audit_verify::run(shell, args).await,
         Command::Keys(command) => keys::run(shell, command).await,
+        Command::Clients(command) => clients::run(shell, command).await,
         Command::Policy(PolicyCommand::Show(args)) => policy::show(shell, args).await,
         Command::Policy(PolicyCommand::Check(args)) => policy::check(&args),
         Command::Policy(PolicyCommand::Apply(args)) => policy::apply(shell, args).await,

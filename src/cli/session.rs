@@ -18,6 +18,7 @@ use super::{
 use crate::{
     app::{Catalog, OpenError, Opening, SigningKey},
     domain::{Path, Refusal, causes::Causes, key::Algorithm},
+    signing::Passphrase,
     store::{
         Address, Database,
         embedded::{Cluster, EmbeddedError, Location},
@@ -98,11 +99,12 @@ impl Session {
 
     /// Opens the catalog, as `Migrate` says also one that is older or not there yet.
     pub(super) async fn catalog(&self, shell: &Shell<'_>, start: Start) -> Result<Catalog, CliError> {
-        let Start { migrate, signing: Signing { key, alg }, identity } = start;
+        let Start { migrate, signing: Signing { key, alg }, passphrase, identity } = start;
         let opening = Opening {
             database: self.database.clone(),
             migrate,
             keys: self.place.keys(),
+            passphrase,
             signing_key: key,
             issuer: identity.issuer,
             issuer_default: identity.issuer_default,
@@ -189,6 +191,7 @@ impl Session {
 pub(super) struct Start {
     migrate: bool,
     signing: Signing,
+    passphrase: Option<Arc<Passphrase>>,
     identity: Identity,
 }
 
@@ -197,14 +200,18 @@ impl Start {
     /// a new catalog is named after.
     pub(super) fn choose(shell: &Shell<'_>, migrate: bool, listen: Listen) -> Result<Self, CliError> {
         let signing = signing(&shell.global, shell.variables)?;
-        let identity = Identity::choose(&shell.global, listen, shell.variables)?;
-        Ok(Self { migrate, signing, identity })
+        Self::signing_with(shell, migrate, signing, listen)
     }
 
     /// The same, whatever key this process was told to sign with: the log may not know it yet.
     pub(super) fn with_any_key(shell: &Shell<'_>, listen: Listen) -> Result<Self, CliError> {
         let signing = Signing { key: SigningKey::FromLog(Algorithm::EdDsa), alg: None };
-        Ok(Self { migrate: false, signing, identity: Identity::choose(&shell.global, listen, shell.variables)? })
+        Self::signing_with(shell, false, signing, listen)
+    }
+
+    fn signing_with(shell: &Shell<'_>, migrate: bool, signing: Signing, listen: Listen) -> Result<Self, CliError> {
+        let identity = Identity::choose(&shell.global, listen, shell.variables)?;
+        Ok(Self { migrate, signing, passphrase: shell.passphrase()?, identity })
     }
 }
 

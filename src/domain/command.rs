@@ -8,12 +8,13 @@ use super::{
     RotateToken, State, Status,
     authority::RoutePermission,
     claims::Teams,
+    client::{ChangeClient, change_client},
     configure::{ApplyPolicy, Configure, apply_policy, configure},
     denial::{Denial, RotatedTokenReused, ShadowTokenSeen},
     event::KeyAdded,
     idempotency::{Answered, Idempotency},
     issue::{Circumstances, issue},
-    key_life::{ActivateKey, RetireKey, activate_key, add_key, retire_key},
+    key_life::{ActivateKey, CompromiseKey, RetireKey, activate_key, add_key, compromise_key, retire_key},
     membership::Answer,
     person::PersonSeen,
     revoke::revoke,
@@ -94,10 +95,14 @@ pub enum Act {
     ApplyPolicy(Box<ApplyPolicy>),
     /// Another key.
     AddKey(Box<KeyAdded>),
+    /// Another client, another secret of one, or its end.
+    ChangeClient(ChangeClient),
     /// That a key sign from here on.
     ActivateKey(ActivateKey),
     /// That a key be put away.
     RetireKey(RetireKey),
+    /// That nothing be believed that a key signed.
+    CompromiseKey(Box<CompromiseKey>),
     /// That a refusal be remembered.
     Deny(Denial),
     /// That a shadow token be remembered.
@@ -173,6 +178,7 @@ impl Command {
             Act::Configure(command) => configure(&state.settings, command),
             Act::ApplyPolicy(command) => Ok(apply_policy(&state.settings, command)?.into_iter().collect()),
             Act::AddKey(key) => Ok(add_key(&state.settings, key).into_iter().collect()),
+            Act::ChangeClient(change) => Ok(change_client(&state.settings, change, self.now)?.into_iter().collect()),
             Act::ActivateKey(command) => {
                 let activated = activate_key(&state.settings, command, self.now)?;
                 Ok(activated.map(Event::KeyActivated).into_iter().collect())
@@ -181,6 +187,7 @@ impl Command {
                 let retired = retire_key(&state.settings, command)?;
                 Ok(retired.map(Event::KeyRetired).into_iter().collect())
             }
+            Act::CompromiseKey(command) => compromise_key(&state.settings, command, self.now),
             Act::Deny(denial) => Ok(vec![denial.event()]),
             // Once is enough: whoever presents it again tells nothing new.
             Act::SeeShadow(shadow) if shadow.jti.is_some_and(|jti| state.knows_shadow(jti)) => Ok(Vec::new()),
@@ -202,8 +209,10 @@ impl Command {
             | Act::Configure(_)
             | Act::ApplyPolicy(_)
             | Act::AddKey(_)
+            | Act::ChangeClient(_)
             | Act::ActivateKey(_)
             | Act::RetireKey(_)
+            | Act::CompromiseKey(_)
             | Act::Deny(_)
             | Act::SeeShadow(_)
             | Act::SeePerson(_) => None,

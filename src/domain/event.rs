@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     claims::{self, Claims, Teams},
+    client::{ClientAdded, ClientRevoked, ClientRotated},
     denial::{
         IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused,
         ShadowTokenSeen, SuspensionRefused,
@@ -61,8 +62,16 @@ pub enum Event {
     KeyAdded(KeyAdded),
     /// A key became the one that signs.
     KeyActivated(KeyActivated),
+    /// A client was made known.
+    ClientAdded(ClientAdded),
+    /// A client got a new secret.
+    ClientRotated(ClientRotated),
+    /// A client was revoked.
+    ClientRevoked(ClientRevoked),
     /// A key whose tokens are all over was put away.
     KeyRetired(KeyRetired),
+    /// Others may have a key: it signs no more, and what it signed is revoked.
+    KeyCompromised(KeyCompromised),
     /// A token was asked for and refused.
     IssuanceRefused(Box<IssuanceRefused>),
     /// A revocation was asked for and refused.
@@ -100,7 +109,11 @@ impl Event {
             | Self::PolicyApplied(_)
             | Self::KeyAdded(_)
             | Self::KeyActivated(_)
+            | Self::ClientAdded(_)
+            | Self::ClientRotated(_)
+            | Self::ClientRevoked(_)
             | Self::KeyRetired(_)
+            | Self::KeyCompromised(_)
             | Self::IssuanceRefused(_)
             | Self::LoginRefused(_)
             | Self::PersonSeen(_)
@@ -318,6 +331,21 @@ pub struct KeyRetired {
     pub kid: Kid,
     /// The end of the log for which none of its tokens could be used any more.
     pub counted: Position,
+}
+
+/// `key.compromised.v1`: every token of the key that was issued between these two positions is revoked, at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyCompromised {
+    /// The key.
+    pub kid: Kid,
+    /// The first position of those tokens. The event's own is past their last.
+    pub from: Position,
+    /// The instant that was named; `from` is the first position that was recorded then or later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+    /// Personal: how it came about, in a person's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<Note>,
 }
 
 /// An event with when and where it came from, before it has a position.

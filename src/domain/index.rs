@@ -214,7 +214,7 @@ impl LiveIndex {
             Event::TokenRevoked(revoked) => self.change(revoked.jti, |token| token.revoke(revoked)),
             Event::TokenSuspended(suspended) => self.change(suspended.jti, |token| token.is_suspended = true),
             Event::TokenResumed(resumed) => self.change(resumed.jti, |token| token.is_suspended = false),
-            Event::TokensRevokedByRule(_) => {
+            Event::TokensRevokedByRule(_) | Event::KeyCompromised(_) => {
                 self.rules.insert(recorded.position);
             }
             // Exhaustive, so that whoever adds an event says here what it does to tokens.
@@ -222,6 +222,9 @@ impl LiveIndex {
             | Event::PolicyApplied(_)
             | Event::KeyAdded(_)
             | Event::KeyActivated(_)
+            | Event::ClientAdded(_)
+            | Event::ClientRotated(_)
+            | Event::ClientRevoked(_)
             | Event::KeyRetired(_)
             | Event::ShadowTokenSeen(_)
             | Event::RotatedTokenReused(_)
@@ -237,7 +240,7 @@ impl LiveIndex {
 
     fn foresee(&mut self, recorded: &Recorded) {
         match (&recorded.occurrence.event, recorded.occurrence.event.jti()) {
-            (Event::TokensRevokedByRule(_), _) => {
+            (Event::TokensRevokedByRule(_) | Event::KeyCompromised(_), _) => {
                 self.rules.insert(recorded.position);
             }
             (_, Some(jti)) => {

@@ -116,6 +116,17 @@ pub struct KeyRecord {
     pub relieved: Option<Position>,
     /// Where in the log it was retired.
     pub retired: Option<Position>,
+    /// Since when others may have it, if they may.
+    pub compromise: Option<Compromise>,
+}
+
+/// What the log says of a key that others may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compromise {
+    /// Where it says so first.
+    pub position: Position,
+    /// From where on no token that it signed is believed: by several events, the earliest.
+    pub from: Position,
 }
 
 /// Why a key signs no more, for good.
@@ -123,12 +134,15 @@ pub struct KeyRecord {
 pub enum Over {
     /// It was retired: every token that it signed was over by then.
     Retired,
+    /// Others may have it.
+    Compromised,
 }
 
 impl fmt::Display for Over {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Retired => "retired",
+            Self::Compromised => "compromised",
         })
     }
 }
@@ -147,13 +161,15 @@ impl KeyRecord {
             activated: None,
             relieved: None,
             retired: None,
+            compromise: None,
         }
     }
 
     /// Why it signs no more, if that is so.
     #[must_use]
     pub fn over(&self) -> Option<Over> {
-        self.retired.map(|_| Over::Retired)
+        let compromised = self.compromise.map(|_| Over::Compromised);
+        compromised.or(self.retired.map(|_| Over::Retired))
     }
 
     /// Whether `GET /.well-known/jwks.json` has it, if it has a public half.

@@ -34,6 +34,8 @@ pub enum What {
     RelievedForShell,
     /// It was put away.
     Retired,
+    /// Others may have it.
+    Compromised,
 }
 
 impl What {
@@ -47,6 +49,7 @@ impl What {
             Self::ActivatedForShell => "activated_for_shell",
             Self::RelievedForShell => "relieved_for_shell",
             Self::Retired => "retired",
+            Self::Compromised => "compromised",
         }
     }
 }
@@ -87,6 +90,7 @@ fn changes(before: &Signers, after: &Signers) -> impl Iterator<Item = (Kid, What
 fn of_itself(event: &Event) -> Option<(&Kid, What)> {
     match event {
         Event::KeyAdded(key) => Some((&key.kid, What::Added)),
+        Event::KeyCompromised(key) => Some((&key.kid, What::Compromised)),
         Event::KeyRetired(key) => Some((&key.kid, What::Retired)),
         _ => None,
     }

@@ -1,12 +1,13 @@
-//! The life of a key, decided: published before it signs, followed by another, and put away when its last token is over.
+//! The life of a key, decided: published before it signs, followed by another, and put away when its last token is over, or
+//! at once when others may have it.
 
 use chrono::{DateTime, Utc};
 
 use super::{
     Event, Position, Refusal, Settings,
-    event::{KeyActivated, KeyAdded, KeyRetired},
+    event::{KeyActivated, KeyAdded, KeyCompromised, KeyRetired},
     key::{KeyRecord, Over},
-    text::Kid,
+    text::{Kid, Note},
 };
 
 /// Why a key stays as it is.
@@ -116,6 +117,21 @@ pub struct LiveTokens {
     pub until: DateTime<Utc>,
 }
 
+/// Says that others may have a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CompromiseKey {
+    /// The key.
+    pub kid: Kid,
+    /// From which position on none of its tokens is believed.
+    pub from: Position,
+    /// The instant that this was found by.
+    pub since: Option<DateTime<Utc>>,
+    /// How it came about, in a person's words.
+    pub note: Option<Note>,
+    /// The key that signs from here on, where it was this one.
+    pub successor: Option<Kid>,
+}
+
 /// Decides the addition of a key: nothing when the log knows it already.
 #[must_use]
 pub fn add_key(settings: &Settings, key: &KeyAdded) -> Option<Event> {
@@ -169,6 +185,29 @@ pub fn retire_key(settings: &Settings, command: &RetireKey) -> Result<Option<Key
         }
         None => Ok(Some(KeyRetired { kid: kid.clone(), counted: *counted })),
     }
+}
+
+/// Decides the end of a key that others may have, and of what it signed: nothing when as much was said before. Whoever
+/// names a successor has it sign at once: that some refuse its tokens for a while is the lesser evil.
+///
+/// # Errors
+/// [`KeyRefusal`].
+pub fn compromise_key(settings: &Settings, command: &CompromiseKey, now: DateTime<Utc>) -> Result<Vec<Event>, Refusal> {
+    let CompromiseKey { kid, from, since, note, successor } = command;
+    let key = known(settings, kid)?;
+    let activated = match successor {
+        Some(successor) if successor != kid => {
+            activate_key(settings, &ActivateKey { kid: successor.clone(), early: true }, now)?
+        }
+        _ => None,
+    };
+    if settings.active.as_ref() == Some(kid) && activated.is_none() {
+        return Err(KeyRefusal::Signs { kid: kid.clone() }.into());
+    }
+    let (kid, from, since) = (kid.clone(), *from, *since);
+    let is_news = key.compromise.is_none_or(|known| from < known.from);
+    let compromised = is_news.then(|| Event::KeyCompromised(KeyCompromised { kid, from, since, note: note.clone() }));
+    Ok(activated.map(Event::KeyActivated).into_iter().chain(compromised).collect())
 }
 
 fn known<'a>(settings: &'a Settings, kid: &Kid) -> Result<&'a KeyRecord, Refusal> {

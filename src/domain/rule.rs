@@ -11,7 +11,7 @@ use super::{
     Authority, Path, Position, Recorded, Refusal, State, Token,
     authority::RoutePermission,
     claims::Teams,
-    event::{First, TokensRevokedByRule},
+    event::{First, KeyCompromised, TokensRevokedByRule},
     revoke::RevocationReason,
     text::{Kid, Name, Note, Permission, Subject, TeamId},
     token::{Revocation, instant},
@@ -239,6 +239,8 @@ fn may_use(token: &Token, permission: &Permission) -> bool {
 pub struct Rule {
     /// Where in the log.
     pub position: Position,
+    /// The first position at which a covered token was issued. Unlike an `iat` nobody but the log chooses it.
+    pub from: Position,
     /// When it was decided.
     pub at: DateTime<Utc>,
     /// What a covered token is like.
@@ -259,6 +261,7 @@ impl Rule {
     pub fn added(event: &TokensRevokedByRule, recorded: &Recorded) -> Self {
         Self {
             position: recorded.position,
+            from: Position(0),
             at: recorded.occurrence.occurred_at,
             predicate: event.predicate.clone(),
             reason: event.reason,
@@ -268,17 +271,37 @@ impl Rule {
         }
     }
 
+    /// The rule that a compromised key makes: nothing that it signed is believed, from a position on.
+    #[must_use]
+    pub fn of_compromise(event: &KeyCompromised, recorded: &Recorded) -> Self {
+        Self {
+            position: recorded.position,
+            from: event.from,
+            at: recorded.occurrence.occurred_at,
+            predicate: Predicate { kid: Some(event.kid.clone()), ..Predicate::default() },
+            reason: RevocationReason::KeyCompromise,
+            note: event.note.clone(),
+            by: recorded.occurrence.origin.actor.display(),
+            is_whole: true,
+        }
+    }
+
+    /// Whether a token was issued where those are that it covers.
+    fn spans(&self, token: &Token) -> bool {
+        self.from <= token.issued && token.issued < self.position
+    }
+
     /// Whether it covers a token. One of which something was erased covers no more than it did until then.
     #[must_use]
     pub fn covers(&self, token: &Token) -> bool {
-        self.is_whole && token.issued < self.position && self.predicate.is_met_by(token)
+        self.is_whole && self.spans(token) && self.predicate.is_met_by(token)
     }
 
     /// Whether nobody can tell any more that it does not cover a token: something of one of them was erased.
     #[must_use]
     pub fn may_have_covered(&self, token: &Token) -> bool {
         let is_known = self.is_whole && token.sub.is_some();
-        !is_known && token.issued < self.position && self.predicate.may_have_been_met_by(token)
+        !is_known && self.spans(token) && self.predicate.may_have_been_met_by(token)
     }
 
     /// What it does to a token that it covers: at once, whatever anybody's clock says.

@@ -162,6 +162,9 @@ impl State {
         let is_good = match &authority.credential {
             None => true,
             Some(Credential::Token(jti)) => self.token(*jti).is_some_and(|token| token.status(now) == Status::Active),
+            Some(Credential::Client { name, secret }) => {
+                self.settings.client(name).is_some_and(|client| client.accepts(secret, now))
+            }
             Some(Credential::Login { issuer }) => self.settings.trusts(issuer),
         };
         if is_good { Ok(()) } else { Err(Refusal::CredentialInactive) }
@@ -200,15 +203,20 @@ impl State {
                 }
             }
             Event::TokensRevokedByRule(added) => {
-                let rule = Rule::added(added, recorded);
-                self.tokens.values_mut().for_each(|token| token.revoke_by(&rule));
-                self.rules.push(rule);
+                self.add_rule(Rule::added(added, recorded));
+            }
+            Event::KeyCompromised(compromised) => {
+                self.settings.apply(recorded);
+                self.add_rule(Rule::of_compromise(compromised, recorded));
             }
             Event::Configured(_)
             | Event::PolicyApplied(_)
             | Event::KeyAdded(_)
             | Event::KeyActivated(_)
-            | Event::KeyRetired(_) => self.settings.apply(recorded),
+            | Event::KeyRetired(_)
+            | Event::ClientAdded(_)
+            | Event::ClientRotated(_)
+            | Event::ClientRevoked(_) => self.settings.apply(recorded),
             Event::PersonSeen(seen) => {
                 if let Some(sub) = &seen.sub {
                     self.insert_person(sub.clone(), PersonSeen::clone(seen), recorded.position);
@@ -224,6 +232,11 @@ impl State {
             | Event::LoginRefused(_)
             | Event::RevocationByRuleRefused(_) => {}
         }
+    }
+
+    fn add_rule(&mut self, rule: Rule) {
+        self.tokens.values_mut().for_each(|token| token.revoke_by(&rule));
+        self.rules.push(rule);
     }
 
     /// The rules that [`Self::apply`] added, in the order of the log.

@@ -142,6 +142,7 @@ impl Listing {
             issued_before,
             expires_before,
             family: None,
+            issued_from: None,
             successors: false,
         };
         (filter, self.cursor)

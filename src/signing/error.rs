@@ -69,6 +69,12 @@ pub enum KeyringError {
         /// The key inside.
         kid: Kid,
     },
+    /// A file that was to hold a passphrase.
+    #[error("there is no passphrase in the first line of '{}'", .path.display())]
+    NoPassphrase {
+        /// The file.
+        path: PathBuf,
+    },
     /// No file of the key directory holds such a key.
     #[error("there is no key {kid} in '{}'", .directory.display())]
     NoSuchKey {
@@ -155,6 +161,7 @@ impl KeyringError {
             Self::NeedsSecret { .. } => Some("give the gateway's secret, or choose EdDSA, ES256 or RS256".to_owned()),
             Self::Io { .. }
             | Self::NotADirectory { .. }
+            | Self::NoPassphrase { .. }
             | Self::Generation { .. }
             | Self::Record { .. }
             | Self::Name(_) => None,
@@ -171,9 +178,15 @@ pub enum KeyFault {
     /// More than one.
     #[error("holds more than one key")]
     Several,
-    /// Protected by a passphrase.
-    #[error("is protected by a passphrase")]
+    /// Locked, and no passphrase was given.
+    #[error("is locked with a passphrase, and none was given")]
     Encrypted,
+    /// Locked with a passphrase that is not the one that was given.
+    #[error("is locked with another passphrase than the one that was given, or is damaged")]
+    OtherPassphrase,
+    /// Locked in a way that is not supported.
+    #[error("is locked in another way than PKCS#8 with PBES2, AES and scrypt or PBKDF2-HMAC-SHA2")]
+    LockUnknown,
     /// OpenSSH's own format.
     #[error("is in OpenSSH's format")]
     OpenSsh,
@@ -208,7 +221,13 @@ impl KeyFault {
             Self::NoKey | Self::Damaged | Self::TooLong { .. } => {
                 Some("a private key in PEM is needed, such as `openssl genpkey -algorithm ED25519` writes")
             }
-            Self::Encrypted => Some("take the passphrase off with `openssl pkey -in <file> -out <new file>`"),
+            Self::Encrypted => Some(
+                "give the passphrase in CATALOG_KEY_PASSPHRASE, or in a file that CATALOG_KEY_PASSPHRASE_FILE names",
+            ),
+            Self::OtherPassphrase => Some("all locked key files of a process have one passphrase"),
+            Self::LockUnknown => {
+                Some("lock it anew with `openssl pkcs8 -topk8 -v2 aes-256-cbc -in <file> -out <new file>`")
+            }
             Self::OpenSsh => Some("make a key with `openssl genpkey -algorithm ED25519`"),
             Self::Unsupported => Some("take an Ed25519, P-256 or RSA key"),
             Self::RsaTooShort | Self::RsaTooLong | Self::RsaExponent => {

@@ -110,6 +110,7 @@ pub(super) fn record(keyring: &Keyring, kid: &Kid) -> KeyRecord {
         activated: None,
         relieved: None,
         retired: None,
+        compromise: None,
     }
 }
 

@@ -9,6 +9,8 @@ use zeroize::Zeroizing;
 use super::{
     directory::{self, KeyDirectory},
     error::{KeyringError, SigningError},
+    passphrase::Passphrase,
+    pem,
     secret::SharedSecret,
     signed_token::SignedToken,
     signer::Signer,
@@ -27,6 +29,7 @@ pub struct Keyring {
     directory: KeyDirectory,
     keys: BTreeMap<Kid, Arc<Key>>,
     faults: Vec<KeyringError>,
+    passphrase: Option<Arc<Passphrase>>,
 }
 
 struct Key {
@@ -51,7 +54,15 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError`] when anybody else can read the keys, or one of them is broken or misnamed.
     pub fn open(directory: &Path) -> Result<Self, KeyringError> {
-        let keyring = Self::open_usable(directory)?;
+        Self::open_locked(directory, None)
+    }
+
+    /// The same, with the passphrase that its files may be locked with. With one, files that are made here are locked.
+    ///
+    /// # Errors
+    /// [`KeyringError`].
+    pub fn open_locked(directory: &Path, passphrase: Option<Arc<Passphrase>>) -> Result<Self, KeyringError> {
+        let keyring = Self::open_usable(directory, passphrase)?;
         match keyring.faults.into_iter().next() {
             Some(fault) => Err(fault),
             None => Ok(Self { faults: Vec::new(), ..keyring }),
@@ -62,9 +73,9 @@ impl Keyring {
     ///
     /// # Errors
     /// [`KeyringError`] when anybody else can read the keys.
-    pub fn open_usable(directory: &Path) -> Result<Self, KeyringError> {
+    pub fn open_usable(directory: &Path, passphrase: Option<Arc<Passphrase>>) -> Result<Self, KeyringError> {
         let directory = KeyDirectory::open(directory)?;
-        let mut keyring = Self { directory, keys: BTreeMap::new(), faults: Vec::new() };
+        let mut keyring = Self { directory, keys: BTreeMap::new(), faults: Vec::new(), passphrase };
         keyring.read_usable()?;
         match keyring.faults.iter().position(KeyringError::is_exposure) {
             Some(index) => Err(keyring.faults.swap_remove(index)),
@@ -77,7 +88,8 @@ impl Keyring {
     /// # Errors
     /// [`KeyringError`] when the directory cannot be read.
     pub fn looked_again(&self) -> Result<Self, KeyringError> {
-        let mut keyring = Self { directory: self.directory.clone(), keys: self.keys.clone(), faults: Vec::new() };
+        let (directory, keys, passphrase) = (self.directory.clone(), self.keys.clone(), self.passphrase.clone());
+        let mut keyring = Self { directory, keys, faults: Vec::new(), passphrase };
         keyring.read_usable()?;
         Ok(keyring)
     }
@@ -108,7 +120,7 @@ impl Keyring {
         public: Option<&Path>,
         alg: Option<Algorithm>,
     ) -> Result<Kid, KeyringError> {
-        let signer = read_signer(private, &directory::read_private(private)?)?;
+        let signer = self.read_signer(private, &directory::read_private(private)?)?;
         match alg {
             Some(asked) if asked != signer.alg() => {
                 Err(KeyringError::AlgorithmMismatch { path: private.to_owned(), asked, found: signer.alg() })
@@ -209,7 +221,7 @@ impl Keyring {
     }
 
     fn read_file(&mut self, path: &Path) -> Result<Kid, KeyringError> {
-        let key = Key::new(read_signer(path, &directory::read_own(path)?)?)?;
+        let key = Key::new(self.read_signer(path, &directory::read_own(path)?)?)?;
         if path.file_stem().is_none_or(|stem| stem != key.facts.kid.as_str()) {
             return Err(KeyringError::Misnamed { path: path.to_owned(), kid: key.facts.kid });
         }
@@ -217,10 +229,20 @@ impl Keyring {
     }
 
     fn generate(&mut self, alg: Algorithm) -> Result<Kid, KeyringError> {
-        let (signer, pem) = Signer::generate(alg).map_err(|_| KeyringError::Generation { alg })?;
+        let failed = |_| KeyringError::Generation { alg };
+        let (signer, pkcs8) = Signer::generate(alg).map_err(failed)?;
         let key = Key::new(signer)?;
+        let pem = match &self.passphrase {
+            Some(passphrase) => pem::locked_key(passphrase.lock(&pkcs8).map_err(failed)?.as_bytes()),
+            None => pem::private_key(&pkcs8),
+        };
         self.directory.store(&key.facts.kid, &pem)?;
         Ok(self.insert(key))
+    }
+
+    fn read_signer(&self, path: &Path, text: &str) -> Result<Signer, KeyringError> {
+        Signer::from_lockable(text, self.passphrase.as_deref())
+            .map_err(|fault| KeyringError::Broken { path: path.to_owned(), fault })
     }
 
     fn insert(&mut self, key: Key) -> Kid {
@@ -260,10 +282,6 @@ impl Key {
         let header = signing_input.split_once('.').and_then(|(header, _)| decode_part::<Header>(header));
         header.is_some_and(|header| header.kid == self.facts.kid && header.alg == self.facts.alg)
     }
-}
-
-fn read_signer(path: &Path, text: &str) -> Result<Signer, KeyringError> {
-    Signer::from_pem(text).map_err(|fault| KeyringError::Broken { path: path.to_owned(), fault })
 }
 
 fn check_public(signer: &Signer, private: &Path, public: &Path) -> Result<(), KeyringError> {

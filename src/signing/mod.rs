@@ -11,6 +11,7 @@ mod directory;
 mod error;
 mod jwks;
 mod keyring;
+mod passphrase;
 mod pem;
 mod provider_keys;
 mod provider_token;
@@ -32,6 +33,8 @@ mod hostile_claims;
 #[cfg(test)]
 mod keyring_tests;
 #[cfg(test)]
+mod passphrase_tests;
+#[cfg(test)]
 mod provider_tests;
 #[cfg(test)]
 mod vector_tests;
@@ -43,6 +46,7 @@ mod weak_key_tests;
 pub use error::{KeyFault, KeyringError, RecordFault, SigningError};
 pub use jwks::{Jwk, Jwks, jwks};
 pub use keyring::{KeyFacts, Keyring};
+pub use passphrase::Passphrase;
 pub use provider_keys::{IgnoredKey, JwksFault, ProviderKeys};
 pub use provider_token::{ProviderToken, Untaken};
 pub use secret::{SharedSecret, WeakSecret};

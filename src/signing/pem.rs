@@ -57,7 +57,7 @@ fn body<'a>(
             return Ok(base64);
         }
         if line.starts_with("Proc-Type:") {
-            return Err(KeyFault::Encrypted);
+            return Err(KeyFault::LockUnknown);
         }
         base64.push_str(line);
     }
@@ -66,15 +66,24 @@ fn body<'a>(
 
 /// A PKCS#8 private key as PEM.
 pub(super) fn private_key(pkcs8: &[u8]) -> Zeroizing<String> {
-    let mut base64 = Zeroizing::new(String::with_capacity(pkcs8.len().div_ceil(3) * 4));
-    STANDARD.encode_string(pkcs8, &mut base64);
+    block("PRIVATE KEY", pkcs8)
+}
+
+/// A locked one.
+pub(super) fn locked_key(pkcs8: &[u8]) -> Zeroizing<String> {
+    block("ENCRYPTED PRIVATE KEY", pkcs8)
+}
+
+fn block(label: &str, der: &[u8]) -> Zeroizing<String> {
+    let mut base64 = Zeroizing::new(String::with_capacity(der.len().div_ceil(3) * 4));
+    STANDARD.encode_string(der, &mut base64);
     let mut text = Zeroizing::new(String::with_capacity(2 * base64.len() + 128));
-    text.push_str("-----BEGIN PRIVATE KEY-----\n");
+    text.extend(["-----BEGIN ", label, "-----\n"]);
     for line in base64.as_bytes().chunks(LINE_LENGTH) {
         text.extend(line.iter().map(|byte| char::from(*byte)));
         text.push('\n');
     }
-    text.push_str("-----END PRIVATE KEY-----\n");
+    text.extend(["-----END ", label, "-----\n"]);
     text
 }
 
@@ -108,7 +117,7 @@ mod tests {
         assert_eq!(fault(&format!("{}{}", *key, *key)), Some(KeyFault::Several));
         assert_eq!(fault(key.trim_end_matches("-----END PRIVATE KEY-----\n")), Some(KeyFault::Damaged));
         assert_eq!(fault(&key.replace("a2V5", "a2V*")), Some(KeyFault::Damaged));
-        assert_eq!(fault(&key.replace("a2V5", "Proc-Type: 4,ENCRYPTED")), Some(KeyFault::Encrypted));
+        assert_eq!(fault(&key.replace("a2V5", "Proc-Type: 4,ENCRYPTED")), Some(KeyFault::LockUnknown));
         assert_eq!(fault(&format!("a note\r\n{}", key.replace('\n', "\r\n"))), None);
     }
 }

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use super::{
     error::{KeyFault, RSA_BITS_MAX},
+    passphrase::Passphrase,
     pem, public_key,
 };
 use crate::domain::key::{Algorithm, PublicJwk};
@@ -33,13 +34,21 @@ pub(super) enum Signer {
 
 impl Signer {
     /// Reads the one private key of a PEM file: PKCS#8, PKCS#1 (RSA) or SEC1 (P-256). The key says its algorithm.
+    #[cfg(test)]
     pub(super) fn from_pem(text: &str) -> Result<Self, KeyFault> {
+        Self::from_lockable(text, None)
+    }
+
+    /// The same, which may be locked with this passphrase.
+    pub(super) fn from_lockable(text: &str, passphrase: Option<&Passphrase>) -> Result<Self, KeyFault> {
         let block = pem::the_block(text, "PRIVATE KEY")?;
         match block.label {
             "PRIVATE KEY" => Self::from_pkcs8(&whole(&block)?),
             "RSA PRIVATE KEY" => Self::from_pkcs1(&whole(&block)?),
             "EC PRIVATE KEY" => Self::from_sec1(&whole(&block)?),
-            "ENCRYPTED PRIVATE KEY" => Err(KeyFault::Encrypted),
+            "ENCRYPTED PRIVATE KEY" => {
+                Self::from_pkcs8(&passphrase.ok_or(KeyFault::Encrypted)?.unlock(&whole(&block)?)?)
+            }
             "OPENSSH PRIVATE KEY" => Err(KeyFault::OpenSsh),
             _ => Err(KeyFault::Unsupported),
         }
@@ -66,24 +75,25 @@ impl Signer {
             .map_err(|_| KeyFault::Unsupported)
     }
 
-    /// Makes a key pair, and its PEM file. RSA has 3072 bits and takes a good part of a second.
-    pub(super) fn generate(alg: Algorithm) -> Result<(Self, Zeroizing<String>), Unspecified> {
+    /// Makes a key pair, and its PKCS#8. RSA has 3072 bits and takes a good part of a second.
+    pub(super) fn generate(alg: Algorithm) -> Result<(Self, Zeroizing<Vec<u8>>), Unspecified> {
+        let kept = |der: &[u8]| Zeroizing::new(der.to_vec());
         match alg {
             Algorithm::EdDsa => {
                 let key = Ed25519KeyPair::generate()?;
                 // Version 1, without the public half: OpenSSL before 3.2 does not read version 2.
-                let file = pem::private_key(key.to_pkcs8v1()?.as_ref());
-                Ok((Self::EdDsa(key), file))
+                let der = kept(key.to_pkcs8v1()?.as_ref());
+                Ok((Self::EdDsa(key), der))
             }
             Algorithm::Es256 => {
                 let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING)?;
-                let file = pem::private_key(key.to_pkcs8v1()?.as_ref());
-                Ok((Self::Es256(key), file))
+                let der = kept(key.to_pkcs8v1()?.as_ref());
+                Ok((Self::Es256(key), der))
             }
             Algorithm::Rs256 => {
                 let key = RsaKeyPair::generate(KeySize::Rsa3072)?;
-                let file = pem::private_key(key.as_der()?.as_ref());
-                Ok((Self::Rs256(key), file))
+                let der = kept(key.as_der()?.as_ref());
+                Ok((Self::Rs256(key), der))
             }
             Algorithm::Hs256 => Err(Unspecified),
         }

@@ -56,6 +56,7 @@ fn key(alg: Algorithm, jwk: Option<PublicJwk>, secret: Option<Arc<hmac::Key>>) -
         activated: None,
         relieved: None,
         retired: None,
+        compromise: None,
     };
     VerifyingKey::new(&record, &Secret(secret))
 }

@@ -208,7 +208,7 @@ fn portions(waiting: impl Iterator<Item = Request>) -> Vec<Vec<Request>> {
     let mut tokens = 0;
     for request in waiting {
         // A rule ends any number of tokens, and what else a batch is decided on is only so many of them.
-        let is_rule = matches!(request.command.act, Act::RevokeByRule { .. });
+        let is_rule = matches!(request.command.act, Act::RevokeByRule { .. } | Act::CompromiseKey(_));
         let named = if is_rule { TOKENS_MAX + 1 } else { request.command.several().len() };
         match portions.last_mut() {
             Some(last) if tokens + named <= TOKENS_MAX => last.push(request),

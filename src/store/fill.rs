@@ -107,7 +107,7 @@ async fn open(
     limit: u16,
 ) -> Result<Vec<i64>, StoreError> {
     let mut query = QueryBuilder::new("");
-    listing::push_open(&mut query, &Filter::from(&rule.predicate), before, i64::from(limit), rule.at);
+    listing::push_open(&mut query, &Filter::from(rule), before, i64::from(limit), rule.at);
     Ok(query.build_query_scalar().persistent(false).fetch_all(connection).await?)
 }
 

@@ -232,6 +232,9 @@ impl Page<'_> {
         if let Some(before) = self.before {
             query.push(" and ").push(column).push(" < ").push_bind(before.0);
         }
+        if let Some(from) = self.filter.issued_from {
+            query.push(" and ").push(column).push(" >= ").push_bind(from.0);
+        }
         if self.times().next().is_none() {
             return;
         }

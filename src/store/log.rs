@@ -213,6 +213,22 @@ pub async fn settings_position(pool: &PgPool) -> Result<Position, StoreError> {
     bounded(async { Ok(Position(read.await?)) }).await
 }
 
+/// The first position that was recorded at an instant or later; that of the next event where there is none.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn first_since(pool: &PgPool, instant: DateTime<Utc>) -> Result<Position, StoreError> {
+    // `recorded_at` never goes backwards along the log, and no position is missing: so halves can be left out.
+    let (mut first, mut next) = (1, head(pool).await?.position.0 + 1);
+    while first < next {
+        let middle = first + (next - first) / 2;
+        let read = sqlx::query_scalar("select recorded_at from events where position = $1").bind(middle);
+        let recorded_at: DateTime<Utc> = bounded(async { Ok(read.fetch_one(pool).await?) }).await?;
+        (first, next) = if recorded_at < instant { (middle + 1, next) } else { (first, middle) };
+    }
+    Ok(Position(first))
+}
+
 /// With which of these identifiers something of this name was seen: the first word of its kind.
 pub(super) async fn seen(executor: impl PgExecutor<'_>, what: &str, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
     Ok(sqlx::query_scalar(include_str!("seen.sql")).bind(ids).bind(what).fetch_all(executor).await?)

@@ -6,7 +6,7 @@ use sqlx::{PgPool, Postgres, QueryBuilder, Row, types::Json};
 use uuid::Uuid;
 
 use super::{StoreError, listing, postgres::bounded, tokens::Filter};
-use crate::domain::{Position, Predicate};
+use crate::domain::Position;
 
 /// The most values that a breakdown names, and the most tokens of a sample.
 pub const SHOWN_MAX: i64 = 20;
@@ -122,11 +122,11 @@ pub struct Sample {
 /// [`StoreError`].
 pub async fn preview(
     pool: &PgPool,
-    predicate: &Predicate,
+    what: impl Into<Filter>,
     credential: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<Preview, StoreError> {
-    let filter = Filter::from(predicate);
+    let filter = what.into();
     let mut query = QueryBuilder::<Postgres>::new(
         "with covered as materialized (
              select jti, issued_pos, sub, name, teams, path, iat, ",

@@ -14,6 +14,7 @@ insert into revocation_rules (
     reason,
     note,
     revoked_by,
+    issued_from,
     filled_to
 )
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $1)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $1)

@@ -25,6 +25,7 @@ pub(super) static COVERED: &str = "(
               from revocation_rules as rule
              where rule.filled_to > 0
                and rule.position > tokens.issued_pos
+               and rule.issued_from <= tokens.issued_pos
                and (rule.sub is null or rule.sub = tokens.sub)
                and (rule.team is null or tokens.teams is null or rule.team = any(tokens.teams))
                and (rule.permission is null or tokens.permissions = '{}' or exists (
@@ -57,6 +58,7 @@ pub(super) static COVERED: &str = "(
 #[serde(deny_unknown_fields)]
 pub(super) struct RuleRow {
     position: i64,
+    issued_from: i64,
     sub: Option<Subject>,
     team: Option<TeamId>,
     path: Option<Path>,
@@ -81,6 +83,7 @@ impl From<RuleRow> for Rule {
             row;
         Self {
             position: Position(row.position),
+            from: Position(row.issued_from),
             at: row.revoked_at,
             predicate: Predicate {
                 sub,
@@ -128,7 +131,7 @@ pub async fn covering(pool: &PgPool, token: &Token) -> Result<Vec<Position>, Sto
 
 /// Adds the rules of a batch. No row of a token says anything of them yet.
 pub(super) async fn insert(connection: &mut PgConnection, rules: &[Rule]) -> Result<(), StoreError> {
-    for Rule { position, at, predicate, reason, note, by, is_whole: _ } in rules {
+    for Rule { position, from, at, predicate, reason, note, by, is_whole: _ } in rules {
         sqlx::query(include_str!("rule_insert.sql"))
             .bind(position.0)
             .bind(predicate.sub.as_ref().map(Subject::as_str))
@@ -145,6 +148,7 @@ pub(super) async fn insert(connection: &mut PgConnection, rules: &[Rule]) -> Res
             .bind(reason.as_str())
             .bind(note.as_ref().map(Note::as_str))
             .bind(by)
+            .bind(from.0)
             .execute(&mut *connection)
             .await?;
     }

@@ -45,6 +45,8 @@ pub struct Filter {
     pub expires_before: Option<DateTime<Utc>>,
     /// Of the family that began with this token, which is one of it.
     pub family: Option<Uuid>,
+    /// Issued at this position or later.
+    pub issued_from: Option<Position>,
     /// Whether door, key and instants of issuance may be those of the first of its family.
     pub successors: bool,
 }
@@ -56,6 +58,13 @@ impl From<&Predicate> for Filter {
             predicate.clone();
         let filter = Self { sub, path, name, team, permission, kid, issued_after, issued_before, ..Self::default() };
         Self { family, successors, ..filter }
+    }
+}
+
+impl From<&Rule> for Filter {
+    /// The tokens that were issued where the rule says and meet its predicate, whoever asks.
+    fn from(rule: &Rule) -> Self {
+        Self { issued_from: Some(rule.from), ..Self::from(&rule.predicate) }
     }
 }
 

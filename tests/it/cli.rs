@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 31] = [
+const COMMANDS: [&[&str]; 37] = [
     &[],
     &["serve"],
     &["issue"],
@@ -32,6 +32,12 @@ const COMMANDS: [&[&str]; 31] = [
     &["keys", "add"],
     &["keys", "activate"],
     &["keys", "retire"],
+    &["keys", "compromise"],
+    &["clients"],
+    &["clients", "add"],
+    &["clients", "list"],
+    &["clients", "rotate"],
+    &["clients", "revoke"],
     &["policy"],
     &["policy", "show"],
     &["policy", "check"],

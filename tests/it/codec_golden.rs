@@ -4,11 +4,12 @@ use catalog::{
     domain::{
         Actor, Event, Occurrence, Origin, Path, Position, Predicate, TokenIssued, TokenRevoked, TokensRevokedByRule,
         claims::Teams,
+        client::{ClientAdded, ClientPermission, ClientRevoked, ClientRotated, SecretDigest},
         denial::{
             IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
             ShadowTokenSeen, SuspensionRefused,
         },
-        event::{Configured, Elevation, First, KeyActivated, KeyAdded, KeyRetired, SuspensionChanged},
+        event::{Configured, Elevation, First, KeyActivated, KeyAdded, KeyCompromised, KeyRetired, SuspensionChanged},
         key::{Algorithm, PublicJwk},
         origin::OsUser,
         person::{LoginRefused, PersonSeen},
@@ -217,7 +218,7 @@ fn refused_rule() -> RevocationByRuleRefused {
 ///
 /// The digests are those of a first event, recorded at 2026-03-01T12:00:00Z, with sixteen bytes 7 as salt. They were
 /// computed a second time by a few lines of Python over these strings.
-const GOLDEN: [[&str; 3]; 34] = [
+const GOLDEN: [[&str; 3]; 42] = [
     [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","aud":["gateway"],"elevated":["admin","teams","permissions"],"exp":1772370000,"iat":1772366400,"is_admin":true,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":["tools.read"],"policy_version":1,"teams":null},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"description":"builds","name":"ci","reason":"on call","signing_input":"aGVhZGVy.cGF5bG9hZA"}}"#,
@@ -334,6 +335,16 @@ const GOLDEN: [[&str; 3]; 34] = [
         "55f4d52b37d70760d1875295310051132876ded1f73abbb72d86ebfc3f4c170d",
     ],
     [
+        r#"{"actor":{"kind":"os-user"},"data":{"from":7,"kid":"k2","since":"2026-02-28T12:00:00Z"},"kind":"key.compromised.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"note":"in a backup"}}"#,
+        "c4fadae12dfe3836f7dec59c51d9482d72f17575835c858a93ae2e76278974a4",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"from":1,"kid":"k1"},"kind":"key.compromised.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "a88e3e496ef262acd6960760e5becc762ead68b78597da516463a36bd35c0390",
+    ],
+    [
         r#"{"actor":{"kind":"os-user"},"data":{"api":{"active_max":5,"audiences":{"these":["gateway"]},"child_outlives_parent":true,"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":60,"ttl_seconds_max":3600},"cli_dev":{"active_max":5,"audiences":{"these":["gateway"]},"child_outlives_parent":true,"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":60,"ttl_seconds_max":3600},"membership":{"refresh_seconds":60,"source":{"url":"https://people.example.com/teams"},"unknown":"allow"},"shell":{"elevated":"deny","kid":"k2"},"teams":{"red":{"api":{"active_max":1,"audiences":{"these":["gateway"]},"permissions":["tools.*"],"reason_required":true,"ttl_seconds_default":30,"ttl_seconds_max":600}}},"text":"[api]\n","trusted_issuers":[{"audience":"https://catalog.example.com","claims":{"email":"mail","groups":"g","roles":"r","subject":"sub"},"email_domains":["example.com"],"issuer":"https://login.example.com","keys":{"jwks_uri":"https://login.example.com/jwks"},"permissions":["tokens.create"],"roles":{"auditor":{"permissions":["audit.read"]},"ops":"admin"},"teams":{"engineers":"red"}}],"version":2},"kind":"policy.applied.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
         "693f421dba0be4bc6db3639eb1f95b2f7c324087e631a63b8bf5815286989602",
@@ -342,6 +353,36 @@ const GOLDEN: [[&str; 3]; 34] = [
         r#"{"actor":{"kind":"os-user"},"data":{"api":{"ttl_seconds_default":3600,"ttl_seconds_max":2592000},"cli_dev":{"ttl_seconds_default":1200,"ttl_seconds_max":604800},"reuse":"revoke_family","version":3},"kind":"policy.applied.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
         "ece6bd75b68707087d457c807cb3187ee1157261dde0f1c548971736ca4484e8",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"name":"edge","permissions":["tokens.check"],"secret_sha256":"f9805e8d4ea43a97133cf7077e8e359091991cf03adbb8199417ca4faa5f90ee","teams":[]},"kind":"client.added.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "58f866a6b4afa16f43727a92032f92f8890963e148b4dd849bb8a9115ce48f2d",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"name":"edge","permissions":["tokens.check","tokens.revoke"],"secret_sha256":"f9805e8d4ea43a97133cf7077e8e359091991cf03adbb8199417ca4faa5f90ee","teams":null},"kind":"client.added.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "a9b3e860d86b1f507a73cefb4847a8e97ace2121737c46953207fdf8e048dff4",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"name":"edge","old_until":"2026-03-01T13:00:00Z","secret_sha256":"f9805e8d4ea43a97133cf7077e8e359091991cf03adbb8199417ca4faa5f90ee"},"kind":"client.rotated.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "3c8637c797fdf5ce7f9e5768719536e3fd9dde85e699497911d59ab700e90fdf",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"name":"edge","secret_sha256":"f9805e8d4ea43a97133cf7077e8e359091991cf03adbb8199417ca4faa5f90ee"},"kind":"client.rotated.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "2e6508423cdc11e40648153c40860d3ad997b0763d6dfcb75366ed01108f9bc1",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"name":"edge"},"kind":"client.revoked.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "79f248237e0ea599590b6825ab1630d7694ae10d1244f95ac954b9e66246eafb",
+    ],
+    [
+        r#"{"actor":{"kind":"client","name":"edge"},"data":{"jti":"00000000-0000-0000-0000-000000000001","reason":"unspecified"},"kind":"token.revoked.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"address":"192.0.2.1","user_agent":"curl/8"}"#,
+        "3023505b1fc02e473a449e3a3faada7508ee7c39c3eeb8233ea0809a06457621",
     ],
     [
         r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"aud":["catalog"],"count":3,"elevated":["admin"],"expires_in":60,"is_admin":true,"permissions":["tools.read"],"rule":"admin_not_yours","since":"2026-03-01T12:00:00Z","teams":null},"kind":"issuance.refused.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
@@ -392,7 +433,7 @@ const GOLDEN: [[&str; 3]; 34] = [
 
 /// One event of every kind and shape, in the order of [`GOLDEN`].
 fn samples() -> Vec<Occurrence> {
-    [of_tokens(), of_settings(), evidence()].concat()
+    [of_tokens(), of_settings(), of_clients(), evidence()].concat()
 }
 
 fn of_tokens() -> Vec<Occurrence> {
@@ -487,12 +528,54 @@ fn of_settings() -> Vec<Occurrence> {
         })),
         at_a_shell(Event::KeyActivated(KeyActivated { kid: "k2".parse().unwrap(), early: true })),
         at_a_shell(Event::KeyRetired(KeyRetired { kid: "k1".parse().unwrap(), counted: Position(12) })),
+        at_a_shell(Event::KeyCompromised(KeyCompromised {
+            kid: "k2".parse().unwrap(),
+            from: Position(7),
+            since: Some("2026-02-28T12:00:00Z".parse().unwrap()),
+            note: Some(Note::parse("in a backup").unwrap()),
+        })),
+        at_a_shell(Event::KeyCompromised(KeyCompromised {
+            kid: "k1".parse().unwrap(),
+            from: Position(1),
+            since: None,
+            note: None,
+        })),
         at_a_shell(Event::PolicyApplied(Box::new(sample_policy()))),
         at_a_shell(Event::PolicyApplied(Box::new(Policy {
             version: 3,
             rules: Rules { reuse: Reuse::RevokeFamily, ..Rules::initial() },
             text: None,
         }))),
+    ]
+}
+
+fn of_clients() -> Vec<Occurrence> {
+    let name = || "edge".parse().unwrap();
+    let secret_sha256 = SecretDigest::of("catsec_for-the-record");
+    let added = |permissions: &[ClientPermission], teams: Teams| {
+        let permissions = permissions.to_vec();
+        at_a_shell(Event::ClientAdded(ClientAdded { name: name(), permissions, teams, secret_sha256 }))
+    };
+    let old_until = "2026-03-01T13:00:00Z".parse().unwrap();
+    let rotated =
+        |old_until| at_a_shell(Event::ClientRotated(ClientRotated { name: name(), secret_sha256, old_until }));
+    let by_a_client = Origin { actor: Actor::Client { name: name() }, ..nobody() };
+    vec![
+        added(&[ClientPermission::Check], Teams::These(Vec::new())),
+        added(&ClientPermission::ALL, Teams::Every),
+        rotated(Some(old_until)),
+        rotated(None),
+        at_a_shell(Event::ClientRevoked(ClientRevoked { name: name() })),
+        Occurrence {
+            origin: by_a_client,
+            ..over_http(Event::TokenRevoked(TokenRevoked {
+                jti: Uuid::from_u128(1),
+                reason: RevocationReason::Unspecified,
+                effective_from: None,
+                successor: None,
+                note: None,
+            }))
+        },
     ]
 }
 
@@ -587,7 +670,12 @@ fn every_kind_has_a_golden_form() {
             "key.added.v1",
             "key.activated.v1",
             "key.retired.v1",
+            "key.compromised.v1",
             "policy.applied.v1",
+            "client.added.v1",
+            "client.rotated.v1",
+            "client.revoked.v1",
+            "token.revoked.v1",
             "issuance.refused.v1",
             "revocation.refused.v1",
             "suspension.refused.v1",

@@ -188,6 +188,12 @@ const OTHERS: &[Case] = &[
         ],
     ),
     (
+        "revocation_rules_issued_from_is_before_it",
+        "update revocation_rules set issued_from =",
+        "position",
+        &["position + 1", "-1"],
+    ),
+    (
         "revocation_rules_filled_to_is_before_it",
         "update revocation_rules set filled_to =",
         "case position when 1 then 0 else position end",

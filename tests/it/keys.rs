@@ -1,8 +1,11 @@
 //! The life of signing keys: known before they sign, followed by another, put away, and never out of the log.
 
 mod cli;
+mod compromise;
+mod drill;
 mod follow;
 mod life;
+mod locked;
 
 use catalog::{
     app::{OpenError, Settled},
@@ -14,6 +17,7 @@ use catalog::{
     store::AppendError,
 };
 use chrono::TimeDelta;
+use tokio::task::JoinHandle;
 
 use crate::support::{World, world::shell};
 
@@ -48,4 +52,10 @@ pub(crate) fn active(world: &World) -> Kid {
 pub(crate) async fn status(world: &World, token: &catalog::domain::Token) -> Status {
     let now = world.catalog.ambient().clock.now();
     world.catalog.token(token.jti).await.unwrap().unwrap().status(now)
+}
+
+/// Has a process do what a server does besides answering.
+pub(crate) fn keep_house(world: &World) -> JoinHandle<()> {
+    let catalog = world.catalog.clone();
+    tokio::spawn(async move { match catalog.keep_house().await {} })
 }

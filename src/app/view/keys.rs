@@ -19,6 +19,8 @@ pub struct KeyView<'a> {
     added_position: Position,
     activated_position: Option<Position>,
     retired_position: Option<Position>,
+    compromised_position: Option<Position>,
+    compromised_from: Option<Position>,
     jwk: Option<&'a PublicJwk>,
 }
 
@@ -36,6 +38,8 @@ pub fn keys(settings: &Settings, holds: impl Fn(&Kid) -> bool) -> Vec<KeyView<'_
             added_position: key.added,
             activated_position: key.activated,
             retired_position: key.retired,
+            compromised_position: key.compromise.map(|compromise| compromise.position),
+            compromised_from: key.compromise.map(|compromise| compromise.from),
             jwk: key.jwk.as_ref(),
         })
         .collect()
@@ -46,6 +50,7 @@ pub fn keys(settings: &Settings, holds: impl Fn(&Kid) -> bool) -> Vec<KeyView<'_
 pub fn key_state(settings: &Settings, key: &KeyRecord) -> &'static str {
     match key.over() {
         Some(Over::Retired) => "retired",
+        Some(Over::Compromised) => "compromised",
         None if settings.active.as_ref() == Some(&key.kid) => "signs",
         None if settings.signer_of_shell() == Some(&key.kid) => "signs for shells",
         None if key.relieved.is_some() => "verifies",

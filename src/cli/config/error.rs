@@ -1,6 +1,10 @@
 //! What can be wrong with the settings.
 
-use crate::{domain::Malformed, signing::WeakSecret, store::AddressError};
+use crate::{
+    domain::Malformed,
+    signing::{KeyringError, WeakSecret},
+    store::AddressError,
+};
 
 /// Why a setting is not taken. None of them repeats a secret.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +54,9 @@ pub enum ConfigError {
     /// A secret that anybody could guess.
     #[error("JWT_SECRET_KEY is refused: {0}")]
     WeakSecret(WeakSecret),
+    /// A file that has no passphrase, or that others can read.
+    #[error(transparent)]
+    Passphrase(KeyringError),
     /// A log filter that does not parse.
     #[error("CATALOG_LOG is not a filter of diagnostics")]
     Filter(#[source] tracing_subscriber::filter::ParseError),
@@ -58,9 +65,16 @@ pub enum ConfigError {
 impl ConfigError {
     /// What the reader can do.
     #[must_use]
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<String> {
+        if let Self::Passphrase(error) = self {
+            return error.hint();
+        }
+        self.fixed_hint().map(str::to_owned)
+    }
+
+    fn fixed_hint(&self) -> Option<&'static str> {
         match self {
-            Self::NotUnicode { .. } | Self::Malformed { .. } => None,
+            Self::NotUnicode { .. } | Self::Malformed { .. } | Self::Passphrase(_) => None,
             Self::NotASwitch { .. } => Some("write true or false"),
             Self::DatabaseUrl { .. } => {
                 Some("write postgres://user:password@host:5432/database, with special characters as %XX")

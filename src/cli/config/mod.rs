@@ -2,6 +2,7 @@
 
 mod error;
 mod identity;
+mod passphrase;
 mod place;
 mod server;
 mod signing;
@@ -10,6 +11,7 @@ use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, str::FromStr};
 
 pub use error::ConfigError;
 pub use identity::{Identity, IssuerSetting, LISTEN_DEFAULT, Listen};
+pub use passphrase::passphrase;
 pub use place::{Place, Storage};
 pub use server::ServerUrl;
 pub use signing::{Signing, secret, signing};

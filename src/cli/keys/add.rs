@@ -96,7 +96,7 @@ fn tell(kid: &Kid, position: Option<i64>, format: Format) -> Result<(), CliError
 
 /// The key that was asked for, made or found. It waits for files, and for RS256 up to seconds.
 fn key(shell: &Shell<'_>, args: &AddArgs, directory: &FilePath) -> Result<KeyAdded, CliError> {
-    let mut keyring = Keyring::open(directory)?;
+    let mut keyring = Keyring::open_locked(directory, shell.passphrase()?)?;
     let kid = match (&args.kid, &args.file, args.alg) {
         (Some(kid), ..) => kid.clone(),
         (None, Some(file), _) => keyring.add_key_file(file, None, None)?,

@@ -3,6 +3,7 @@
 
 pub(super) mod add;
 pub(super) mod change;
+pub(super) mod compromise;
 pub(super) mod history;
 
 use clap::{Args, Subcommand};
@@ -38,6 +39,7 @@ pub(super) enum KeysCommand {
     Add(add::AddArgs),
     Activate(change::ActivateArgs),
     Retire(change::RetireArgs),
+    Compromise(compromise::CompromiseArgs),
 }
 
 pub(super) async fn run(shell: &Shell<'_>, command: KeysCommand) -> Result<Outcome, CliError> {
@@ -48,6 +50,7 @@ pub(super) async fn run(shell: &Shell<'_>, command: KeysCommand) -> Result<Outco
         KeysCommand::Add(args) => add::run(shell, args).await,
         KeysCommand::Activate(args) => change::activate(shell, args).await,
         KeysCommand::Retire(args) => change::retire(shell, args).await,
+        KeysCommand::Compromise(args) => compromise::run(shell, args).await,
     }
 }
 
@@ -117,7 +120,7 @@ fn keyring(shell: &Shell<'_>, session: &Session) -> Result<Option<Keyring>, CliE
     if matches!(key, SigningKey::FromLog(_)) && !directory.exists() {
         return Ok(None);
     }
-    let mut keyring = Keyring::open_usable(&directory)?;
+    let mut keyring = Keyring::open_usable(&directory, shell.passphrase()?)?;
     match key {
         SigningKey::FromLog(_) => {}
         SigningKey::Secret(secret) => drop(keyring.add_secret(secret)?),

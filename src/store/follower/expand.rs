@@ -41,7 +41,7 @@ pub(super) async fn rules(database: &Database, live: &LiveTokens) -> Result<(), 
 /// Some of the tokens that a rule covers, whatever became of them: those issued last before a position.
 async fn covered(pool: &PgPool, rule: &Rule, before: Position) -> Result<Vec<(Uuid, i64)>, StoreError> {
     let mut query = QueryBuilder::new("select jti, issued_pos from tokens where issued_pos = any(array(");
-    listing::push_met(&mut query, &Filter::from(&rule.predicate), before, i64::from(COVERED_MAX));
+    listing::push_met(&mut query, &Filter::from(rule), before, i64::from(COVERED_MAX));
     query.push("))");
     Ok(query.build_query_as().persistent(false).fetch_all(pool).await?)
 }

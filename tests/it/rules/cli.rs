@@ -55,7 +55,7 @@ async fn where_nobody_can_be_asked_a_rule_is_added_by_yes_alone() {
     let again = run(&["--where", "sub=ci", "--yes", "--format", "json"]).json();
 
     assert!(
-        unasked.contains("a rule is added by --yes, or after a question; there is nobody to ask here"),
+        unasked.contains("so much is revoked by --yes, or after a question; there is nobody to ask here"),
         "{unasked}"
     );
     assert!(unasked.contains("hint: see with --dry-run what would be revoked; nothing was"), "{unasked}");

@@ -21,6 +21,7 @@ pub fn settings(rules: Rules) -> Settings {
         activated: Some(Position(4)),
         relieved: None,
         retired: None,
+        compromise: None,
     };
     Settings {
         issuer: Some("https://catalog.example.com".parse().unwrap()),
@@ -29,5 +30,6 @@ pub fn settings(rules: Rules) -> Settings {
         policy: Some(Policy { version: 2, rules, text: None }),
         keys: vec![key],
         active: Some(kid),
+        clients: Vec::new(),
     }
 }

@@ -1,0 +1,158 @@
+//! `catalog keys compromise`: what it would revoke is shown before, and nothing is done without a word for it.
+
+use std::io::{self, IsTerminal};
+
+use clap::Args;
+use serde_json::json;
+
+use super::super::{
+    CliError, Outcome, Shell,
+    config::Listen,
+    input, operator,
+    output::{self, Format, Out},
+    session::{self, Need, Start},
+    when::Ago,
+};
+use crate::{
+    app::{Catalog, CompromisePreview},
+    domain::{
+        Malformed, Path, Position,
+        key_life::CompromiseKey,
+        text::{Kid, Note},
+    },
+    store::preview::Share,
+};
+
+/// Say that others may have a key: it signs no more, and what it signed is revoked
+///
+/// At once, on every server, whatever the number of tokens; those of other keys are not touched. With --since only tokens
+/// that the log knows to have been issued then or later: a forger can write any iat, but no place in the log. Tokens that
+/// are forged with the key were never issued, and were never good. On a terminal you see first what would be revoked, and
+/// are asked.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(in crate::cli) struct CompromiseArgs {
+    /// The key's name
+    // One in 64 begins with a hyphen: it is base64url.
+    #[arg(allow_hyphen_values = true)]
+    kid: Kid,
+    /// Only tokens that were issued at this time or later, such as 2026-11-01T08:00:00Z, 2026-11-01 or 3h (ago)
+    #[arg(long, value_name = "TIME")]
+    since: Option<Ago>,
+    /// The key that signs from here on, at once; needed where it was the compromised one
+    #[arg(long, value_name = "KID", allow_hyphen_values = true)]
+    activate: Option<Kid>,
+    /// How it came about, in your own words, for the log
+    #[arg(long)]
+    note: Option<Note>,
+    /// Only tell what would be revoked
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
+    /// Do it without a question
+    #[arg(long)]
+    yes: bool,
+    /// How to write what became of it
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  catalog keys compromise CtswyXXThb3UEeqMq8nyKGaRCWMKeQX-pQ3zrNxd-vk --dry-run
+  catalog keys compromise CtswyXXThb3UEeqMq8nyKGaRCWMKeQX-pQ3zrNxd-vk --since 2026-11-01 --note 'it was in a backup' --yes
+  catalog keys compromise CtswyXXThb3UEeqMq8nyKGaRCWMKeQX-pQ3zrNxd-vk --yes \
+    --activate mV8fFOi5XbjkTQwPt1kZ7BeXmyEWqDGbAzVhaCG1X7o
+
+Exit codes: 0 it is done, 1 refused, or you declined, 2 could not tell.";
+
+pub(super) async fn run(shell: &Shell<'_>, args: CompromiseArgs) -> Result<Outcome, CliError> {
+    let now = shell.ambient.clock.now();
+    let since = args.since.map(|since| since.at(now));
+    if let Some(since) = since.filter(|since| *since > now) {
+        let expected = "a time that has been";
+        return Err(Malformed::NotA { value: crate::app::view::instant(since), expected }.into());
+    }
+    let start = Start::with_any_key(shell, Listen::choose(None, shell.variables)?)?;
+    let origin = operator::origin(shell, Path::CliAdmin)?;
+    session::run(shell, Need::Catalog, async |session| {
+        let catalog = session.settled_catalog(shell, start).await?;
+        let outcome = async {
+            let from = match since {
+                Some(since) => catalog.position_since(since).await?,
+                None => Position(1),
+            };
+            let CompromiseArgs { kid, activate: successor, note, dry_run, yes, format, .. } = args;
+            let command = CompromiseKey { kid, from, since, note, successor };
+            let preview = look(&catalog, &command).await?;
+            if dry_run {
+                return Ok(());
+            }
+            if !yes {
+                agree(&command).await?;
+            }
+            let settled = catalog.compromise_key(command, origin).await?;
+            tell(&settled.now, settled.position, &preview, format)
+        };
+        let outcome = outcome.await;
+        catalog.close().await;
+        outcome.map(|()| Outcome::Done)
+    })
+    .await
+}
+
+/// Shows what would be revoked.
+async fn look(catalog: &Catalog, command: &CompromiseKey) -> Result<CompromisePreview, CliError> {
+    let preview = catalog.preview_compromise(command).await?;
+    for line in lines(&preview) {
+        output::say(&line);
+    }
+    Ok(preview)
+}
+
+async fn agree(command: &CompromiseKey) -> Result<(), CliError> {
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Err(CliError::NotAgreed);
+    }
+    output::say(&format!("Give up the key {} and revoke these tokens? Type yes to do it:", command.kid));
+    if input::line().await?.trim() == "yes" { Ok(()) } else { Err(CliError::Declined) }
+}
+
+fn tell(kid: &Kid, position: Option<Position>, preview: &CompromisePreview, format: Format) -> Result<(), CliError> {
+    let counts = preview.revoked.counts;
+    let revoked = counts.active + counts.suspended;
+    let mut out = Out::stdout();
+    match (format, position) {
+        (Format::Json, position) => {
+            out.json(&json!({ "kid": kid, "position": position, "revoked": revoked, "kept": preview.kept }))?;
+        }
+        (Format::Text, Some(position)) => {
+            out.line(&format!("{kid} is compromised, recorded at position {position}; {} revoked", tokens(revoked)))?;
+        }
+        (Format::Text, None) => out.line(&format!("{kid} was compromised already"))?,
+    }
+    out.flush()?;
+    Ok(())
+}
+
+/// A line for each figure.
+fn lines(preview: &CompromisePreview) -> Vec<String> {
+    let CompromisePreview { revoked, kept } = preview;
+    let counts = revoked.counts;
+    let states = [("active", counts.active), ("suspended", counts.suspended), ("expired", counts.expired)];
+    let mut lines: Vec<String> =
+        states.iter().map(|(state, count)| format!("status  {state}  {}", tokens(*count))).collect();
+    let shares = |what: &'static str, shares: &[Share]| -> Vec<String> {
+        let which = |share: &Share| share.value.clone().unwrap_or_else(|| "erased".to_owned());
+        shares.iter().map(|share| format!("{what}  {}  {}", which(share), tokens(share.tokens))).collect()
+    };
+    lines.extend(shares("subject", &revoked.by_subject));
+    lines.extend(shares("path", &revoked.by_path));
+    if *kept > 0 {
+        lines.push(format!("note: {} of the key were issued before, and stay good", tokens(*kept)));
+    }
+    lines
+}
+
+fn tokens(count: u64) -> String {
+    if count == 1 { "1 token".to_owned() } else { format!("{count} tokens") }
+}
