@@ -12,7 +12,7 @@ use crate::domain::{
     Origin,
     denial::Denial,
     origin::{Actor, OsUser},
-    text::Issuer,
+    text::{ClientName, Issuer},
 };
 
 /// How many kinds are counted at once; past it each refusal is an event of its own.
@@ -33,6 +33,7 @@ struct Kind {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 enum Who {
     Subject(Option<String>),
+    Client(ClientName),
     Person(Issuer, Option<String>),
     User(Option<String>, Option<u32>, Option<String>),
     Anonymous,
@@ -124,6 +125,7 @@ impl Kind {
     fn of(denial: &Denial, origin: &Origin) -> Self {
         let actor = match &origin.actor {
             Actor::Token { sub, .. } => Who::Subject(sub.clone()),
+            Actor::Client { name } => Who::Client(name.clone()),
             Actor::Person { issuer, sub } => Who::Person(issuer.clone(), sub.clone()),
             Actor::OsUser(OsUser { name, uid, host, .. }) => Who::User(name.clone(), *uid, host.clone()),
             Actor::Anonymous => Who::Anonymous,

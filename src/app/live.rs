@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
+use tokio::time::Instant;
+
 use super::Catalog;
 use crate::{
     domain::{Path, Position, Settings, causes::Causes, key::KeyRecord, text::Kid},
     signing::{Keyring, KeyringError, Verifier},
-    store::{StoreError, log},
+    store::{StoreError, follower::STALENESS_MAX, log},
 };
 
 /// What a process knows of the settings, all of it as of one position, and the keys that it can sign with.
@@ -22,7 +24,11 @@ pub struct Live {
 }
 
 /// The latest [`Live`], replaced as a whole.
-pub(super) struct Latest(RwLock<Arc<Live>>);
+pub(super) struct Latest {
+    live: RwLock<Arc<Live>>,
+    // When somebody who keeps following last began to look, and found it to be the latest.
+    seen: RwLock<Option<Instant>>,
+}
 
 /// Why the settings could not be followed. Those from before go on.
 #[derive(Debug, thiserror::Error)]
@@ -71,16 +77,27 @@ impl Live {
 
 impl Latest {
     pub(super) fn new(live: Live) -> Self {
-        Self(RwLock::new(Arc::new(live)))
+        Self { live: RwLock::new(Arc::new(live)), seen: RwLock::default() }
     }
 
     pub(super) fn get(&self) -> Arc<Live> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether it was the latest a short while ago. It never is where nobody follows.
+    pub(super) fn is_fresh(&self) -> bool {
+        let seen = *self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        seen.is_some_and(|seen| seen.elapsed() <= STALENESS_MAX)
+    }
+
+    /// It was the latest at this moment or later.
+    pub(super) fn see(&self, looked: Instant) {
+        *self.seen.write().unwrap_or_else(PoisonError::into_inner) = Some(looked);
     }
 
     /// Replaces it, unless somebody was faster with a later one.
     fn put(&self, live: Live) {
-        let mut latest = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = self.live.write().unwrap_or_else(PoisonError::into_inner);
         if live.position > latest.position {
             *latest = Arc::new(live);
         }
@@ -88,7 +105,7 @@ impl Latest {
 
     /// Replaces the private halves alone.
     fn put_keyring(&self, keyring: Arc<Keyring>) {
-        let mut latest = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut latest = self.live.write().unwrap_or_else(PoisonError::into_inner);
         let (settings, verifier, position) = (latest.settings.clone(), latest.verifier.clone(), latest.position);
         *latest = Arc::new(Live { settings, verifier, keyring, position });
     }

@@ -18,6 +18,8 @@ pub enum Checked {
     Token,
     /// The token that a caller presents as its own.
     Credential,
+    /// The name and secret of a client.
+    Client,
     /// An identifier, without the token itself.
     Jti,
 }
@@ -27,6 +29,7 @@ impl Checked {
         match self {
             Self::Token => "token",
             Self::Credential => "credential",
+            Self::Client => "client",
             Self::Jti => "jti",
         }
     }

@@ -1,6 +1,7 @@
 //! [`Catalog`]: the one door for every write, and the checks that need both a signature and the log.
 
 mod check;
+mod clients;
 mod denials;
 mod fetch;
 mod filling;
@@ -31,6 +32,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 use uuid::Uuid;
 
 pub use check::{CheckError, Verdict};
+pub use clients::ClientView;
 pub use keys::CompromisePreview;
 pub use live::{FollowError, Live};
 pub use open::{OpenError, Opening, SigningKey};

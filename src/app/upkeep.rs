@@ -11,7 +11,7 @@ use crate::{
     store::follower,
 };
 
-/// How soon a policy or a key of another process is known here.
+/// How soon a policy, a key or a client of another process is known here.
 const FOLLOW_PERIOD: Duration = Duration::from_millis(250);
 /// How often is looked for the file of the signing key while it is not here.
 const LOOK_PERIOD: Duration = Duration::from_secs(2);
@@ -45,8 +45,10 @@ impl Catalog {
         let (mut is_told, mut heard, mut looked) = (false, Heard::of(&self.live()), Instant::now());
         loop {
             period.tick().await;
+            let begun = Instant::now();
             match self.follow_settings().await {
                 Ok(news) => {
+                    self.latest.see(begun);
                     is_told = false;
                     if news {
                         tracing::info!("settings were changed in the log, and are followed");

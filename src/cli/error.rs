@@ -321,6 +321,7 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::AudiencesNotAllowed { .. }
         | Refusal::CatalogNotGrantable
         | Refusal::TooManyActive { .. }
+        | Refusal::Client(_)
         | Refusal::Key(_)
         | Refusal::OwnIssuer { .. }
         | Refusal::TtlTooLong { .. }

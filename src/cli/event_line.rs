@@ -7,6 +7,7 @@ use crate::{
     domain::{
         Event, Recorded, TokenIssued, TokenRevoked, TokensRevokedByRule,
         claims::Teams,
+        client::{ClientAdded, ClientPermission},
         denial::IssuanceRefused,
         event::{Configured, Elevation, KeyCompromised, SuspensionChanged},
         person::PersonSeen,
@@ -57,6 +58,9 @@ fn subject(event: &Event) -> Option<String> {
         | Event::PolicyApplied(_)
         | Event::KeyAdded(_)
         | Event::KeyActivated(_)
+        | Event::ClientAdded(_)
+        | Event::ClientRotated(_)
+        | Event::ClientRevoked(_)
         | Event::KeyRetired(_)
         | Event::KeyCompromised(_)
         | Event::RevocationRefused(_)
@@ -80,6 +84,12 @@ fn summary(event: &Event) -> String {
         }
         Event::KeyActivated(key) => format!("{}{}", key.kid, if key.early { "; early" } else { "" }),
         Event::KeyRetired(key) => format!("{}; none of its tokens was live at {}", key.kid, key.counted),
+        Event::ClientAdded(client) => of_client(client),
+        Event::ClientRotated(client) => {
+            let old = client.old_until.map(|until| format!("; older secrets until {}", seconds(until)));
+            format!("{}{}", client.name, old.unwrap_or_default())
+        }
+        Event::ClientRevoked(client) => client.name.to_string(),
         Event::KeyCompromised(key) => of_compromise(key),
         Event::IssuanceRefused(refused) => of_refused_issuance(refused),
         Event::RevocationRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
@@ -176,6 +186,16 @@ fn of_configuration(configured: &Configured) -> String {
 fn of_policy(policy: &Policy) -> String {
     let (api, dev) = (policy.rules.api.ttl_seconds_max, policy.rules.cli_dev.ttl_seconds_max);
     format!("version {}; at most {api} s by the API, {dev} s from a shell", policy.version)
+}
+
+fn of_client(client: &ClientAdded) -> String {
+    let revokes = client.permissions.contains(&ClientPermission::Revoke);
+    let teams = match &client.teams {
+        _ if !revokes => String::new(),
+        Teams::Every => "; of every team".to_owned(),
+        Teams::These(teams) => format!("; of the teams {}", listed(teams)),
+    };
+    format!("{}; permissions {}{teams}", client.name, listed(&client.permissions))
 }
 
 fn listed<T: ToString>(items: &[T]) -> String {

@@ -3,7 +3,7 @@
 use std::io;
 
 use crate::{
-    domain::{Refusal, key_life::KeyRefusal},
+    domain::{Refusal, client::ClientRefusal, key_life::KeyRefusal},
     store::{AppendError, StoreError, Trouble, schema::SchemaError},
 };
 
@@ -40,9 +40,18 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         Refusal::CatalogByDefault => {
             Some("name another --audience; tokens for the catalog are asked for with --aud catalog")
         }
+        Refusal::Client(ClientRefusal::NameTaken { is_revoked: false, .. }) => {
+            Some("'catalog clients rotate' gives it another secret; another client needs another name")
+        }
+        Refusal::Client(ClientRefusal::NameTaken { is_revoked: true, .. }) => {
+            Some("the log names clients by their names: take another one")
+        }
+        Refusal::Client(ClientRefusal::Revoked { .. }) => Some("'catalog clients add' makes another one"),
+        Refusal::Client(ClientRefusal::Unknown { .. }) => Some("see 'catalog clients list'"),
         Refusal::NotConfigured => Some("the first 'catalog serve' or 'catalog issue --dev' configures it"),
         Refusal::Key(refusal) => key_hint(refusal),
         Refusal::CredentialInactive
+        | Refusal::Client(ClientRefusal::OverlapTooLong { .. })
         | Refusal::PermissionMissing { .. }
         | Refusal::SubjectNotYours { .. }
         | Refusal::AdminNotYours

@@ -4,6 +4,7 @@ mod audit_events;
 mod audit_verify;
 mod banner;
 mod client;
+mod clients;
 mod command;
 mod completions;
 mod conditions;
@@ -126,6 +127,8 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::KeysCommand),
     #[command(subcommand)]
+    Clients(clients::ClientsCommand),
+    #[command(subcommand)]
     Policy(PolicyCommand),
     Migrate(migrate::MigrateArgs),
     Decode(decode::DecodeArgs),
@@ -224,6 +227,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Audit(AuditCommand::Events(args)) => audit_events::run(shell, args).await,
         Command::Audit(AuditCommand::Verify(args)) => audit_verify::run(shell, args).await,
         Command::Keys(command) => keys::run(shell, command).await,
+        Command::Clients(command) => clients::run(shell, command).await,
         Command::Policy(PolicyCommand::Show(args)) => policy::show(shell, args).await,
         Command::Policy(PolicyCommand::Check(args)) => policy::check(&args),
         Command::Policy(PolicyCommand::Apply(args)) => policy::apply(shell, args).await,

@@ -5,10 +5,11 @@ use uuid::Uuid;
 use super::{
     Refusal, Token,
     claims::{Claims, Scopes, Teams},
+    client::{Client, SecretDigest},
     person,
     policy::Audiences,
     restrictions::{self, IpRestriction, TimeRestrictions, UsageLimits},
-    text::{Email, FullName, Issuer, Namespace, Permission, ServerId, Subject, TeamId},
+    text::{ClientName, Email, FullName, Issuer, Namespace, Permission, ServerId, Subject, TeamId},
 };
 
 /// What a caller may do and grant. Built from a verified token, or for a shell by [`Authority::of_shell`].
@@ -47,6 +48,13 @@ pub enum Credential {
     Login {
         /// The provider.
         issuer: Issuer,
+    },
+    /// The name and the secret of a client.
+    Client {
+        /// The name.
+        name: ClientName,
+        /// SHA-256 of the secret.
+        secret: SecretDigest,
     },
 }
 
@@ -145,22 +153,36 @@ impl Authority {
         }
     }
 
+    /// The authority of a client that presented this secret. It speaks for nobody: what it may do, it does like an
+    /// administrator of its teams.
+    #[must_use]
+    pub fn of_client(client: &Client, secret: SecretDigest) -> Self {
+        let held = client.permissions.iter().map(|permission| Permission::of_route(permission.of_route())).collect();
+        Self {
+            credential: Some(Credential::Client { name: client.name.clone(), secret }),
+            is_admin: true,
+            teams: client.teams.clone(),
+            permissions: Permissions::These(held),
+            ..Self::of_nobody()
+        }
+    }
+
     /// The token it presented, if it was one.
     #[must_use]
     pub fn token(&self) -> Option<Uuid> {
         match self.credential {
             Some(Credential::Token(jti)) => Some(jti),
-            Some(Credential::Login { .. }) | None => None,
+            Some(Credential::Login { .. } | Credential::Client { .. }) | None => None,
         }
     }
 
-    /// What its idempotency keys belong to: its token, or the person at its provider.
+    /// What its idempotency keys belong to: its token, or the person at its provider. No route that takes clients takes keys.
     #[must_use]
     pub fn holder(&self) -> Option<Uuid> {
         match (&self.credential, &self.subject) {
             (Some(Credential::Token(jti)), _) => Some(*jti),
             (Some(Credential::Login { issuer }), Some(subject)) => Some(person::holder(issuer, subject)),
-            (Some(Credential::Login { .. }), None) | (None, _) => None,
+            (Some(Credential::Login { .. }), None) | (Some(Credential::Client { .. }) | None, _) => None,
         }
     }
 
@@ -279,6 +301,16 @@ pub enum RoutePermission {
 }
 
 impl RoutePermission {
+    /// Every one.
+    pub const ALL: [Self; 6] = [
+        Self::TokensCreate,
+        Self::TokensRead,
+        Self::TokensRevoke,
+        Self::TokensRotateSelf,
+        Self::TokensCheck,
+        Self::AuditRead,
+    ];
+
     /// As it stands in `scopes.permissions`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

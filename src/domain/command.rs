@@ -8,6 +8,7 @@ use super::{
     RotateToken, State, Status,
     authority::RoutePermission,
     claims::Teams,
+    client::{ChangeClient, change_client},
     configure::{ApplyPolicy, Configure, apply_policy, configure},
     denial::{Denial, RotatedTokenReused, ShadowTokenSeen},
     event::KeyAdded,
@@ -94,6 +95,8 @@ pub enum Act {
     ApplyPolicy(Box<ApplyPolicy>),
     /// Another key.
     AddKey(Box<KeyAdded>),
+    /// Another client, another secret of one, or its end.
+    ChangeClient(ChangeClient),
     /// That a key sign from here on.
     ActivateKey(ActivateKey),
     /// That a key be put away.
@@ -175,6 +178,7 @@ impl Command {
             Act::Configure(command) => configure(&state.settings, command),
             Act::ApplyPolicy(command) => Ok(apply_policy(&state.settings, command)?.into_iter().collect()),
             Act::AddKey(key) => Ok(add_key(&state.settings, key).into_iter().collect()),
+            Act::ChangeClient(change) => Ok(change_client(&state.settings, change, self.now)?.into_iter().collect()),
             Act::ActivateKey(command) => {
                 let activated = activate_key(&state.settings, command, self.now)?;
                 Ok(activated.map(Event::KeyActivated).into_iter().collect())
@@ -205,6 +209,7 @@ impl Command {
             | Act::Configure(_)
             | Act::ApplyPolicy(_)
             | Act::AddKey(_)
+            | Act::ChangeClient(_)
             | Act::ActivateKey(_)
             | Act::RetireKey(_)
             | Act::CompromiseKey(_)

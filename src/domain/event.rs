@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     claims::{self, Claims, Teams},
+    client::{ClientAdded, ClientRevoked, ClientRotated},
     denial::{
         IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused,
         ShadowTokenSeen, SuspensionRefused,
@@ -61,6 +62,12 @@ pub enum Event {
     KeyAdded(KeyAdded),
     /// A key became the one that signs.
     KeyActivated(KeyActivated),
+    /// A client was made known.
+    ClientAdded(ClientAdded),
+    /// A client got a new secret.
+    ClientRotated(ClientRotated),
+    /// A client was revoked.
+    ClientRevoked(ClientRevoked),
     /// A key whose tokens are all over was put away.
     KeyRetired(KeyRetired),
     /// Others may have a key: it signs no more, and what it signed is revoked.
@@ -102,6 +109,9 @@ impl Event {
             | Self::PolicyApplied(_)
             | Self::KeyAdded(_)
             | Self::KeyActivated(_)
+            | Self::ClientAdded(_)
+            | Self::ClientRotated(_)
+            | Self::ClientRevoked(_)
             | Self::KeyRetired(_)
             | Self::KeyCompromised(_)
             | Self::IssuanceRefused(_)

@@ -11,6 +11,7 @@
 //! | subject | whom a token speaks for (`sub`, RFC 7519 section 4.1.2) |
 //! | actor | who caused an event |
 //! | caller | who sent the request at hand |
+//! | client | a gateway or service that calls with a name and a secret of its own: [`client`] |
 //! | authority | what a caller may grant |
 //! | path | the door an event came through: `api`, `cli-dev`, `cli-admin`, `system` |
 //! | family | a token and its successors, each of which took the place of the one before |
@@ -29,6 +30,7 @@ pub mod ambient;
 pub mod authority;
 pub mod causes;
 pub mod claims;
+pub mod client;
 pub mod command;
 pub mod configure;
 mod contain;

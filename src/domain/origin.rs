@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::text::{Issuer, RequestId};
+use super::text::{ClientName, Issuer, RequestId};
 
 /// The door an event came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -72,6 +72,11 @@ pub enum Actor {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         sub: Option<String>,
     },
+    /// A client, by its secret.
+    Client {
+        /// Its name.
+        name: ClientName,
+    },
     /// Somebody whom an identity provider vouches for.
     Person {
         /// The provider.
@@ -107,11 +112,12 @@ pub struct OsUser {
 }
 
 impl Actor {
-    /// One line for people: a subject, or `user@host`; `None` once erased.
+    /// One line for people: a subject, `client` and its name, or `user@host`; `None` once erased.
     #[must_use]
     pub fn display(&self) -> Option<String> {
         match self {
             Self::Token { sub, .. } | Self::Person { sub, .. } => sub.clone(),
+            Self::Client { name } => Some(format!("client {name}")),
             Self::OsUser(user) => match (&user.name, &user.host) {
                 (Some(name), Some(host)) => Some(format!("{name}@{host}")),
                 (name, _) => name.clone(),

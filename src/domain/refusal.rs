@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::{
     Status,
+    client::ClientRefusal,
     event::Elevation,
     key_life::KeyRefusal,
     rotate::Overlap,
@@ -15,8 +16,8 @@ use super::{
 /// Why a command was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// The caller's own token ended between its arrival and the decision.
-    #[error("the presented token is no longer active")]
+    /// What the caller presented ended between its arrival and the decision.
+    #[error("the presented credential is no longer good")]
     CredentialInactive,
     /// The route asks for a permission that the caller's token does not name.
     #[error("this needs an administrator's token or one with the permission {permission}")]
@@ -266,6 +267,9 @@ pub enum Refusal {
     /// The log does not say yet who the catalog is and with what it signs.
     #[error("the catalog is not configured yet")]
     NotConfigured,
+    /// Clients were not changed.
+    #[error(transparent)]
+    Client(#[from] ClientRefusal),
     /// Tokens for the catalog's own API would be issued to whoever names no audience.
     #[error(
         "the audience of tokens for which none is asked cannot be catalog: tokens that manage tokens are asked for by name"

@@ -2,10 +2,11 @@
 
 use super::{
     Event, Path, Position, Recorded, Refusal,
+    client::Client,
     key::{Algorithm, Compromise, KeyRecord},
     key_life::KeyRefusal,
     policy::Policy,
-    text::{Audience, Environment, Issuer, Kid},
+    text::{Audience, ClientName, Environment, Issuer, Kid},
 };
 
 /// The settings as of a position.
@@ -23,6 +24,8 @@ pub struct Settings {
     pub keys: Vec<KeyRecord>,
     /// The key that signs.
     pub active: Option<Kid>,
+    /// Every client, in the order in which they were added.
+    pub clients: Vec<Client>,
 }
 
 /// The settings that one issuance needs, all of them there.
@@ -54,6 +57,17 @@ impl Settings {
             Event::PolicyApplied(policy) => self.apply_policy(policy, recorded.position),
             Event::KeyAdded(key) => self.keys.push(KeyRecord::added(key, recorded)),
             Event::KeyActivated(key) => self.activate(&key.kid, recorded.position),
+            Event::ClientAdded(added) => self.clients.push(Client::added(added, recorded)),
+            Event::ClientRotated(rotated) => {
+                if let Some(client) = self.client_mut(&rotated.name) {
+                    client.rotate(rotated, recorded);
+                }
+            }
+            Event::ClientRevoked(revoked) => {
+                if let Some(client) = self.client_mut(&revoked.name) {
+                    client.revoke(recorded);
+                }
+            }
             Event::KeyRetired(key) => self.change(&key.kid, |record| record.retired = Some(recorded.position)),
             Event::KeyCompromised(key) => self.compromise(&key.kid, key.from, recorded.position),
             Event::TokenIssued(_)
@@ -102,6 +116,16 @@ impl Settings {
         if let Some(record) = self.keys.iter_mut().find(|record| record.kid == *kid) {
             change(record);
         }
+    }
+
+    /// The client of that name, revoked or not.
+    #[must_use]
+    pub fn client(&self, name: &ClientName) -> Option<&Client> {
+        self.clients.iter().find(|client| client.name == *name)
+    }
+
+    fn client_mut(&mut self, name: &ClientName) -> Option<&mut Client> {
+        self.clients.iter_mut().find(|client| client.name == *name)
     }
 
     /// The key of that name.

@@ -162,6 +162,9 @@ impl State {
         let is_good = match &authority.credential {
             None => true,
             Some(Credential::Token(jti)) => self.token(*jti).is_some_and(|token| token.status(now) == Status::Active),
+            Some(Credential::Client { name, secret }) => {
+                self.settings.client(name).is_some_and(|client| client.accepts(secret, now))
+            }
             Some(Credential::Login { issuer }) => self.settings.trusts(issuer),
         };
         if is_good { Ok(()) } else { Err(Refusal::CredentialInactive) }
@@ -210,7 +213,10 @@ impl State {
             | Event::PolicyApplied(_)
             | Event::KeyAdded(_)
             | Event::KeyActivated(_)
-            | Event::KeyRetired(_) => self.settings.apply(recorded),
+            | Event::KeyRetired(_)
+            | Event::ClientAdded(_)
+            | Event::ClientRotated(_)
+            | Event::ClientRevoked(_) => self.settings.apply(recorded),
             Event::PersonSeen(seen) => {
                 if let Some(sub) = &seen.sub {
                     self.insert_person(sub.clone(), PersonSeen::clone(seen), recorded.position);

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::Malformed;
+use super::{Malformed, authority::RoutePermission};
 
 /// Refuses characters that deceive a reader, break a line of a report or cannot be stored.
 fn check_characters(text: &str) -> Result<(), Malformed> {
@@ -195,6 +195,9 @@ text_type!(
     /// `Idempotency-Key`: names one request among those of its credential, so that a repeat gets the same answer.
     IdempotencyKey, check_word, 255);
 text_type!(
+    /// The name of a client: what it calls itself in HTTP Basic, so no colon.
+    ClientName, check_plain, 64);
+text_type!(
     /// The part of an e-mail address behind the `@`, in lower case.
     EmailDomain, check_domain, 253);
 text_type!(
@@ -266,6 +269,12 @@ pub fn harmless(text: &str, max: usize) -> String {
 }
 
 impl Permission {
+    /// What a route asks for, as a permission that is held.
+    #[must_use]
+    pub fn of_route(route: RoutePermission) -> Self {
+        Self(route.as_str().to_owned())
+    }
+
     /// `*`.
     #[must_use]
     pub fn everything() -> Self {

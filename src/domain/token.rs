@@ -214,9 +214,11 @@ impl Token {
             Actor::Token { sub: Some(sub), .. } | Actor::Person { sub: Some(sub), .. } => {
                 Subject::parse(sub.clone()).ok()
             }
-            Actor::Token { sub: None, .. } | Actor::Person { sub: None, .. } | Actor::OsUser(_) | Actor::Anonymous => {
-                None
-            }
+            Actor::Token { sub: None, .. }
+            | Actor::Person { sub: None, .. }
+            | Actor::Client { .. }
+            | Actor::OsUser(_)
+            | Actor::Anonymous => None,
         };
         let new = Suspension { position, at, by, by_full_admin: event.by_full_admin };
         match &mut self.suspension {

@@ -1,4 +1,5 @@
-//! Who is asking: a bearer token of the catalog, or of a trusted issuer, becomes an authority and an origin.
+//! Who is asking: a bearer token of the catalog, or of a trusted issuer, becomes an authority and an origin; so does, where
+//! tokens are checked and revoked, a client's name and secret.
 
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use axum::{
 };
 
 use super::{
+    basic::{self, NameAndSecret},
     problem::{Code, Problem},
     request,
 };
@@ -24,12 +26,27 @@ use crate::{
 const USER_AGENT_LENGTH_MAX: usize = 200;
 
 /// What a caller can be told before anything is looked at.
-pub(super) const CALLER: &[Code] =
-    &[Code::CredentialMissing, Code::CredentialInvalid, Code::ProviderUnavailable, Code::Unavailable];
+pub(super) const CALLER: &[Code] = &[
+    Code::CredentialMissing,
+    Code::CredentialInvalid,
+    Code::BasicNotTaken,
+    Code::ProviderUnavailable,
+    Code::Unavailable,
+];
 /// The same, where the route asks for a permission.
 pub(super) const PERMITTED: &[Code] = &[
     Code::CredentialMissing,
     Code::CredentialInvalid,
+    Code::BasicNotTaken,
+    Code::PermissionMissing,
+    Code::ProviderUnavailable,
+    Code::Unavailable,
+];
+/// The same, where the route takes clients, too.
+pub(super) const ASKER: &[Code] = &[
+    Code::CredentialMissing,
+    Code::CredentialInvalid,
+    Code::ClientInvalid,
     Code::PermissionMissing,
     Code::ProviderUnavailable,
     Code::Unavailable,
@@ -49,8 +66,18 @@ pub(super) struct Caller {
 impl Caller {
     /// Lets a caller pass that may do `permission`.
     pub(super) fn require(&self, permission: RoutePermission) -> Result<(), Problem> {
-        self.authority.require(permission).inspect_err(|refusal| metrics::refused(refusal, self.origin.path))?;
-        Ok(())
+        self.authority.require(permission).map_err(|refusal| {
+            metrics::refused(&refusal, self.origin.path);
+            self.challenged(refusal.into())
+        })
+    }
+
+    /// A no, with the challenge of the way by which the caller came.
+    pub(super) fn challenged(&self, problem: Problem) -> Problem {
+        match self.authority.credential {
+            Some(Credential::Client { .. }) => problem.for_client(),
+            Some(Credential::Token(_) | Credential::Login { .. }) | None => problem,
+        }
     }
 
     /// The caller as the requester of a command, under the name that the request gave itself.
@@ -63,32 +90,71 @@ impl FromRequestParts<Arc<Catalog>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, catalog: &Arc<Catalog>) -> Result<Self, Problem> {
-        let presented = bearer(&parts.headers)?.ok_or_else(Problem::no_credential)?;
-        let origin = anonymous(parts, catalog);
-        let authority = catalog.authenticate(presented, &origin).await?.ok_or_else(Problem::bad_credential)?;
-        bearer_of(authority, origin)
+        match presented(&parts.headers)? {
+            Presented::Bearer(token) => bearer(token, parts, catalog).await,
+            Presented::Basic(_) => Err(Problem::basic_not_taken()),
+        }
     }
 }
 
-/// The bearer of a token that was found good.
+/// The sender of a request where tokens are checked and revoked: a caller as anywhere, or a client.
+#[derive(Debug, Clone)]
+pub(super) struct Asker(pub(super) Caller);
+
+impl FromRequestParts<Arc<Catalog>> for Asker {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, catalog: &Arc<Catalog>) -> Result<Self, Problem> {
+        match presented(&parts.headers)? {
+            Presented::Bearer(token) => bearer(token, parts, catalog).await.map(Self),
+            Presented::Basic(credentials) => client(credentials, parts, catalog).await.map(Self),
+        }
+    }
+}
+
+async fn bearer(token: &str, parts: &Parts, catalog: &Arc<Catalog>) -> Result<Caller, Problem> {
+    let origin = anonymous(parts, catalog);
+    let authority = catalog.authenticate(token, &origin).await?.ok_or_else(Problem::bad_credential)?;
+    bearer_of(authority, origin)
+}
+
+async fn client(credentials: &str, parts: &Parts, catalog: &Arc<Catalog>) -> Result<Caller, Problem> {
+    let NameAndSecret { name, secret } = basic::read(credentials).ok_or_else(Problem::bad_client)?;
+    let authority = catalog.authenticate_client(&name, &secret).await?.ok_or_else(Problem::bad_client)?;
+    bearer_of(authority, anonymous(parts, catalog))
+}
+
+/// The bearer of a credential that was found good.
 pub(super) fn bearer_of(authority: Authority, origin: Origin) -> Result<Caller, Problem> {
     let sub = authority.subject.as_ref().map(ToString::to_string);
     let actor = match &authority.credential {
         Some(Credential::Token(jti)) => Actor::Token { jti: *jti, sub },
         Some(Credential::Login { issuer }) => Actor::Person { issuer: issuer.clone(), sub },
+        Some(Credential::Client { name, .. }) => Actor::Client { name: name.clone() },
         None => return Err(Problem::internal()),
     };
     Ok(Caller { authority, origin: Origin { actor, ..origin } })
 }
 
-/// The one bearer token of a request (RFC 6750 section 2.1). Several are as bad as a wrong one.
-fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+/// What a request presents.
+enum Presented<'a> {
+    /// A token (RFC 6750 section 2.1).
+    Bearer(&'a str),
+    /// A name and a secret (RFC 7617 section 2).
+    Basic(&'a str),
+}
+
+/// The one credential of a request. Several are as bad as a wrong one.
+fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Ok(None) };
+    let value = values.next().ok_or_else(Problem::no_credential)?;
     let (Ok(text), None) = (value.to_str(), values.next()) else { return Err(Problem::bad_credential()) };
-    match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim_matches(' '))),
-        _ => Ok(None),
+    let (scheme, credentials) = text.split_once(' ').ok_or_else(Problem::no_credential)?;
+    let credentials = credentials.trim_matches(' ');
+    match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => Ok(Presented::Bearer(credentials)),
+        "basic" => Ok(Presented::Basic(credentials)),
+        _ => Err(Problem::no_credential()),
     }
 }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     body::{JSON_BODY, JsonBody},
-    caller::{Caller, PERMITTED},
+    caller::{ASKER, Asker},
     fresh::{FRESH, Fresh},
     openapi::problems,
     problem::Problem,
@@ -45,7 +45,7 @@ pub(super) struct Results {
     results: Vec<Checked>,
 }
 
-problems!(Problems = [PERMITTED, FRESH, JSON_BODY]);
+problems!(Problems = [ASKER, FRESH, JSON_BODY]);
 
 /// Check many identifiers
 ///
@@ -58,11 +58,11 @@ problems!(Problems = [PERMITTED, FRESH, JSON_BODY]);
     params(Fresh),
     request_body(content = Check, example = json!({ "jtis": ["01990000-0000-7000-8000-000000000000"] })),
     responses((status = 200, description = "What is known of each.", body = Results), Problems),
-    security(("bearer" = ["tokens.check"])),
+    security(("bearer" = ["tokens.check"]), ("basic" = ["tokens.check"])),
 )]
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
-    caller: Caller,
+    Asker(caller): Asker,
     _: Fresh,
     JsonBody(check): JsonBody<Check>,
 ) -> Result<Response, Problem> {

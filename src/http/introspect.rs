@@ -15,7 +15,7 @@ use utoipa::{
 use uuid::Uuid;
 
 use super::{
-    caller::Caller,
+    caller::Asker,
     fresh::Fresh,
     oauth::{FORM_BODY, OAuthError, TokenForm, bad_request, token, unauthorized},
     openapi::problems,
@@ -115,11 +115,11 @@ problems!(Problems = [FORM_BODY, &[Code::PositionAhead]]);
         (status = 200, description = "What is said of it.", body = Introspection),
         (status = 400, description = "There is no token in the form, or a parameter of the query is wrong.", body = OAuthError),
         (status = 401, description = "The caller may not ask.", body = OAuthError, headers(
-            ("www-authenticate" = String, description = "What the caller lacks (RFC 6750 section 3)."),
+            ("www-authenticate" = String, description = "What the caller lacks (RFC 6750 section 3, RFC 7617 section 2)."),
         )),
         Problems,
     ),
-    security(("bearer" = ["tokens.check"])),
+    security(("bearer" = ["tokens.check"]), ("basic" = ["tokens.check"])),
 )]
 pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, request: Request) -> Response {
     answer(&catalog, request).await.unwrap_or_else(|refused| refused)
@@ -127,7 +127,7 @@ pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, request: Request
 
 async fn answer(catalog: &Arc<Catalog>, request: Request) -> Result<Response, Response> {
     let (mut parts, body) = request.into_parts();
-    let caller = Caller::from_request_parts(&mut parts, catalog).await.map_err(unauthorized)?;
+    let Asker(caller) = Asker::from_request_parts(&mut parts, catalog).await.map_err(unauthorized)?;
     // RFC 7662 section 2.3 knows one answer to a caller that may not ask: 401.
     caller.require(RoutePermission::TokensCheck).map_err(unauthorized)?;
     <Fresh>::from_request_parts(&mut parts, catalog).await.map_err(bad_request)?;

@@ -1,6 +1,7 @@
 //! The HTTP API: one file per endpoint; `problem` maps every error, `caller` authenticates.
 
 mod audit_events;
+mod basic;
 mod body;
 mod caller;
 mod check_revocations;
@@ -15,6 +16,7 @@ mod introspect;
 mod issue_token;
 mod jwks;
 mod list_tokens;
+mod metadata;
 pub mod metrics;
 mod oauth;
 mod openapi;
@@ -61,7 +63,7 @@ pub fn router(catalog: Arc<Catalog>, recorder: PrometheusHandle) -> Router {
     let (router, _) = routes().split_for_parts();
     router
         .merge(openapi::docs::pages())
-        .fallback(problem::no_such_route)
+        .fallback(metadata::handle_below_path)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
@@ -93,6 +95,7 @@ fn routes() -> OpenApiRouter<Arc<Catalog>> {
         .routes(routes!(introspect::handle))
         .routes(routes!(audit_events::handle))
         .routes(routes!(jwks::handle))
+        .routes(routes!(metadata::handle))
         .routes(routes!(health::ready))
         .routes(routes!(health::alive))
         .routes(routes!(metrics::handle))

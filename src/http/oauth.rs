@@ -94,7 +94,8 @@ fn invalid_request(description: &str) -> Response {
 
 /// What a caller is told that may not ask.
 pub(super) fn unknown_client() -> OAuthError {
-    let description = "this needs an active token of the catalog with the permission that the route asks for";
+    let description =
+        "this needs an active token of the catalog, or a client, with the permission that the route asks for";
     OAuthError { error: OAuthErrorCode::InvalidClient, error_description: description.to_owned() }
 }
 

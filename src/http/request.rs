@@ -11,10 +11,14 @@ use axum::{
 use tracing::{Instrument, field};
 
 use super::{
+    basic::{self, NameAndSecret},
     metrics,
     problem::{ANSWER_TIMEOUT, Code, Problem},
 };
-use crate::{app::Catalog, domain::text::RequestId};
+use crate::{
+    app::Catalog,
+    domain::{client::ClientSecret, text::RequestId},
+};
 
 /// How every part of a token but its signature begins: `{"` in base64url.
 const TOKEN_PART: &str = "eyJ";
@@ -88,9 +92,19 @@ pub(super) fn discreet(text: &str, headers: &HeaderMap) -> String {
 
 /// Whether a text contains a token, or a piece of the credential that the request presents.
 fn betrays(text: &str, headers: &HeaderMap) -> bool {
-    let credentials = || headers.get_all(AUTHORIZATION).iter().filter_map(|value| value.to_str().ok());
-    let pieces = text.as_bytes().windows(PIECE_LENGTH).filter_map(|piece| std::str::from_utf8(piece).ok());
-    text.contains(TOKEN_PART) || pieces.into_iter().any(|piece| credentials().any(|whole| whole.contains(piece)))
+    let presented = || headers.get_all(AUTHORIZATION).iter().filter_map(|value| value.to_str().ok());
+    let is_of_client = presented().filter_map(|whole| basic::read(whole.split_once(' ')?.1)).any(
+        |NameAndSecret { secret, .. }| {
+            secret.len() >= PIECE_LENGTH && text.as_bytes().windows(PIECE_LENGTH).any(|piece| contains(&secret, piece))
+        },
+    );
+    let is_of_header =
+        text.as_bytes().windows(PIECE_LENGTH).any(|piece| presented().any(|whole| contains(whole, piece)));
+    text.contains(TOKEN_PART) || text.contains(ClientSecret::PREFIX) || is_of_client || is_of_header
+}
+
+fn contains(whole: &str, piece: &[u8]) -> bool {
+    whole.as_bytes().windows(piece.len()).any(|part| part == piece)
 }
 
 fn fresh(catalog: &Catalog) -> RequestId {
@@ -117,6 +131,11 @@ mod tests {
         assert!(!betrays("0123456789abcde-", &headers));
         assert!(!betrays("build-7", &headers));
         assert!(betrays("x.eyJhbGciOiJFZERTQSJ9", &HeaderMap::new()));
+        assert!(betrays("catsec_AAECAwQFBgc", &HeaderMap::new()));
+        let secret = HeaderValue::from_static("Basic ZWRnZTowMTIzNDU2Nzg5YWJjZGVmZ2hpag==");
+        headers.insert(AUTHORIZATION, secret);
+        assert!(betrays("x-456789abcdefghij", &headers));
+        assert!(!betrays("edge", &headers));
         assert_eq!(discreet("curl/8.5 (0123456789abcdef) x", &headers), "curl/8.5 *** x");
     }
 }

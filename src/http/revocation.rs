@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     body::Jti,
-    caller::{Caller, PERMITTED},
+    caller::{ASKER, Asker},
     fresh::{FRESH, Fresh},
     openapi::problems,
     problem::Problem,
@@ -65,7 +65,7 @@ impl From<Option<Status>> for CheckedStatus {
     }
 }
 
-problems!(Problems = [PERMITTED, FRESH]);
+problems!(Problems = [ASKER, FRESH]);
 
 /// Check an identifier
 ///
@@ -78,11 +78,11 @@ problems!(Problems = [PERMITTED, FRESH]);
     operation_id = "checkRevocation",
     params(Jti, Fresh),
     responses((status = 200, description = "What is known of it.", body = Checked), Problems),
-    security(("bearer" = ["tokens.check"])),
+    security(("bearer" = ["tokens.check"]), ("basic" = ["tokens.check"])),
 )]
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
-    caller: Caller,
+    Asker(caller): Asker,
     _: Fresh,
     Jti(jti): Jti,
 ) -> Result<Response, Problem> {

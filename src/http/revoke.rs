@@ -9,7 +9,7 @@ use axum::{
 };
 
 use super::{
-    caller::{self, Caller, WRITE},
+    caller::{self, Asker, WRITE},
     detached::detached,
     oauth::{FORM_BODY, OAuthError, TokenForm, bad_request, token, unauthorized},
     openapi::problems,
@@ -39,11 +39,11 @@ problems!(Problems = [FORM_BODY, WRITE]);
         (status = 200, description = "If it was active and within reach, it is revoked."),
         (status = 400, description = "There is no token in the form, or a parameter in the query.", body = OAuthError),
         (status = 401, description = "The credential besides may not revoke.", body = OAuthError, headers(
-            ("www-authenticate" = String, description = "What the caller lacks (RFC 6750 section 3)."),
+            ("www-authenticate" = String, description = "What the caller lacks (RFC 6750 section 3, RFC 7617 section 2)."),
         )),
         Problems,
     ),
-    security((), ("bearer" = ["tokens.revoke"])),
+    security((), ("bearer" = ["tokens.revoke"]), ("basic" = ["tokens.revoke"])),
 )]
 pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, request: Request) -> Response {
     match revoke(&catalog, request).await {
@@ -56,7 +56,7 @@ pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, request: Request
 async fn revoke(catalog: &Arc<Catalog>, request: Request) -> Result<(), Response> {
     let (mut parts, body) = request.into_parts();
     let caller = if parts.headers.contains_key(header::AUTHORIZATION) {
-        Some(Caller::from_request_parts(&mut parts, catalog).await.map_err(unauthorized)?)
+        Some(Asker::from_request_parts(&mut parts, catalog).await.map_err(unauthorized)?.0)
     } else {
         None
     };
@@ -77,19 +77,19 @@ async fn revoke(catalog: &Arc<Catalog>, request: Request) -> Result<(), Response
         }
     };
     let command = RevokeToken { jti: verified.claims.jti, reason: RevocationReason::Unspecified, note: None };
-    let work = {
-        let catalog = catalog.clone();
-        async move { catalog.revoke(command, caller.requester(None)).await }
-    };
+    // Whoever presents the token alone, as its own credential, and finds it over has what it came for.
+    let is_own = caller.authority.token() == Some(command.jti);
+    let (catalog, requester) = (catalog.clone(), caller.clone().requester(None));
+    let work = async move { catalog.revoke(command, requester).await };
     match detached(work).await.map_err(IntoResponse::into_response)? {
-        Ok(_) => Ok(()),
-        // Another's token is left alone, and a token that ended meanwhile has ended.
-        Err(CommandError::Append(AppendError::Refused(Refusal::TokenUnknown { .. } | Refusal::CredentialInactive))) => {
-            Ok(())
-        }
-        Err(error @ CommandError::Append(AppendError::Refused(Refusal::PermissionMissing { .. }))) => {
-            Err(unauthorized(error.into()))
-        }
+        // Another's token is left alone.
+        Ok(_) | Err(CommandError::Append(AppendError::Refused(Refusal::TokenUnknown { .. }))) => Ok(()),
+        Err(CommandError::Append(AppendError::Refused(Refusal::CredentialInactive))) if is_own => Ok(()),
+        Err(
+            error @ CommandError::Append(AppendError::Refused(
+                Refusal::PermissionMissing { .. } | Refusal::CredentialInactive,
+            )),
+        ) => Err(unauthorized(caller.challenged(error.into()))),
         Err(error) => Err(Problem::from(error).into_response()),
     }
 }

@@ -71,7 +71,8 @@ pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, caller: Caller, 
             (Some(token.ok_or_else(Problem::bad_credential)?), None)
         }
         Some(Credential::Login { issuer }) => (None, Some(issuer)),
-        None => return Err(Problem::internal()),
+        // A client is not let in here.
+        Some(Credential::Client { .. }) | None => return Err(Problem::internal()),
     };
     let permissions = match &authority.permissions {
         Permissions::All => None,

@@ -23,6 +23,9 @@ const CONFIGURED: &str = "catalog.configured.v1";
 const POLICY_APPLIED: &str = "policy.applied.v1";
 const KEY_ADDED: &str = "key.added.v1";
 const KEY_ACTIVATED: &str = "key.activated.v1";
+const CLIENT_ADDED: &str = "client.added.v1";
+const CLIENT_ROTATED: &str = "client.rotated.v1";
+const CLIENT_REVOKED: &str = "client.revoked.v1";
 const KEY_RETIRED: &str = "key.retired.v1";
 const KEY_COMPROMISED: &str = "key.compromised.v1";
 const ISSUANCE_REFUSED: &str = "issuance.refused.v1";
@@ -36,7 +39,7 @@ const PERSON_SEEN: &str = "person.seen.v1";
 const SHADOW_TOKEN_SEEN: &str = "shadow_token.seen.v1";
 
 /// The persisted names of all kinds.
-pub const KINDS: [&str; 20] = [
+pub const KINDS: [&str; 23] = [
     TOKEN_ISSUED,
     TOKEN_REVOKED,
     TOKEN_SUSPENDED,
@@ -46,6 +49,9 @@ pub const KINDS: [&str; 20] = [
     POLICY_APPLIED,
     KEY_ADDED,
     KEY_ACTIVATED,
+    CLIENT_ADDED,
+    CLIENT_ROTATED,
+    CLIENT_REVOKED,
     KEY_RETIRED,
     KEY_COMPROMISED,
     ISSUANCE_REFUSED,
@@ -60,7 +66,15 @@ pub const KINDS: [&str; 20] = [
 ];
 
 const PERSONAL: &[&str] = &["address", "user_agent"];
-const PERSONAL_OF_ACTOR: &[&str] = &["sub", "name", "uid", "login", "sudo_user", "host"];
+
+/// The members of `actor` that are personal. The name of a client is none.
+fn personal_of_actor(actor: &Actor) -> &'static [&'static str] {
+    match actor {
+        Actor::Token { .. } | Actor::Person { .. } => &["sub"],
+        Actor::OsUser(_) => &["name", "uid", "login", "sudo_user", "host"],
+        Actor::Client { .. } | Actor::Anonymous => &[],
+    }
+}
 
 /// The members of `data` that are personal.
 fn personal_of_data(kind: &str) -> &'static [&'static str] {
@@ -88,6 +102,9 @@ pub fn kind(event: &Event) -> &'static str {
         Event::PolicyApplied(_) => POLICY_APPLIED,
         Event::KeyAdded(_) => KEY_ADDED,
         Event::KeyActivated(_) => KEY_ACTIVATED,
+        Event::ClientAdded(_) => CLIENT_ADDED,
+        Event::ClientRotated(_) => CLIENT_ROTATED,
+        Event::ClientRevoked(_) => CLIENT_REVOKED,
         Event::KeyRetired(_) => KEY_RETIRED,
         Event::KeyCompromised(_) => KEY_COMPROMISED,
         Event::IssuanceRefused(_) => ISSUANCE_REFUSED,
@@ -145,7 +162,8 @@ pub fn encode(occurrence: &Occurrence) -> Result<Encoded, CodecError> {
     let kind = kind(&occurrence.event);
     let mut body = form(kind, occurrence, data(&occurrence.event)?)?;
     let mut personal = take(&mut body, PERSONAL);
-    for (part, members) in [("actor", PERSONAL_OF_ACTOR), ("data", personal_of_data(kind))] {
+    let of_actor = personal_of_actor(&occurrence.origin.actor);
+    for (part, members) in [("actor", of_actor), ("data", personal_of_data(kind))] {
         let taken = take(&mut body[part], members);
         if !taken.is_empty() {
             personal.insert(part.to_owned(), Value::Object(taken));
@@ -182,6 +200,9 @@ pub fn data(event: &Event) -> Result<Value, CodecError> {
         Event::PolicyApplied(policy) => serde_json::to_value(policy)?,
         Event::KeyAdded(key) => serde_json::to_value(key)?,
         Event::KeyActivated(key) => serde_json::to_value(key)?,
+        Event::ClientAdded(client) => serde_json::to_value(client)?,
+        Event::ClientRotated(client) => serde_json::to_value(client)?,
+        Event::ClientRevoked(client) => serde_json::to_value(client)?,
         Event::KeyRetired(key) => serde_json::to_value(key)?,
         Event::KeyCompromised(key) => serde_json::to_value(key)?,
         Event::IssuanceRefused(refused) => serde_json::to_value(refused)?,
@@ -221,6 +242,9 @@ pub fn decode(body: &[u8], personal: Option<&[u8]>) -> Result<Occurrence, CodecE
         POLICY_APPLIED => Event::PolicyApplied(typed(form.data)?),
         KEY_ADDED => Event::KeyAdded(typed(form.data)?),
         KEY_ACTIVATED => Event::KeyActivated(typed(form.data)?),
+        CLIENT_ADDED => Event::ClientAdded(typed(form.data)?),
+        CLIENT_ROTATED => Event::ClientRotated(typed(form.data)?),
+        CLIENT_REVOKED => Event::ClientRevoked(typed(form.data)?),
         KEY_RETIRED => Event::KeyRetired(typed(form.data)?),
         KEY_COMPROMISED => Event::KeyCompromised(typed(form.data)?),
         ISSUANCE_REFUSED => Event::IssuanceRefused(typed(form.data)?),

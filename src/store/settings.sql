@@ -11,5 +11,5 @@ select
     personal_commitment,
     digest
   from events
- where split_part(kind, '.', 1) in ('catalog', 'policy', 'key')
+ where split_part(kind, '.', 1) in ('catalog', 'policy', 'key', 'client')
  order by position

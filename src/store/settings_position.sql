@@ -1,3 +1,3 @@
 select coalesce(max(position), 0)
   from events
- where split_part(kind, '.', 1) in ('catalog', 'policy', 'key')
+ where split_part(kind, '.', 1) in ('catalog', 'policy', 'key', 'client')

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 32] = [
+const COMMANDS: [&[&str]; 37] = [
     &[],
     &["serve"],
     &["issue"],
@@ -33,6 +33,11 @@ const COMMANDS: [&[&str]; 32] = [
     &["keys", "activate"],
     &["keys", "retire"],
     &["keys", "compromise"],
+    &["clients"],
+    &["clients", "add"],
+    &["clients", "list"],
+    &["clients", "rotate"],
+    &["clients", "revoke"],
     &["policy"],
     &["policy", "show"],
     &["policy", "check"],

@@ -4,6 +4,7 @@ use catalog::{
     domain::{
         Actor, Event, Occurrence, Origin, Path, Position, Predicate, TokenIssued, TokenRevoked, TokensRevokedByRule,
         claims::Teams,
+        client::{ClientAdded, ClientPermission, ClientRevoked, ClientRotated, SecretDigest},
         denial::{
             IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
             ShadowTokenSeen, SuspensionRefused,
@@ -241,12 +242,31 @@ fn settings() -> impl Strategy<Value = Event> {
         }),
         (word(), any::<i64>())
             .prop_map(|(kid, counted)| Event::KeyRetired(KeyRetired { kid, counted: Position(counted) })),
+        clients(),
+    ]
+}
+
+fn clients() -> impl Strategy<Value = Event> {
+    let name = || "[a-zA-Z0-9._-]{1,20}".prop_map(|text| text.parse().unwrap());
+    let secret_sha256 = || any::<u64>().prop_map(|number| SecretDigest::of(&number.to_string()));
+    let teams = prop_oneof![Just(Teams::Every), vec(word(), 0..3).prop_map(Teams::These)];
+    prop_oneof![
+        (name(), vec(select(&ClientPermission::ALL[..]), 1..3), teams, secret_sha256()).prop_map(
+            |(name, permissions, teams, secret_sha256)| {
+                Event::ClientAdded(ClientAdded { name, permissions, teams, secret_sha256 })
+            }
+        ),
+        (name(), secret_sha256(), option::of(instant())).prop_map(|(name, secret_sha256, old_until)| {
+            Event::ClientRotated(ClientRotated { name, secret_sha256, old_until })
+        }),
+        name().prop_map(|name| Event::ClientRevoked(ClientRevoked { name })),
     ]
 }
 
 fn actor() -> impl Strategy<Value = Actor> {
     prop_oneof![
         (id(), option::of(personal())).prop_map(|(jti, sub)| Actor::Token { jti, sub }),
+        "[a-zA-Z0-9._-]{1,20}".prop_map(|name| Actor::Client { name: name.parse().unwrap() }),
         (word(), option::of(personal())).prop_map(|(issuer, sub)| Actor::Person { issuer, sub }),
         (
             option::of(personal()),
@@ -315,7 +335,7 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
     match &mut origin.actor {
         Actor::Token { sub, .. } | Actor::Person { sub, .. } => *sub = None,
         Actor::OsUser(user) => *user = OsUser::default(),
-        Actor::Anonymous => {}
+        Actor::Client { .. } | Actor::Anonymous => {}
     }
     match &mut occurrence.event {
         Event::TokenIssued(issued) => {
@@ -339,6 +359,9 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
         | Event::PolicyApplied(_)
         | Event::KeyAdded(_)
         | Event::KeyActivated(_)
+        | Event::ClientAdded(_)
+        | Event::ClientRotated(_)
+        | Event::ClientRevoked(_)
         | Event::KeyRetired(_)
         | Event::RotationRefused(_)
         | Event::RotatedTokenReused(_)
@@ -399,7 +422,9 @@ proptest! {
             prop_assert!(body.get(member).is_none(), "{member}");
         }
         for member in ["sub", "name", "uid", "login", "sudo_user", "host"] {
-            prop_assert!(body["actor"].get(member).is_none(), "{member}");
+            // A client is a service, and its name is what the log knows it by.
+            let is_of_client = member == "name" && body["actor"]["kind"] == "client";
+            prop_assert!(is_of_client || body["actor"].get(member).is_none(), "{member}");
         }
     }
 

@@ -4,6 +4,7 @@ use catalog::{
     domain::{
         Actor, Event, Occurrence, Origin, Path, Position, Predicate, TokenIssued, TokenRevoked, TokensRevokedByRule,
         claims::Teams,
+        client::{ClientAdded, ClientPermission, ClientRevoked, ClientRotated, SecretDigest},
         denial::{
             IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
             ShadowTokenSeen, SuspensionRefused,
@@ -217,7 +218,7 @@ fn refused_rule() -> RevocationByRuleRefused {
 ///
 /// The digests are those of a first event, recorded at 2026-03-01T12:00:00Z, with sixteen bytes 7 as salt. They were
 /// computed a second time by a few lines of Python over these strings.
-const GOLDEN: [[&str; 3]; 36] = [
+const GOLDEN: [[&str; 3]; 42] = [
     [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","aud":["gateway"],"elevated":["admin","teams","permissions"],"exp":1772370000,"iat":1772366400,"is_admin":true,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":["tools.read"],"policy_version":1,"teams":null},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"description":"builds","name":"ci","reason":"on call","signing_input":"aGVhZGVy.cGF5bG9hZA"}}"#,
@@ -354,6 +355,36 @@ const GOLDEN: [[&str; 3]; 36] = [
         "ece6bd75b68707087d457c807cb3187ee1157261dde0f1c548971736ca4484e8",
     ],
     [
+        r#"{"actor":{"kind":"os-user"},"data":{"name":"edge","permissions":["tokens.check"],"secret_sha256":"f9805e8d4ea43a97133cf7077e8e359091991cf03adbb8199417ca4faa5f90ee","teams":[]},"kind":"client.added.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "58f866a6b4afa16f43727a92032f92f8890963e148b4dd849bb8a9115ce48f2d",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"name":"edge","permissions":["tokens.check","tokens.revoke"],"secret_sha256":"f9805e8d4ea43a97133cf7077e8e359091991cf03adbb8199417ca4faa5f90ee","teams":null},"kind":"client.added.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "a9b3e860d86b1f507a73cefb4847a8e97ace2121737c46953207fdf8e048dff4",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"name":"edge","old_until":"2026-03-01T13:00:00Z","secret_sha256":"f9805e8d4ea43a97133cf7077e8e359091991cf03adbb8199417ca4faa5f90ee"},"kind":"client.rotated.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "3c8637c797fdf5ce7f9e5768719536e3fd9dde85e699497911d59ab700e90fdf",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"name":"edge","secret_sha256":"f9805e8d4ea43a97133cf7077e8e359091991cf03adbb8199417ca4faa5f90ee"},"kind":"client.rotated.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "2e6508423cdc11e40648153c40860d3ad997b0763d6dfcb75366ed01108f9bc1",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"name":"edge"},"kind":"client.revoked.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "79f248237e0ea599590b6825ab1630d7694ae10d1244f95ac954b9e66246eafb",
+    ],
+    [
+        r#"{"actor":{"kind":"client","name":"edge"},"data":{"jti":"00000000-0000-0000-0000-000000000001","reason":"unspecified"},"kind":"token.revoked.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"address":"192.0.2.1","user_agent":"curl/8"}"#,
+        "3023505b1fc02e473a449e3a3faada7508ee7c39c3eeb8233ea0809a06457621",
+    ],
+    [
         r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"aud":["catalog"],"count":3,"elevated":["admin"],"expires_in":60,"is_admin":true,"permissions":["tools.read"],"rule":"admin_not_yours","since":"2026-03-01T12:00:00Z","teams":null},"kind":"issuance.refused.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
         r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","data":{"name":"ci","reason":"on call","sub":"alice@example.com"},"user_agent":"curl/8"}"#,
         "2915b14c57a3dff104046ae3752c09c03d8b6b71711d98795c2161f6d283ba8e",
@@ -402,7 +433,7 @@ const GOLDEN: [[&str; 3]; 36] = [
 
 /// One event of every kind and shape, in the order of [`GOLDEN`].
 fn samples() -> Vec<Occurrence> {
-    [of_tokens(), of_settings(), evidence()].concat()
+    [of_tokens(), of_settings(), of_clients(), evidence()].concat()
 }
 
 fn of_tokens() -> Vec<Occurrence> {
@@ -518,6 +549,36 @@ fn of_settings() -> Vec<Occurrence> {
     ]
 }
 
+fn of_clients() -> Vec<Occurrence> {
+    let name = || "edge".parse().unwrap();
+    let secret_sha256 = SecretDigest::of("catsec_for-the-record");
+    let added = |permissions: &[ClientPermission], teams: Teams| {
+        let permissions = permissions.to_vec();
+        at_a_shell(Event::ClientAdded(ClientAdded { name: name(), permissions, teams, secret_sha256 }))
+    };
+    let old_until = "2026-03-01T13:00:00Z".parse().unwrap();
+    let rotated =
+        |old_until| at_a_shell(Event::ClientRotated(ClientRotated { name: name(), secret_sha256, old_until }));
+    let by_a_client = Origin { actor: Actor::Client { name: name() }, ..nobody() };
+    vec![
+        added(&[ClientPermission::Check], Teams::These(Vec::new())),
+        added(&ClientPermission::ALL, Teams::Every),
+        rotated(Some(old_until)),
+        rotated(None),
+        at_a_shell(Event::ClientRevoked(ClientRevoked { name: name() })),
+        Occurrence {
+            origin: by_a_client,
+            ..over_http(Event::TokenRevoked(TokenRevoked {
+                jti: Uuid::from_u128(1),
+                reason: RevocationReason::Unspecified,
+                effective_from: None,
+                successor: None,
+                note: None,
+            }))
+        },
+    ]
+}
+
 fn evidence() -> Vec<Occurrence> {
     vec![
         over_http(Event::IssuanceRefused(Box::new(sample_refusal()))),
@@ -611,6 +672,10 @@ fn every_kind_has_a_golden_form() {
             "key.retired.v1",
             "key.compromised.v1",
             "policy.applied.v1",
+            "client.added.v1",
+            "client.rotated.v1",
+            "client.revoked.v1",
+            "token.revoked.v1",
             "issuance.refused.v1",
             "revocation.refused.v1",
             "suspension.refused.v1",

@@ -218,7 +218,7 @@ async fn a_good_token_is_a_credential_in_one_header_of_one_form_and_nowhere_else
         ("credential_missing", one(format!("Bearer\t{token}"))),
         ("credential_missing", one(format!("Bearer:{token}"))),
         ("credential_missing", one(format!("BearerX {token}"))),
-        ("credential_missing", one(format!("Basic {token}"))),
+        ("basic_not_taken", one(format!("Basic {token}"))),
         ("credential_missing", one(format!("Token {token}"))),
         ("credential_missing", one(format!("DPoP {token}"))),
         ("credential_missing", one(format!("Digest username=\"{token}\""))),

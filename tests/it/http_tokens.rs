@@ -308,7 +308,7 @@ async fn a_revoked_credential_causes_no_later_event() {
         .issue(plain("c"), catalog::app::Requester::new(authority, shell(catalog::domain::Path::Api)))
         .await;
 
-    assert!(late.is_err_and(|error| error.to_string() == "the presented token is no longer active"));
+    assert!(late.is_err_and(|error| error.to_string() == "the presented credential is no longer good"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use crate::{
     domain::{
         Event, Path, Predicate,
         claims::{CanonicalUuid, Claims, Teams},
+        client::{ClientAdded, ClientPermission, ClientRevoked, ClientRotated},
         denial::{
             IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused,
             ShadowTokenSeen, SuspensionRefused,
@@ -29,7 +30,7 @@ use crate::{
         rotate::Overlap,
         rule::Field,
         suspend::Change,
-        text::{Audience, Description, Environment, Issuer, Kid, Name, Note, Permission, Subject, TeamId},
+        text::{Audience, ClientName, Description, Environment, Issuer, Kid, Name, Note, Permission, Subject, TeamId},
         trusted_issuer::TrustedIssuer,
     },
     store::{Head, codec},
@@ -42,6 +43,9 @@ described! {
             .fixed("kind", "token")
             .member("jti", of::<CanonicalUuid>(), "The token it presented.")
             .optional("sub", plain::<String>(), "Its subject."))
+        .item(object("A client, by its secret.")
+            .fixed("kind", "client")
+            .member("name", of::<ClientName>(), "Its name."))
         .item(object("Somebody whom an identity provider vouches for.")
             .fixed("kind", "person")
             .member("issuer", of::<Issuer>(), "The provider.")
@@ -64,6 +68,9 @@ described! {
         .item(of::<Policy>())
         .item(of::<KeyAdded>())
         .item(of::<KeyActivated>())
+        .item(of::<ClientAdded>())
+        .item(of::<ClientRotated>())
+        .item(of::<ClientRevoked>())
         .item(of::<KeyRetired>())
         .item(of::<KeyCompromised>())
         .item(of::<IssuanceRefused>())
@@ -238,6 +245,17 @@ described! {
     KeyRetired, "KeyRetired" => object("`key.retired.v1`: a key whose tokens were all over was put away.")
         .member("kid", of::<Kid>(), "The key.")
         .member("counted", of::<crate::domain::Position>(), "The end of the log for which they were counted.");
+    ClientAdded, "ClientAdded" => object("`client.added.v1`: a client was made known.")
+        .member("name", of::<ClientName>(), "The client.")
+        .member("permissions", list(client_permission()), "What it may do here.")
+        .member("teams", of::<Teams>(), "Whose tokens it may end: those of these teams and no others; `null` = everybody's.")
+        .member("secret_sha256", digest(), "SHA-256 of its secret, in hexadecimal.");
+    ClientRotated, "ClientRotated" => object("`client.rotated.v1`: a client got a new secret.")
+        .member("name", of::<ClientName>(), "The client.")
+        .member("secret_sha256", digest(), "SHA-256 of the new secret, in hexadecimal.")
+        .optional("old_until", instant(), "The first instant at which no older secret is good; absent = at once.");
+    ClientRevoked, "ClientRevoked" => object("`client.revoked.v1`: a client's secrets are good no longer.")
+        .member("name", of::<ClientName>(), "The client.");
     KeyCompromised, "KeyCompromised" => object(
         "`key.compromised.v1`: others may have a key. It signs no more, and its tokens that were issued from a position on are \
          revoked.",
@@ -298,6 +316,11 @@ fn by_team() -> RefOr<Schema> {
 /// An instant, RFC 3339 in UTC.
 pub(super) fn instant() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime))).into()
+}
+
+/// What a client can be allowed.
+fn client_permission() -> RefOr<Schema> {
+    super::one_of(ClientPermission::ALL.map(ClientPermission::as_str)).into()
 }
 
 fn digest() -> RefOr<Schema> {

@@ -16,8 +16,8 @@ use crate::domain::{
     revoke::RevocationReason,
     rotate::Overlap,
     text::{
-        Audience, Description, Email, Environment, FullName, IdempotencyKey, Issuer, Kid, Name, Namespace, Note,
-        Permission, RequestId, ServerId, Subject, TeamId,
+        Audience, ClientName, Description, Email, Environment, FullName, IdempotencyKey, Issuer, Kid, Name, Namespace,
+        Note, Permission, RequestId, ServerId, Subject, TeamId,
     },
 };
 
@@ -119,6 +119,11 @@ described! {
         QUOTABLE,
         IdempotencyKey::LENGTH_MAX + 2,
     ).examples(["build-7"]);
+    ClientName, "ClientName" => text(
+        "The name of a client.",
+        PLAIN,
+        ClientName::LENGTH_MAX,
+    ).examples(["edge-gateway"]);
     RequestId, "RequestId" => text(
         "Names one request in the diagnostics and in the log.",
         PLAIN,

@@ -48,6 +48,7 @@ impl Refusal {
             Self::Key(refusal) => refusal.code(),
             Self::KeyNotHere { .. } => "key_not_here",
             Self::NotConfigured => "not_configured",
+            Self::Client(refusal) => refusal.code(),
             Self::CatalogByDefault => "catalog_by_default",
             Self::SettingDiffers { .. } => "setting_differs",
         }
@@ -98,6 +99,7 @@ impl Refusal {
             | Self::Key(_)
             | Self::KeyNotHere { .. }
             | Self::NotConfigured
+            | Self::Client(_)
             | Self::CatalogByDefault
             | Self::SettingDiffers { .. } => false,
         }

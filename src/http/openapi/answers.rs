@@ -99,7 +99,7 @@ fn example_ref(code: Code) -> String {
 fn header(status: StatusCode, codes: &[Code]) -> Option<(&'static str, Header)> {
     let (name, schema, description) = if codes.contains(&Code::PermissionMissing) || status == StatusCode::UNAUTHORIZED
     {
-        ("www-authenticate", String::schema(), "What the caller lacks (RFC 6750 section 3).")
+        ("www-authenticate", String::schema(), "What the caller lacks (RFC 6750 section 3, RFC 7617 section 2).")
     } else if status == StatusCode::SERVICE_UNAVAILABLE {
         ("retry-after", u64::schema(), "After how many seconds to ask again.")
     } else {

@@ -51,7 +51,7 @@ pub(in crate::http) fn pages<S: Clone + Send + Sync + 'static>() -> Router<S> {
 async fn file(name: Option<Path<String>>, uri: Uri, headers: HeaderMap) -> Result<Response, Problem> {
     let name = name.as_ref().map_or("", |Path(name)| name.as_str());
     let file = utoipa_swagger_ui::serve(name, CONFIG.clone()).map_err(|_| Problem::internal())?;
-    let Some(file) = file else { return Err(no_such_route(uri).await) };
+    let Some(file) = file else { return Err(no_such_route(&uri)) };
     let is_compressed = file.gzpipped && takes_gzip(&headers);
     let bytes = if file.gzpipped && !is_compressed { unpacked(&file.bytes)? } else { packed(file.bytes) };
     let mut answer = etag::bytes(&headers, &file.content_type, bytes)?;

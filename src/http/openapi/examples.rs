@@ -83,6 +83,15 @@ fn one(operation: &str) -> Option<Value> {
             "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
             "use": "sig", "alg": "EdDSA", "kid": KID,
         }] }),
+        "metadata" => json!({
+            "issuer": "https://tokens.example.com",
+            "jwks_uri": "https://tokens.example.com/.well-known/jwks.json",
+            "scopes_supported": ["tokens.create", "tokens.check"],
+            "revocation_endpoint": "https://tokens.example.com/revoke",
+            "revocation_endpoint_auth_methods_supported": ["client_secret_basic", "none"],
+            "introspection_endpoint": "https://tokens.example.com/introspect",
+            "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "Bearer"],
+        }),
         "entrance" => json!({
             "name": "catalog", "version": "1.0.0", "docs": "/docs", "openapi": "/openapi.json", "problems": "/problems",
         }),

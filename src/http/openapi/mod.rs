@@ -31,8 +31,9 @@ use super::{
 };
 use crate::{app::schema, domain::text::RequestId};
 
-/// The name of the security scheme.
+/// The names of the security schemes.
 const BEARER: &str = "bearer";
+const BASIC: &str = "basic";
 
 /// The header that every answer has.
 const REQUEST_ID: &str = "x-request-id";
@@ -43,7 +44,8 @@ it.
 
 Callers present a token of this catalog whose audience includes `catalog`. An administrator's token that names no
 permissions passes every route; anyone else needs the permission that the operation's security names, by name or wildcard,
-and sees its own tokens and those of its teams.
+and sees its own tokens and those of its teams. Gateways and services that only check and revoke tokens can come as clients,
+with a name and a secret (HTTP Basic), at the operations whose security says so.
 
 Every answer carries `x-request-id`: the request's own, if it was one plain word, else a new one. Errors are problem
 documents (RFC 9457) whose `type` leads to a page that says what happened and what to do; `/introspect` and `/revoke`
@@ -102,6 +104,9 @@ pub(super) fn frame() -> OpenApi {
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("JWT")
         .description(Some("A token of this catalog whose audience includes `catalog`."));
+    let basic = HttpBuilder::new().scheme(HttpAuthScheme::Basic).description(Some(
+        "The name and the secret of a client, each written as in a form (RFC 6749 section 2.3.1): `catalog clients add`.",
+    ));
     let mut schemas = schema::components();
     add::<problem::Document>(&mut schemas);
     let request_id = HeaderBuilder::new()
@@ -110,7 +115,8 @@ pub(super) fn frame() -> OpenApi {
     let components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
         .header(REQUEST_ID, request_id.build())
-        .security_scheme(BEARER, SecurityScheme::Http(scheme.build()));
+        .security_scheme(BEARER, SecurityScheme::Http(scheme.build()))
+        .security_scheme(BASIC, SecurityScheme::Http(basic.build()));
     let components = components.response("MethodNotAllowed", answers::method_not_allowed());
     let components = answers::examples().fold(components, |all, (code, example)| all.example(code, example));
     OpenApiBuilder::new().info(info).tags(Some(tags)).components(Some(components.build())).build()

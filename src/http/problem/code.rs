@@ -38,6 +38,21 @@ codes! {
          refused logins in the log.",
         "the presented token is not an active token of this catalog with the audience 'catalog'",
     }
+    ClientInvalid "client_invalid" UNAUTHORIZED {
+        "The client's credential is not good",
+        "No client of that name has that secret: the client is unknown or revoked, or the secret is wrong or was replaced. \
+         Which of them is not said.",
+        "Have an operator look at `catalog clients list`; `catalog clients rotate` gives the client a new secret.",
+        "no client of this catalog has that name and secret",
+    }
+    BasicNotTaken "basic_not_taken" UNAUTHORIZED {
+        "A client's secret is not taken here",
+        "The request carries HTTP Basic. Clients come in by it where tokens are checked and revoked: `/introspect`, \
+         `/revoke`, `/revocations/{jti}` and `/revocations/check`. Every other route wants a token.",
+        "Send `Authorization: Bearer <token>` with an active token of this catalog whose audience includes `catalog`.",
+        "Basic is taken at /introspect, /revoke, /revocations/{jti} and /revocations/check; present a token of the \
+         catalog here: Authorization: Bearer …",
+    }
     PermissionMissing "permission_missing" FORBIDDEN {
         "The token lacks the route's permission",
         "The presented token is good, but names neither the permission that the route asks for nor a wildcard over \
@@ -201,6 +216,13 @@ codes! {
         "Only an administrator of every team may revoke by any rule. Nothing was revoked.",
         "Name your own subject in `where.sub`, or name the tokens by their identifiers.",
         "such a rule could cover tokens beyond its caller's reach; add sub=a, or name the tokens by their identifiers",
+    }
+    NoMetadata "no_metadata" NOT_FOUND {
+        "There is no OAuth metadata",
+        "The issuer of this catalog is no address that clients could ask (`https`, or `http` on this machine), so RFC 8414 \
+         has no place for its metadata.",
+        "Tell clients the routes and the keys yourself; a new catalog with an address in `--issuer` has metadata.",
+        "the issuer 'mcpgateway' is no address",
     }
     TokenUnknown "token_unknown" NOT_FOUND {
         "There is no such token",

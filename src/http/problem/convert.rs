@@ -37,6 +37,7 @@ impl From<&Refusal> for Code {
             // Only a shell is told these, and a shell reads no problems.
             Refusal::OutOfBandDenied
             | Refusal::ElevatedDenied { .. }
+            | Refusal::Client(_)
             | Refusal::Key(_)
             | Refusal::OwnIssuer { .. }
             | Refusal::CatalogByDefault => Self::Internal,

@@ -33,6 +33,9 @@ pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_millis(4_800);
 /// The media type of a problem document.
 pub(super) const PROBLEM_JSON: &str = "application/problem+json";
 
+/// What a client is told that may not ask.
+const BASIC_CHALLENGE: &str = "Basic realm=\"catalog\"";
+
 /// After how many seconds it makes sense to ask again, where nobody knows better.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
@@ -143,6 +146,28 @@ impl Problem {
         let detail = "the presented token is not an active token of this catalog with the audience 'catalog'";
         let problem = Self::new(Code::CredentialInvalid, detail);
         problem.with_challenge("Bearer realm=\"catalog\", error=\"invalid_token\"")
+    }
+
+    /// The presented name and secret are no client's. Which of them is wrong is not said.
+    pub(super) fn bad_client() -> Self {
+        let detail = "no client of this catalog has that name and secret";
+        Self::new(Code::ClientInvalid, detail).with_challenge(BASIC_CHALLENGE)
+    }
+
+    /// A client's name and secret were presented where only tokens are taken.
+    pub(super) fn basic_not_taken() -> Self {
+        let detail = Code::BasicNotTaken.entry().example;
+        Self::new(Code::BasicNotTaken, detail).with_challenge("Bearer realm=\"catalog\"")
+    }
+
+    /// The same, told to a client: it is to come as another one (RFC 7617 section 2).
+    pub(super) fn for_client(self) -> Self {
+        self.with_challenge(BASIC_CHALLENGE)
+    }
+
+    /// The issuer is no address.
+    pub(super) fn no_metadata(issuer: &Issuer) -> Self {
+        Self::new(Code::NoMetadata, format!("the issuer '{issuer}' is no address"))
     }
 
     /// Nothing is known under that name, or nothing that the caller may know of.
@@ -264,7 +289,7 @@ fn base(issuer: &Issuer) -> &str {
     if is_url && !text.contains('#') { text.trim_end_matches('/') } else { "" }
 }
 
-pub(super) async fn no_such_route(uri: Uri) -> Problem {
+pub(super) fn no_such_route(uri: &Uri) -> Problem {
     let path: String = uri.path().chars().take(200).collect();
     Problem::new(Code::RouteUnknown, format!("no route {path}"))
 }

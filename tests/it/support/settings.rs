@@ -30,5 +30,6 @@ pub fn settings(rules: Rules) -> Settings {
         policy: Some(Policy { version: 2, rules, text: None }),
         keys: vec![key],
         active: Some(kid),
+        clients: Vec::new(),
     }
 }

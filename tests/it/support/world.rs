@@ -38,6 +38,9 @@ use super::{Site, TestDatabase, cluster::open_directory, contract::Contract};
 /// One for the whole run: the document is the program's, not the catalog's.
 static CONTRACT: OnceCell<Contract> = OnceCell::const_new();
 
+/// What a catalog calls itself unless a test is about that.
+const ISSUER: &str = "https://catalog.example.com";
+
 /// A clock that stands still until it is told.
 pub struct TestClock(Mutex<DateTime<Utc>>);
 
@@ -105,13 +108,22 @@ impl World {
         let directory = Arc::new(open_directory());
         let clock = Arc::new(TestClock(Mutex::new("2026-03-01T12:00:00Z".parse().unwrap())));
         let database = TestDatabase::migrated().await;
-        Self::open(database, clock, Arc::new(CountedEntropy::default()), directory, key).await
+        Self::open(database, clock, Arc::new(CountedEntropy::default()), directory, (key, ISSUER)).await
+    }
+
+    /// The same, that calls itself by this name.
+    pub async fn issuing_as(issuer: &str) -> Self {
+        let directory = Arc::new(open_directory());
+        let clock = Arc::new(TestClock(Mutex::new("2026-03-01T12:00:00Z".parse().unwrap())));
+        let (database, key) = (TestDatabase::migrated().await, SigningKey::FromLog(Algorithm::EdDsa));
+        Self::open(database, clock, Arc::new(CountedEntropy::default()), directory, (key, issuer)).await
     }
 
     /// Another process on the same log and the same keys.
     pub async fn another_process(&self) -> Self {
         let key = SigningKey::FromLog(Algorithm::EdDsa);
-        Self::open(self.database.clone(), self.clock.clone(), self.entropy.clone(), self.directory.clone(), key).await
+        let (clock, entropy, directory) = (self.clock.clone(), self.entropy.clone(), self.directory.clone());
+        Self::open(self.database.clone(), clock, entropy, directory, (key, ISSUER)).await
     }
 
     async fn open(
@@ -119,7 +131,7 @@ impl World {
         clock: Arc<TestClock>,
         entropy: Arc<dyn Entropy>,
         directory: Arc<tempfile::TempDir>,
-        signing_key: SigningKey,
+        (signing_key, issuer): (SigningKey, &str),
     ) -> Self {
         let catalog = Catalog::open(Opening {
             database: database.open(),
@@ -128,7 +140,7 @@ impl World {
             passphrase: None,
             signing_key,
             issuer: None,
-            issuer_default: "https://catalog.example.com".parse().unwrap(),
+            issuer_default: issuer.parse().unwrap(),
             audience: None,
             audience_default: "gateway".parse().unwrap(),
             env: None,
