@@ -30,8 +30,9 @@ function newKey() {
   return { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'RS256' };
 }
 
-// The first one signs.
+// The first one signs; the last one may be waiting.
 let keys = [newKey()];
+let isWaiting = false;
 let handler;
 
 function open() {
@@ -65,10 +66,17 @@ function open() {
 }
 
 const changes = {
-  publish: () => { keys = [...keys, newKey()]; },
-  activate: () => { keys = keys.length > 1 ? [keys.at(-1), ...keys.slice(0, -1)] : [newKey(), ...keys]; },
-  withdraw: () => { keys = [keys[0]]; },
+  publish: () => { keys = [...keys, newKey()]; isWaiting = true; },
+  activate: () => {
+    keys = isWaiting ? [keys.at(-1), ...keys.slice(0, -1)] : [newKey(), ...keys];
+    isWaiting = false;
+  },
+  withdraw: () => { keys = [keys[0]]; isWaiting = false; },
 };
+
+// A browser that was under way when the keys changed is no reason to end.
+process.on('uncaughtException', (error) => console.error(error));
+process.on('unhandledRejection', (error) => console.error(error));
 
 open();
 createServer((request, response) => handler(request, response)).listen(Number(port), '127.0.0.1', () => {

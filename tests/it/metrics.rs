@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, Executor};
@@ -91,13 +92,16 @@ async fn a_story_is_in_the_figures_and_the_manual_names_them_all_and_no_other() 
     let gone = site.cli(&["issue", "--dev", "--sub", "alice@example.com"]).good();
     // As if it had been signed past the catalog.
     database.tamper("delete from tokens where issued_pos = (select max(issued_pos) from tokens)").await;
+    let policy = site.data().join("policy.toml");
+    std::fs::write(&policy, TRUSTING).unwrap();
+    site.cli(&["policy", "apply", policy.to_str().unwrap()]).good();
     let server = site.serve().await;
     let client = &server.client;
 
     tell(gone.trim(), &site, client, &admin).await;
     // The record of the shadow token does not hold up the answer, so it may come a little later.
     until("the whole story is in the log", async || {
-        (Scrape::of(client).await.value("catalog_log_position") == "13").then_some(())
+        (Scrape::of(client).await.value("catalog_log_position") == "14").then_some(())
     })
     .await;
     // Scrapes at the same time count nothing twice.
@@ -141,6 +145,9 @@ const EXPECTED: &[(&str, &str)] = &[
     (r#"catalog_checks_total{of="token",verdict="shadow"}"#, "1"),
     (r#"catalog_checks_total{of="credential",verdict="active"}"#, "16"),
     (r#"catalog_checks_total{of="credential",verdict="foreign"}"#, "1"),
+    (r#"catalog_checks_total{of="credential",verdict="unavailable"}"#, "1"),
+    (r#"catalog_provider_keys_total{answer="none"}"#, "1"),
+    (r#"catalog_provider_keys_total{answer="good"}"#, "0"),
     (r#"catalog_checks_total{of="jti",verdict="revoked"}"#, "2"),
     (r#"catalog_checks_total{of="jti",verdict="unknown"}"#, "1"),
     (r#"catalog_http_requests_total{method="POST",route="/tokens",status="201"}"#, "3"),
@@ -159,11 +166,27 @@ const EXPECTED: &[(&str, &str)] = &[
     (r#"catalog_database_connections_max{pool="reads"}"#, "14"),
     ("catalog_check_queue_tokens", "0"),
     ("catalog_database_up", "1"),
-    // Five of the first start, one each for the administrator's token, the four that were issued, the revocation, the one
+    // Five of the first start, one each for the policy, the administrator's token, the four that were issued, the revocation, the one
     // that was refused, and the shadow token.
-    ("catalog_log_position", "13"),
+    ("catalog_log_position", "14"),
     (concat!(r#"catalog_build_info{version=""#, env!("CARGO_PKG_VERSION"), r#""}"#), "1"),
 ];
+
+/// A policy that trusts a provider whose keys cannot be had.
+const TRUSTING: &str = "[[trusted_issuer]]
+issuer = \"http://127.0.0.1:1\"
+jwks_uri = \"http://127.0.0.1:1/jwks\"
+audience = \"here\"
+email_domains = [\"example.com\"]
+permissions = [\"tokens.create\"]
+";
+
+/// A token of that provider, as far as anybody can say.
+fn of_provider() -> String {
+    let part = |json: Value| URL_SAFE_NO_PAD.encode(json.to_string());
+    let header = json!({"typ": "at+jwt", "alg": "EdDSA", "kid": "k"});
+    format!("{}.{}.AA", part(header), part(json!({"iss": "http://127.0.0.1:1"})))
+}
 
 /// One of each: issued, issued again, in use, out-of-band, revoked twice, checked, revoked by rule, refused, lost.
 async fn tell(gone: &str, site: &Site, client: &Client, admin: &str) {
@@ -192,6 +215,7 @@ async fn tell(gone: &str, site: &Site, client: &Client, admin: &str) {
 
     assert_eq!(client.get("/audit/events", &token(&plain)).await.status, 403);
     assert_eq!(client.get("/tokens", "eyJhbGciOiJub25lIn0.e30.AA").await.status, 401);
+    assert_eq!(client.get("/whoami", &of_provider()).await.status, 503);
     for path in ["/nowhere", "/nowhere/else"] {
         client.get(path, "").await;
     }

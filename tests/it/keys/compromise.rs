@@ -15,6 +15,7 @@ use catalog::{
     store::{
         fill, log,
         tokens::{self, Filter},
+        verify::{Rule, verify},
     },
 };
 use chrono::{DateTime, Utc};
@@ -320,4 +321,25 @@ async fn an_operator_sees_how_many_tokens_of_whom_would_end_before_they_do() {
     assert_eq!(told, ["added", "activated", "relieved", "compromised"]);
     assert!(compromise(&["--since", "2100-01-01", "--yes"]).bad(2).contains("is not a time that has been"));
     assert_eq!(site.cli(&["audit", "verify", "--format", "json"]).json()["holds"], json!(true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_of_a_compromise_that_was_changed_or_taken_away_is_found_at_its_event() {
+    for sql in [
+        "update revocation_rules set issued_from = issued_from + 1",
+        "update revocation_rules set kid = 'another'",
+        "delete from revocation_rules",
+    ] {
+        let world = World::new().await;
+        let kid = active(&world);
+        world.issue_dev(plain("alice@example.com")).await;
+        rotate(&world).await;
+        let position = compromise(&world, all_of(&kid)).await.unwrap().position;
+
+        world.database.tamper(sql).await;
+
+        let verification = verify(world.catalog.database(), &mut |_, _| ()).await.unwrap();
+        let found = verification.findings.iter().find(|finding| finding.position == position);
+        assert_eq!(found.map(|finding| finding.rule), Some(Rule::Projection), "{sql}: {:?}", verification.findings);
+    }
 }
