@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 use crate::support::{World, world::plain};
 
 /// Operations for whoever comes by, monitors and browsers among them: a query string changes nothing there.
-const OPEN: [&str; 9] = [
+const OPEN: [&str; 10] = [
     "/",
     "/.well-known/jwks.json",
+    "/.well-known/oauth-authorization-server",
     "/healthz",
     "/metrics",
     "/openapi.json",

@@ -232,7 +232,7 @@ pub fn assert_refused(reply: &Reply, what: &str) {
 fn assert_no_client(reply: &Reply, what: &str) {
     let error = json!({
         "error": "invalid_client",
-        "error_description": "this needs an active token of the catalog with the permission that the route asks for"
+        "error_description": "this needs an active token of the catalog, or a client, with the permission that the route asks for"
     });
     assert_eq!((reply.status.as_u16(), reply.json()), (401, error), "as a client: {what}");
     assert_eq!(reply.header("www-authenticate"), CHALLENGE, "{what}");
