@@ -150,24 +150,25 @@ impl Provider {
             known.is_answered = false;
         }
         let answer = ask(source).await;
+        let (KeySource::JwksUri(from) | KeySource::JwksFile(from)) = source;
         metrics::provider_asked(answer.is_ok());
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match answer {
             Ok(keys) => {
                 for key in keys.ignored() {
                     let (kid, why) = (key.kid.as_str(), key.why.as_str());
-                    tracing::warn!(kid, why, "a key of an identity provider is not used");
+                    tracing::warn!(from, kid, why, "a key of an identity provider is not used");
                 }
                 known.keys = Some(Arc::new(keys));
                 known.is_answered = true;
             }
             Err(AskError::Jwks(fault)) if fault.gives_keys_away() => {
-                tracing::error!(error = %fault, "an identity provider shows its private keys; none of them is believed");
+                tracing::error!(from, error = %fault, "an identity provider shows its private keys; none of them is believed");
                 known.keys = None;
             }
             Err(error) => {
                 let error = Causes(&error);
-                tracing::warn!(%error, "an identity provider gave no keys; the last good ones are kept");
+                tracing::warn!(from, %error, "an identity provider gave no keys; those that it gave before are kept");
             }
         }
     }

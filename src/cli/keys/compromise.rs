@@ -25,7 +25,7 @@ use crate::{
 
 /// Say that others may have a key: it signs no more, and what it signed is revoked
 ///
-/// At once, on every server, whatever the number of tokens; those of other keys are not touched. With --since only tokens
+/// Within a second on every server, whatever the number of tokens; those of other keys are not touched. With --since only tokens
 /// that the log knows to have been issued then or later: a forger can write any iat, but no place in the log. Tokens that
 /// are forged with the key were never issued, and were never good. On a terminal you see first what would be revoked, and
 /// are asked.
@@ -148,7 +148,10 @@ fn lines(preview: &CompromisePreview) -> Vec<String> {
     lines.extend(shares("subject", &revoked.by_subject));
     lines.extend(shares("path", &revoked.by_path));
     if *kept > 0 {
-        lines.push(format!("note: {} of the key were issued before, and stay good", tokens(*kept)));
+        lines.push(format!(
+            "note: {} of the key were issued before, and stay good here; gateways that go by the JWK Set alone refuse them",
+            tokens(*kept)
+        ));
     }
     lines
 }
