@@ -223,13 +223,14 @@ pub async fn catch_up(database: &Database, live: &LiveTokens, clock: &Arc<dyn Cl
     advance(database, live, clock.now()).await
 }
 
-/// Follows the log for as long as it is polled, and tells others of what is appended here.
-pub async fn follow(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Infallible {
+/// Follows the log for as long as it is polled, and tells others of what is appended here, as the process `own`.
+pub async fn follow(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>, own: Uuid) -> Infallible {
     live.is_followed.store(true, Ordering::Relaxed);
+    let own = own.to_string();
     let (never, ..) = tokio::join!(
         keep_following(database, live, clock),
-        signal::listen(database, &live.wake),
-        signal::tell(database, &live.appended)
+        signal::listen(database, &own, &live.wake),
+        signal::tell(database, &own, &live.appended)
     );
     never
 }
