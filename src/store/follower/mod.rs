@@ -236,7 +236,7 @@ pub async fn follow(database: &Database, live: &LiveTokens, clock: &Arc<dyn Cloc
 }
 
 async fn keep_following(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Infallible {
-    let mut is_told = false;
+    let (mut is_told, mut swept) = (false, Instant::now());
     loop {
         match advance(database, live, clock.now()).await {
             Ok(()) => is_told = false,
@@ -251,6 +251,13 @@ async fn keep_following(database: &Database, live: &LiveTokens, clock: &Arc<dyn 
             Err(FollowError::Store(error)) => {
                 tracing::warn!(error = %Causes(&error), "the log cannot be followed");
                 is_told = true;
+            }
+        }
+        // However often somebody appends: it is looked for as often as without signals.
+        if swept.elapsed() >= POLL_PERIOD {
+            swept = Instant::now();
+            if let Some(memory) = live.write().as_mut() {
+                memory.index.forget_expired(clock.now(), SWEPT_MAX);
             }
         }
         // Without a signal it is time all the same.
@@ -268,9 +275,6 @@ async fn advance(database: &Database, live: &LiveTokens, now: DateTime<Utc>) -> 
         live.see(&look);
     }
     while step(database, live).await? {}
-    if let Some(memory) = live.write().as_mut() {
-        memory.index.forget_expired(now, SWEPT_MAX);
-    }
     Ok(expand::rules(database, live).await?)
 }
 
