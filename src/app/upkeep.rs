@@ -26,7 +26,7 @@ impl Catalog {
             self.keep_following(),
             self.keep_filled(),
             self.keep_denials(),
-            follower::follow(&self.database, &self.live_tokens, &self.ambient.clock)
+            Box::pin(follower::follow(&self.database, &self.live_tokens, &self.ambient.clock, self.new_id()))
         );
         never
     }

@@ -223,19 +223,20 @@ pub async fn catch_up(database: &Database, live: &LiveTokens, clock: &Arc<dyn Cl
     advance(database, live, clock.now()).await
 }
 
-/// Follows the log for as long as it is polled, and tells others of what is appended here.
-pub async fn follow(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Infallible {
+/// Follows the log for as long as it is polled, and tells others of what is appended here, as the process `own`.
+pub async fn follow(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>, own: Uuid) -> Infallible {
     live.is_followed.store(true, Ordering::Relaxed);
+    let own = own.to_string();
     let (never, ..) = tokio::join!(
         keep_following(database, live, clock),
-        signal::listen(database, &live.wake),
-        signal::tell(database, &live.appended)
+        signal::listen(database, &own, &live.wake),
+        signal::tell(database, &own, &live.appended)
     );
     never
 }
 
 async fn keep_following(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Infallible {
-    let mut is_told = false;
+    let (mut is_told, mut swept) = (false, Instant::now());
     loop {
         match advance(database, live, clock.now()).await {
             Ok(()) => is_told = false,
@@ -250,6 +251,13 @@ async fn keep_following(database: &Database, live: &LiveTokens, clock: &Arc<dyn 
             Err(FollowError::Store(error)) => {
                 tracing::warn!(error = %Causes(&error), "the log cannot be followed");
                 is_told = true;
+            }
+        }
+        // However often somebody appends: it is looked for as often as without signals.
+        if swept.elapsed() >= POLL_PERIOD {
+            swept = Instant::now();
+            if let Some(memory) = live.write().as_mut() {
+                memory.index.forget_expired(clock.now(), SWEPT_MAX);
             }
         }
         // Without a signal it is time all the same.
@@ -267,9 +275,6 @@ async fn advance(database: &Database, live: &LiveTokens, now: DateTime<Utc>) -> 
         live.see(&look);
     }
     while step(database, live).await? {}
-    if let Some(memory) = live.write().as_mut() {
-        memory.index.forget_expired(now, SWEPT_MAX);
-    }
     Ok(expand::rules(database, live).await?)
 }
 
