@@ -230,15 +230,19 @@ mod tests {
         Mark { log_id: Uuid::nil(), position, digest: Digest([u8::try_from(position).unwrap(); 32]) }
     }
 
-    fn news(position: i64, items: usize, is_whole: bool) -> Option<News> {
+    fn news(position: i64, items: usize, is_whole: bool) -> News {
         expanding(position, items, (!is_whole).then_some(position))
     }
 
-    fn expanding(position: i64, items: usize, rule: Option<i64>) -> Option<News> {
+    fn expanding(position: i64, items: usize, rule: Option<i64>) -> News {
         let item = |number| Item::Resumed { jti: Uuid::from_u128(number as u128), exp: 0 };
         let items = Some((0..items).map(item).collect());
         let (expanding, staleness) = (rule.map(Position), Duration::ZERO);
-        Some(News { mark: mark(position), load: 0, items, expanding, staleness })
+        News { mark: mark(position), load: 0, items, expanding, staleness }
+    }
+
+    fn tell(feed: &Feed, news: News, is_beat: bool) {
+        feed.tell(Some(news), DateTime::UNIX_EPOCH, is_beat);
     }
 
     fn listen(feed: &Feed, known: i64) -> broadcast::Receiver<Told> {
@@ -258,16 +262,15 @@ mod tests {
     #[test]
     fn every_page_goes_on_from_the_one_before_and_a_mark_is_told_when_all_before_it_is() {
         let feed = Feed::default();
-        let now = DateTime::UNIX_EPOCH;
-        feed.tell(news(3, 0, true), now, true);
+        tell(&feed, news(3, 0, true), true);
         let mut told = listen(&feed, 2);
         // A beat, a change, many changes, a rule that takes two looks, and what is appended meanwhile.
-        feed.tell(news(4, 0, true), now, true);
-        feed.tell(news(5, 1, true), now, false);
-        feed.tell(news(6, 2 * ITEMS_MAX + 1, true), now, false);
-        feed.tell(news(8, 2, false), now, false);
-        feed.tell(news(9, 0, false), now, true);
-        feed.tell(news(9, 0, true), now, false);
+        tell(&feed, news(4, 0, true), true);
+        tell(&feed, news(5, 1, true), false);
+        tell(&feed, news(6, 2 * ITEMS_MAX + 1, true), false);
+        tell(&feed, news(8, 2, false), false);
+        tell(&feed, news(9, 0, false), true);
+        tell(&feed, news(9, 0, true), false);
 
         let (mut known, mut pieces) = (mark(3), 0);
         let mut seen = Vec::new();
@@ -296,15 +299,14 @@ mod tests {
     #[test]
     fn nobody_joins_in_the_middle_of_a_change_nor_behind_what_it_knows() {
         let feed = Feed::default();
-        let now = DateTime::UNIX_EPOCH;
         assert!(matches!(feed.join(&mark(0)), Joined::NotYet));
-        feed.tell(news(3, 0, true), now, true);
+        tell(&feed, news(3, 0, true), true);
         let _told = listen(&feed, 3);
         assert!(matches!(feed.join(&mark(4)), Joined::NotYet));
 
-        feed.tell(news(5, 1, false), now, false);
+        tell(&feed, news(5, 1, false), false);
         assert!(matches!(feed.join(&mark(3)), Joined::NotYet));
-        feed.tell(news(5, 0, true), now, false);
+        tell(&feed, news(5, 0, true), false);
 
         assert!(matches!(feed.join(&mark(3)), Joined::At(at, _) if at == mark(5)));
     }
@@ -312,14 +314,13 @@ mod tests {
     #[test]
     fn what_nobody_heard_is_before_the_place_at_which_the_next_one_begins() {
         let feed = Feed::default();
-        let now = DateTime::UNIX_EPOCH;
-        feed.tell(news(3, 0, true), now, true);
-        feed.tell(news(5, 7, false), now, false);
+        tell(&feed, news(3, 0, true), true);
+        tell(&feed, news(5, 7, false), false);
 
         let mut told = listen(&feed, 3);
         assert_eq!(feed.mark(), Some(mark(5)));
         // Of the rule that was being expanded then it has read.
-        feed.tell(expanding(5, 2, Some(4)), now, false);
+        tell(&feed, expanding(5, 2, Some(4)), false);
         let page = page(&mut told);
         assert!(page.follows(&mark(5), 0) && !page.is_partial && page.mark == mark(5), "{page:?}");
     }
@@ -327,18 +328,17 @@ mod tests {
     #[test]
     fn listeners_are_told_when_the_log_is_another_one_and_when_something_was_let_go() {
         let feed = Feed::default();
-        let now = DateTime::UNIX_EPOCH;
-        let another = || news(2, 0, true).map(|news| News { load: 1, ..news });
-        let lost = || another().map(|news| News { items: None, ..news });
-        feed.tell(news(3, 0, true), now, true);
+        let another = || News { load: 1, ..news(2, 0, true) };
+        let lost = News { items: None, ..another() };
+        tell(&feed, news(3, 0, true), true);
         let mut told = listen(&feed, 3);
 
-        feed.tell(another(), now, false);
+        tell(&feed, another(), false);
         assert!(matches!(told.try_recv(), Ok(Told::Elsewhere)));
         let mut told = listen(&feed, 2);
-        feed.tell(lost(), now, false);
+        tell(&feed, lost, false);
         assert!(matches!(told.try_recv(), Ok(Told::Lost)));
-        feed.tell(None, now, true);
+        feed.tell(None, DateTime::UNIX_EPOCH, true);
         assert!(matches!(told.try_recv(), Ok(Told::Elsewhere)));
         assert!(matches!(feed.join(&mark(0)), Joined::NotYet));
     }

@@ -130,7 +130,9 @@ pub fn describe() {
     describe_counter!(ANSWERS, Unit::Count, "Tokens that checks asked for, by where they were found.");
     gauge!(READERS).set(0);
     counter!(PAGES).increment(0);
-    CutOff::ALL.into_iter().for_each(|why| counted(why, 0));
+    for why in CutOff::ALL {
+        counted(why, 0);
+    }
 }
 
 /// An identity provider was asked for its keys.

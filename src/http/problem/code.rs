@@ -51,8 +51,8 @@ codes! {
          `/introspect`, `/revoke`, `GET /revocations`, `/revocations/snapshot`, `/revocations/{jti}` and \
          `/revocations/check`. Every other route wants a token.",
         "Send `Authorization: Bearer <token>` with an active token of this catalog whose audience includes `catalog`.",
-        "Basic is taken at /introspect, /revoke, GET /revocations and what is below /revocations; present a token of \
-         the catalog here: Authorization: Bearer …",
+        "Basic is taken at /introspect, /revoke, /revocations/{jti}, /revocations/check, /revocations/snapshot and GET \
+         /revocations; present a token of the catalog here: Authorization: Bearer …",
     }
     PermissionMissing "permission_missing" FORBIDDEN {
         "The token lacks the route's permission",

@@ -135,10 +135,9 @@ impl Events {
     /// The next event; `None` when the stream is over.
     pub async fn next(&mut self) -> Option<Event> {
         loop {
-            if let Some((event, rest)) = self.read.split_once("\n\n") {
-                let event = Event::read(event);
-                self.read = rest.to_owned();
-                return Some(event);
+            if let Some(end) = self.read.find("\n\n") {
+                let rest = self.read.split_off(end + 2);
+                return Some(Event::read(&std::mem::replace(&mut self.read, rest)));
             }
             // A server that is gone cuts it off in the middle.
             let chunk = self.response.chunk().await.ok().flatten()?;
@@ -148,7 +147,7 @@ impl Events {
 
     /// The next page.
     pub async fn page(&mut self) -> Page {
-        self.next().await.expect("the stream goes on").page()
+        self.next().await.unwrap_or_else(|| panic!("the stream is over")).page()
     }
 
     /// Reads on until something holds of what is known.
