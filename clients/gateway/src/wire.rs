@@ -229,8 +229,6 @@ fn is_zero(number: &u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test ends where it finds something else than it expects")]
-
     use super::*;
 
     fn mark() -> Mark {

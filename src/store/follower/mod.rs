@@ -21,7 +21,10 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use tokio::{sync::Notify, time::timeout};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 use uuid::Uuid;
 
 pub use news::News;
@@ -235,19 +238,20 @@ pub async fn catch_up(database: &Database, live: &LiveTokens, clock: &Arc<dyn Cl
     advance(database, live, clock.now()).await
 }
 
-/// Follows the log for as long as it is polled, and tells others of what is appended here.
-pub async fn follow(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Infallible {
+/// Follows the log for as long as it is polled, and tells others of what is appended here, as the process `own`.
+pub async fn follow(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>, own: Uuid) -> Infallible {
     live.is_followed.store(true, Ordering::Relaxed);
+    let own = own.to_string();
     let (never, ..) = tokio::join!(
         keep_following(database, live, clock),
-        signal::listen(database, &live.wake),
-        signal::tell(database, &live.appended)
+        signal::listen(database, &own, &live.wake),
+        signal::tell(database, &own, &live.appended)
     );
     never
 }
 
 async fn keep_following(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Infallible {
-    let (mut is_told, mut is_stale) = (false, false);
+    let (mut is_told, mut is_stale, mut swept) = (false, false, Instant::now());
     loop {
         match advance(database, live, clock.now()).await {
             Ok(()) => is_told = false,
@@ -265,6 +269,13 @@ async fn keep_following(database: &Database, live: &LiveTokens, clock: &Arc<dyn 
             }
         }
         is_stale = tell_stale(live, is_stale);
+        // However often somebody appends: it is looked for as often as without signals.
+        if swept.elapsed() >= POLL_PERIOD {
+            swept = Instant::now();
+            if let Some(memory) = live.write().as_mut() {
+                memory.index.forget_expired(clock.now(), SWEPT_MAX);
+            }
+        }
         // Without a signal it is time all the same.
         let _ = timeout(POLL_PERIOD, live.wake.notified()).await;
     }
@@ -294,9 +305,6 @@ async fn advance(database: &Database, live: &LiveTokens, now: DateTime<Utc>) -> 
         live.told.notify_one();
     }
     while step(database, live).await? {}
-    if let Some(memory) = live.write().as_mut() {
-        memory.index.forget_expired(now, SWEPT_MAX);
-    }
     Ok(expand::rules(database, live, now).await?)
 }
 

@@ -1,4 +1,5 @@
 //! Signals between the processes of a log: whoever has appended says so, and the others look at once. None is relied on.
+//! Each names its sender, who hears itself and has nothing to look for.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -10,38 +11,39 @@ use super::super::{Database, StoreError, postgres::bounded};
 /// How long to wait before a lost connection is made again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Wakes whoever waits when another process says that it has appended.
-pub(super) async fn listen(database: &Database, wake: &Notify) -> Infallible {
+/// Wakes whoever waits when a process other than `own` says that it has appended.
+pub(super) async fn listen(database: &Database, own: &str, wake: &Notify) -> Infallible {
     loop {
         // While there is no signal the poll does its work: nothing is said of an error here that it does not say, too.
-        let _: Result<Infallible, sqlx::Error> = heard(database, wake).await;
+        let _: Result<Infallible, sqlx::Error> = heard(database, own, wake).await;
         sleep(PAUSE).await;
     }
 }
 
-async fn heard(database: &Database, wake: &Notify) -> Result<Infallible, sqlx::Error> {
+async fn heard(database: &Database, own: &str, wake: &Notify) -> Result<Infallible, sqlx::Error> {
     let mut listener = PgListener::connect_with(database.signals()).await?;
     listener.listen(&channel(database)).await?;
     loop {
-        listener.recv().await?;
-        wake.notify_one();
+        if listener.recv().await?.payload() != own {
+            wake.notify_one();
+        }
     }
 }
 
-/// Says that this process has appended, as often as one statement after the other can.
-pub(super) async fn tell(database: &Database, appended: &Notify) -> Infallible {
+/// Says that the process `own` has appended, as often as one statement after the other can.
+pub(super) async fn tell(database: &Database, own: &str, appended: &Notify) -> Infallible {
     let channel = channel(database);
     loop {
         appended.notified().await;
-        if said(database.signals(), &channel).await.is_err() {
+        if said(database.signals(), &channel, own).await.is_err() {
             sleep(PAUSE).await;
         }
     }
 }
 
-async fn said(pool: &PgPool, channel: &str) -> Result<(), StoreError> {
+async fn said(pool: &PgPool, channel: &str, own: &str) -> Result<(), StoreError> {
     bounded(async {
-        sqlx::query("select pg_notify($1, '')").bind(channel).execute(pool).await?;
+        sqlx::query("select pg_notify($1, $2)").bind(channel).bind(own).execute(pool).await?;
         Ok(())
     })
     .await
