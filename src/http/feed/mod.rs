@@ -169,15 +169,18 @@ async fn stream(
     ending: Ending,
 ) -> Result<Response, Problem> {
     let place = READERS.try_acquire().map_err(|_| Problem::busy("too many event streams are open"))?;
-    // Without a feed there would be no heartbeat either.
-    let end = catalog.feed().mark().ok_or_else(Problem::unavailable)?;
+    let end = catalog.feed().mark();
     let at = match after {
-        Some(after) => after.cursor(&catalog).await?,
-        None => end.into(),
+        Some(after) => {
+            let at = after.cursor(&catalog).await?;
+            if Some(at.mark) != end {
+                feed::require(catalog.database().reads(), &at.mark).await?;
+            }
+            at
+        }
+        // Without a feed there would be no heartbeat either.
+        None => end.ok_or_else(Problem::unavailable)?.into(),
     };
-    if at != end.into() {
-        feed::require(catalog.database().reads(), &at.mark).await?;
-    }
     let reader = Reader::new(catalog, caller.authority, at, place);
     let events = stream::unfold((reader, ending), async |(mut reader, ending)| {
         let event = ending.before(reader.next()).await??;
