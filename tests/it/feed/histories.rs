@@ -24,6 +24,10 @@ use crate::support::{
 
 const HISTORIES: u64 = 4;
 const STEPS: usize = 60;
+/// Keys there are at the beginning, besides the first, which signs for nobody but the administrator.
+const KEYS: usize = 3;
+/// Tokens that each of them signs at least.
+const TOKENS_OF_KEY: usize = 4;
 
 /// Numbers that are the same for the same seed (splitmix64).
 struct Numbers(u64);
@@ -126,32 +130,42 @@ impl Told {
         let command = ActivateKey { kid: kid.clone(), early: true };
         self.world.catalog.activate_key(command, shell(Path::CliAdmin)).await.unwrap();
         self.keys.push(kid);
+        for _ in 0..TOKENS_OF_KEY {
+            self.issue().await;
+        }
     }
 
     /// The admin's own key is the first; it is left alone.
     async fn compromise_key(&mut self) {
-        let old = self.keys.len().saturating_sub(2);
-        if old == 0 || self.tokens.is_empty() {
-            return;
-        }
-        let kid = self.keys[1 + self.numbers.below(old)].clone();
-        let from = self.tokens[self.numbers.below(self.tokens.len())].2;
+        let kid = self.keys[1 + self.numbers.below(self.keys.len() - 2)].clone();
+        let signed: Vec<i64> =
+            self.tokens.iter().filter(|(_, by, _)| *by == kid.as_str()).map(|token| token.2).collect();
+        let from = signed[self.numbers.below(signed.len())];
         let command = CompromiseKey { kid, from: Position(from), since: None, note: None, successor: None };
         self.world.catalog.compromise_key(command, shell(Path::CliAdmin)).await.unwrap();
     }
 
     async fn step(&mut self) {
-        match self.numbers.below(24) {
+        match self.numbers.below(26) {
             0..8 => self.issue().await,
             8..10 => self.revoke().await,
             10..12 => self.change("suspend").await,
             12..14 => self.change("resume").await,
             14..17 => self.rotate().await,
             17 => self.add_rule().await,
-            18 => self.change_key().await,
-            19..21 => self.compromise_key().await,
-            21 => self.world.clock.advance(TimeDelta::seconds(i64::try_from(self.numbers.below(40)).unwrap())),
-            22 => self.break_off().await,
+            // What it does to many tokens is known to all as soon as its place is.
+            18 => {
+                self.add_rule().await;
+                self.compare().await;
+            }
+            19 => self.change_key().await,
+            20 => self.compromise_key().await,
+            21..23 => {
+                self.compromise_key().await;
+                self.compare().await;
+            }
+            23 => self.world.clock.advance(TimeDelta::seconds(i64::try_from(self.numbers.below(40)).unwrap())),
+            24 => self.break_off().await,
             _ => self.compare().await,
         }
     }
@@ -204,6 +218,9 @@ impl Told {
 async fn a_snapshot_pages_and_a_stream_tell_what_checks_are_answered_whatever_happens() {
     let histories = (0..HISTORIES).map(|seed| async move {
         let mut told = Told::begin(seed).await;
+        for _ in 0..KEYS {
+            told.change_key().await;
+        }
         for _ in 0..STEPS {
             Box::pin(told.step()).await;
         }
