@@ -17,6 +17,15 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("cli", &["domain", "signing", "store", "app", "http"]),
 ];
 
+/// The crate that gateways link.
+const GATEWAY: &str = "clients/gateway";
+
+/// Where the house's own code stands.
+const SOURCES: [&str; 2] = ["src", "clients/gateway/src"];
+
+/// Where its tests do.
+const TESTS: [&str; 2] = ["tests", "clients/gateway/tests"];
+
 /// Past this many lines of a source file, look for the seam.
 const LINES_MAX: usize = 400;
 
@@ -37,6 +46,10 @@ fn files(directory: &str, ending: &str) -> Vec<(PathBuf, String)> {
     }
     assert!(!found.is_empty(), "no {ending} file under {directory}");
     found
+}
+
+fn all(directories: &[&str]) -> impl Iterator<Item = (PathBuf, String)> {
+    directories.iter().flat_map(|directory| files(directory, ".rs"))
 }
 
 /// The lines of a file that are code, with their numbers.
@@ -181,14 +194,56 @@ fn every_route_comes_with_its_documentation() {
 }
 
 #[test]
+fn what_gateways_link_knows_neither_the_server_nor_its_database() {
+    let mut offences = Vec::new();
+    for (path, text) in files(&format!("{GATEWAY}/src"), ".rs") {
+        for (number, line) in code(&text) {
+            for other in ["sqlx", "axum", "use catalog::"] {
+                if line.contains(other) {
+                    offences.push(format!("{}:{number}: {other}", path.display()));
+                }
+            }
+        }
+    }
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(GATEWAY).join("Cargo.toml")).unwrap();
+    let (linked, _) = manifest.split_once("[dev-dependencies]").unwrap();
+    let (_, linked) = linked.split_once("[dependencies]").unwrap();
+    let needed = linked.lines().filter(|line| line.contains('=') && !line.contains("optional = true"));
+    let core: Vec<&str> = needed.filter_map(|line| line.split_once(" =")).map(|(name, _)| name).collect();
+
+    hold("a gateway links no server and no database", &offences);
+    assert!(!linked.contains("sqlx") && !linked.contains("axum"), "{linked}");
+    assert_eq!(core, ["arc-swap", "chrono", "hex", "serde", "thiserror", "uuid"], "the core's few dependencies");
+}
+
+#[test]
+fn the_core_of_what_gateways_link_does_no_input_and_no_output() {
+    let mut offences = Vec::new();
+    let features = ["client.rs", "confirm.rs", "follow", "jwt", "tower"];
+    let is_of_feature = |path: &Path| path.iter().any(|part| features.iter().any(|feature| part == *feature));
+    for (path, text) in files(&format!("{GATEWAY}/src"), ".rs").into_iter().filter(|(path, _)| !is_of_feature(path)) {
+        for (number, line) in code(&text) {
+            for impure in ["async ", ".await", "tokio", "reqwest", "std::fs", "std::net", "std::env", "tracing"] {
+                if line.contains(impure) {
+                    offences.push(format!("{}:{number}: {impure}", path.display()));
+                }
+            }
+        }
+    }
+    hold("pages go into the core, verdicts come out of it", &offences);
+}
+
+#[test]
 fn every_file_begins_with_what_it_is_for_and_is_one_subject() {
     let mut offences = Vec::new();
-    for (path, text) in files("src", ".rs").into_iter().chain(files("tests", ".rs")) {
+    for (path, text) in all(&SOURCES).chain(all(&TESTS)) {
         if !text.starts_with("//! ") {
             offences.push(format!("{}: no //! line", path.display()));
         }
+    }
+    for (path, text) in all(&SOURCES) {
         let lines = text.lines().count();
-        if lines > LINES_MAX && path.starts_with(concat!(env!("CARGO_MANIFEST_DIR"), "/src")) && !is_test(&path) {
+        if lines > LINES_MAX && !is_test(&path) {
             offences.push(format!("{}: {lines} lines, at most {LINES_MAX}", path.display()));
         }
     }
@@ -199,7 +254,7 @@ fn every_file_begins_with_what_it_is_for_and_is_one_subject() {
 fn nothing_is_left_undone_or_silenced() {
     let forbidden = [concat!("#[al", "low("), concat!("TO", "DO"), concat!("FIX", "ME"), concat!("#[ig", "nore")];
     let mut offences = Vec::new();
-    for (path, text) in files("src", ".rs").into_iter().chain(files("tests", ".rs")) {
+    for (path, text) in all(&SOURCES).chain(all(&TESTS)) {
         for (number, line) in text.lines().enumerate() {
             for word in forbidden.iter().filter(|word| line.contains(**word)) {
                 offences.push(format!("{}:{}: {word}", path.display(), number + 1));

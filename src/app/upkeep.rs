@@ -27,7 +27,7 @@ impl Catalog {
             self.keep_filled(),
             self.keep_denials(),
             self.keep_feed(),
-            follower::follow(&self.database, &self.live_tokens, &self.ambient.clock, self.new_id())
+            Box::pin(follower::follow(&self.database, &self.live_tokens, &self.ambient.clock, self.new_id()))
         );
         never
     }

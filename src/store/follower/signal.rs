@@ -3,7 +3,7 @@
 
 use std::{convert::Infallible, time::Duration};
 
-use sqlx::{PgPool, postgres::PgListener};
+use sqlx::postgres::PgListener;
 use tokio::{sync::Notify, time::sleep};
 
 use super::super::{Database, StoreError, postgres::bounded};
@@ -32,21 +32,24 @@ async fn heard(database: &Database, own: &str, wake: &Notify) -> Result<Infallib
 
 /// Says that the process `own` has appended, as often as one statement after the other can.
 pub(super) async fn tell(database: &Database, own: &str, appended: &Notify) -> Infallible {
-    let channel = channel(database);
     loop {
-        appended.notified().await;
-        if said(database.signals(), &channel, own).await.is_err() {
-            sleep(PAUSE).await;
-        }
+        let _: Result<Infallible, StoreError> = telling(database, own, appended).await;
+        sleep(PAUSE).await;
     }
 }
 
-async fn said(pool: &PgPool, channel: &str, own: &str) -> Result<(), StoreError> {
-    bounded(async {
-        sqlx::query("select pg_notify($1, $2)").bind(channel).bind(own).execute(pool).await?;
-        Ok(())
-    })
-    .await
+/// On one connection, kept: the pool would ask it before and after each signal whether it still lives.
+async fn telling(database: &Database, own: &str, appended: &Notify) -> Result<Infallible, StoreError> {
+    let mut connection = database.signals().acquire().await?;
+    let channel = channel(database);
+    loop {
+        appended.notified().await;
+        bounded(async {
+            let said = sqlx::query("select pg_notify($1, $2)").bind(&channel).bind(own);
+            Ok(said.execute(&mut *connection).await.map(drop)?)
+        })
+        .await?;
+    }
 }
 
 fn channel(database: &Database) -> String {

@@ -1,0 +1,202 @@
+//! The catalog's keys: asked for when they are needed, kept, and asked for again when a token names one that is not known.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use chrono::{DateTime, Utc};
+use reqwest::{StatusCode, header};
+use tokio::time::Instant;
+
+use super::{
+    key::Secret,
+    set::{KeySet, KeySetError},
+    verify::{Invalid, Rules, Verified},
+};
+use crate::client::{self, AskError, Catalog};
+
+/// The longest JWK Set.
+const BYTES_MAX: usize = 256 * 1024;
+/// How long the catalog may take to answer.
+const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
+/// How often the catalog is asked at most.
+const ASK_INTERVAL: Duration = Duration::from_secs(5);
+/// How often at most when it does not answer.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// After how long known keys are asked for again (`max-age` of the JWK Set), so that one that was withdrawn ends.
+const REFRESH_AFTER: Duration = Duration::from_mins(5);
+
+/// Verifies tokens by the catalog's keys. Cheap to clone: all clones share the keys.
+#[derive(Debug, Clone)]
+pub struct Verifier(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    rules: Rules,
+    catalog: Catalog,
+    secret: Option<Secret>,
+    keys: ArcSwap<KeySet>,
+    asked: Mutex<Asked>,
+    asking: tokio::sync::Mutex<()>,
+}
+
+/// When the catalog was asked for its keys, and what came of it.
+#[derive(Debug, Default, Clone)]
+struct Asked {
+    at: Option<Instant>,
+    is_answered: bool,
+    etag: Option<String>,
+}
+
+/// The catalog's keys cannot be had, and the token names one that is not known. That is not a no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the catalog's keys cannot be had at the moment")]
+pub struct KeysUnavailable;
+
+/// Why a token is not accepted, or cannot be judged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// It is not good.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// Nobody can tell.
+    #[error(transparent)]
+    KeysUnavailable(#[from] KeysUnavailable),
+}
+
+/// Why no keys came.
+#[derive(Debug, thiserror::Error)]
+enum FetchError {
+    #[error(transparent)]
+    Ask(#[from] AskError),
+    #[error(transparent)]
+    KeySet(#[from] KeySetError),
+}
+
+impl Verifier {
+    /// By the keys that the catalog publishes.
+    #[must_use]
+    pub fn new(catalog: Catalog, rules: Rules) -> Self {
+        Self::make(catalog, rules, None)
+    }
+
+    /// By those, and a shared secret for HS256, which no catalog publishes.
+    #[must_use]
+    pub fn with_secret(catalog: Catalog, rules: Rules, secret: Secret) -> Self {
+        Self::make(catalog, rules, Some(secret))
+    }
+
+    fn make(catalog: Catalog, rules: Rules, secret: Option<Secret>) -> Self {
+        let shared = Shared {
+            rules,
+            catalog,
+            keys: ArcSwap::from_pointee(with(KeySet::default(), secret.as_ref())),
+            secret,
+            asked: Mutex::default(),
+            asking: tokio::sync::Mutex::default(),
+        };
+        Self(Arc::new(shared))
+    }
+
+    /// Checks a token as [`Rules::verify`] does. For one that names an unknown key the catalog is asked first, though not
+    /// more often than every five seconds.
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Verified, VerifyError> {
+        let shared = &self.0;
+        shared.clone().refresh_in_time();
+        let seen = shared.asked().at;
+        match shared.rules.verify(token, &shared.keys.load(), now) {
+            Err(Invalid::UnknownKey) => {
+                shared.clone().ask_again(seen).await?;
+                Ok(shared.rules.verify(token, &shared.keys.load(), now)?)
+            }
+            verdict => Ok(verdict?),
+        }
+    }
+}
+
+impl Shared {
+    fn asked(&self) -> Asked {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has known keys asked for again that have been known for long. Nobody waits for that.
+    fn refresh_in_time(self: Arc<Self>) {
+        let is_due = |asked: &Asked| {
+            let after = if asked.is_answered { REFRESH_AFTER } else { ASK_INTERVAL };
+            asked.at.is_some_and(|at| at.elapsed() >= after)
+        };
+        if is_due(&self.asked()) {
+            tokio::spawn(async move {
+                let Ok(_turn) = self.asking.try_lock() else { return };
+                if is_due(&self.asked()) {
+                    self.ask().await;
+                }
+            });
+        }
+    }
+
+    /// Asks for the keys, unless somebody did since the token came, or it is too soon.
+    async fn ask_again(self: Arc<Self>, seen: Option<Instant>) -> Result<(), KeysUnavailable> {
+        // A request that goes away must not take the answer with it.
+        let asking = tokio::spawn(async move {
+            let _turn = self.asking.lock().await;
+            let asked = self.asked();
+            let interval = if asked.is_answered { ASK_INTERVAL } else { RETRY_INTERVAL };
+            if asked.at == seen && asked.at.is_none_or(|at| at.elapsed() >= interval) {
+                self.ask().await;
+            }
+            self.asked().is_answered
+        });
+        if asking.await.unwrap_or(false) { Ok(()) } else { Err(KeysUnavailable) }
+    }
+
+    /// Asks once, and keeps what is good of the answer. The caller has the turn.
+    async fn ask(&self) {
+        let etag = self.asked().etag;
+        let fetched = self.fetch(etag.as_deref()).await;
+        let is_answered = fetched.is_ok();
+        let etag = match fetched {
+            Ok(Some((keys, etag))) => {
+                self.keys.store(Arc::new(with(keys, self.secret.as_ref())));
+                etag
+            }
+            Ok(None) => etag,
+            Err(error) => {
+                tracing::warn!(address = self.catalog.address(), %error, "the catalog's keys cannot be had; those that are known stay");
+                etag
+            }
+        };
+        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) =
+            Asked { at: Some(Instant::now()), is_answered, etag };
+    }
+
+    /// The keys and their tag; `None` when they are those of this tag.
+    async fn fetch(&self, etag: Option<&str>) -> Result<Option<(KeySet, Option<String>)>, FetchError> {
+        let mut request = self.catalog.public(".well-known/jwks.json")?;
+        if let Some(etag) = etag {
+            request = request.header(header::IF_NONE_MATCH, etag);
+        }
+        let response = client::send(request, ANSWER_TIME_MAX).await?;
+        if response.status() == StatusCode::NOT_MODIFIED && etag.is_some() {
+            return Ok(None);
+        }
+        if let Some(refusal) = client::refusal(&response) {
+            return Err(refusal.into());
+        }
+        let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+        let body = client::body(response, BYTES_MAX, ANSWER_TIME_MAX).await?;
+        Ok(Some((KeySet::of_jwks(&body)?, tag)))
+    }
+}
+
+fn with(keys: KeySet, secret: Option<&Secret>) -> KeySet {
+    match secret {
+        Some(secret) => keys.with_secret(secret),
+        None => keys,
+    }
+}
