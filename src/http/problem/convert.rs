@@ -4,7 +4,7 @@ use super::{Code, Problem};
 use crate::{
     app::{CheckError, CommandError, RuleError},
     domain::{Refusal, causes::Causes},
-    store::{AppendError, StoreError},
+    store::{AppendError, StoreError, feed::FeedError},
 };
 
 impl From<&Refusal> for Code {
@@ -119,6 +119,15 @@ impl From<CheckError> for Problem {
                 tracing::error!(error = %Causes(&error), "a token could not be checked");
                 Self::unavailable()
             }
+        }
+    }
+}
+
+impl From<FeedError> for Problem {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::Store(error) => error.into(),
+            FeedError::Elsewhere(elsewhere) => Self::feed_reload(&elsewhere),
         }
     }
 }
