@@ -1,11 +1,12 @@
 //! Clients: gateways and services that call the catalog with a name and a secret of their own (RFC 6749 section 2.3.1).
 
-use std::{fmt, hint::black_box, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::{
@@ -62,9 +63,7 @@ impl SecretDigest {
     /// Whether both are the same, in a time that does not depend on where they differ.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
-        let differing =
-            self.0.iter().zip(other.0).fold(0, |differing, (one, other)| black_box(differing | (one ^ other)));
-        differing == 0
+        self.0.ct_eq(&other.0).into()
     }
 }
 
