@@ -270,7 +270,8 @@ impl Client {
     /// The first instant at which no secret but the newest is good, while an older one is.
     #[must_use]
     pub fn old_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.secrets.iter().filter(|secret| secret.is_good(now)).filter_map(|secret| secret.until).max()
+        let good = self.secrets.iter().filter(|secret| self.revoked.is_none() && secret.is_good(now));
+        good.filter_map(|secret| secret.until).max()
     }
 }
 

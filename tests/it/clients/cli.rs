@@ -66,6 +66,7 @@ async fn clients_are_listed_with_what_they_may_do_and_whether_they_still_may() {
     run("clients add portal --permissions tokens.revoke,tokens.check --teams red --teams blue").good();
     run("clients add bot --permissions tokens.revoke --all-teams").good();
     run("clients rotate portal --overlap 1h").good();
+    run("clients rotate bot --overlap 1h").good();
 
     let revoked = run("clients revoke bot").good();
     let again = run("clients revoke bot").good();
@@ -93,7 +94,7 @@ async fn clients_are_listed_with_what_they_may_do_and_whether_they_still_may() {
     let events = site.cli(&["audit", "events", "--format", "ndjson"]).ndjson();
     let of_clients: Vec<_> =
         events.iter().filter(|event| event["kind"].as_str().unwrap().starts_with("client.")).collect();
-    assert_eq!(of_clients.len(), 5);
+    assert_eq!(of_clients.len(), 6);
     assert!(of_clients.iter().all(|e| e["path"] == "cli-admin" && e["actor"]["kind"] == "os-user"), "{of_clients:?}");
 }
 
