@@ -53,6 +53,20 @@ async fn a_key_is_added_activated_and_retired_and_its_history_says_who_signed_wh
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_says_since_when_a_key_signs_that_did_so_before() {
+    let site = Site::new().await;
+    site.admin();
+    let old = kid(&site);
+    let new = site.cli(&["keys", "add"]).good();
+    site.cli(&["keys", "activate", "--now", &new]).good();
+
+    let back = site.cli(&["keys", "activate", "--now", &old, "--format", "json"]).json();
+
+    let listed = site.cli(&["keys", "list", "--format", "json"]).json();
+    assert_eq!((&listed[0]["state"], &listed[0]["activated_position"]), (&json!("signs"), &back["position"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_is_here_already_is_added_by_its_name_or_its_file() {
     let site = Site::new().await;
     site.admin();
