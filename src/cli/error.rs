@@ -1,6 +1,6 @@
 //! Why a command did not come to its end, what the reader can do, and the exit code.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{borrow::Cow, io, net::SocketAddr, path::PathBuf};
 
 use metrics_exporter_prometheus::BuildError;
 
@@ -249,7 +249,7 @@ impl CliError {
             }
             Self::Open(OpenError::Append(error))
             | Self::Command(CommandError::Append(error))
-            | Self::Seed(SeedError::Append(error)) => append_hint(error)?,
+            | Self::Seed(SeedError::Append(error)) => return append_hint(error).map(Cow::into_owned),
             Self::Command(CommandError::Signing(error)) => error.hint()?,
             Self::Policy { .. } => {
                 "'catalog policy show' writes one out, every key with its value; nothing was applied"

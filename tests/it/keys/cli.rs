@@ -28,6 +28,7 @@ async fn a_key_is_added_activated_and_retired_and_its_history_says_who_signed_wh
     assert!(activated.starts_with(&format!("{new} signs from here on, recorded at position ")), "{activated}");
     assert_eq!(again, format!("{new} signs already"));
     assert!(in_use.contains("2 tokens of the key") && in_use.contains("the last until 20"), "{in_use}");
+    assert!(in_use.contains(&format!("'catalog revoke --where kid={old}'")), "{in_use}");
 
     let story = |of: &str| site.cli(&["keys", "history", of, "--format", "ndjson"]).ndjson();
     let told = |lines: &[Value]| -> Vec<(String, String)> {
