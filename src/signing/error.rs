@@ -33,6 +33,12 @@ pub enum KeyringError {
         /// What stands there.
         path: PathBuf,
     },
+    /// A directory stands where a key file should be.
+    #[error("'{}' is a directory, and no key file", .path.display())]
+    IsADirectory {
+        /// What stands there.
+        path: PathBuf,
+    },
     /// Others can read or change private keys.
     #[error("'{}' is open to others (mode {mode:04o}, at most {mode_max:04o} is taken)", .path.display())]
     Exposed {
@@ -151,6 +157,7 @@ impl KeyringError {
             Self::NotOurs { owner, .. } => {
                 Some(format!("run as that user (`sudo -u '#{owner}'`), or name a directory of your own"))
             }
+            Self::IsADirectory { .. } => Some("name a file, or take it out of the keys directory".to_owned()),
             Self::Broken { fault, .. } => fault.hint().map(str::to_owned),
             Self::Misnamed { kid, .. } => Some(format!("rename it to {kid}.pem, or name it as a key file of its own")),
             Self::NoSuchKey { kid, .. } => Some(format!("bring it there as {kid}.pem, or name it with --file")),

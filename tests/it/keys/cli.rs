@@ -54,6 +54,21 @@ async fn a_key_is_added_activated_and_retired_and_its_history_says_who_signed_wh
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_is_called_like_a_key_file_is_told_and_stops_no_command() {
+    let site = Site::new().await;
+    site.admin();
+    let path = site.data().join("keys/one.pem");
+    std::fs::create_dir(&path).unwrap();
+
+    let issued = site.cli(&["issue", "--dev", "--sub", "a"]);
+
+    let told = format!("'{}' is a directory, and no key file; name a file, or take it out", path.display());
+    assert!(issued.stderr.contains(&told), "{issued:?}");
+    issued.good();
+    site.cli(&["keys", "list"]).good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_says_since_when_a_key_signs_that_did_so_before() {
     let site = Site::new().await;
     site.admin();
