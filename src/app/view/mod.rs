@@ -8,7 +8,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use keys::{KeyView, key_state, keys};
+pub use keys::{KeyView, key_state};
 
 use super::{IssuedToken, schema::event_kind};
 use crate::{
