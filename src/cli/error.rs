@@ -97,6 +97,16 @@ pub enum CliError {
         /// What was asked for.
         kid: Kid,
     },
+    /// A key was to sign that this process cannot sign with.
+    #[error("the key {kid} cannot sign here: {why}")]
+    CannotSign {
+        /// The key.
+        kid: Kid,
+        /// What it lacks.
+        why: String,
+        /// What helps.
+        remedy: Option<String>,
+    },
     /// A shared secret has nothing to show.
     #[error("the key {kid} is a shared secret and has no public half")]
     KeyShared {
@@ -205,6 +215,7 @@ impl CliError {
             | Self::Store(_)
             | Self::Schema(_)
             | Self::Keyring(_)
+            | Self::CannotSign { .. }
             | Self::Event(_)
             | Self::NotAToken(_)
             | Self::File { .. }
@@ -256,6 +267,10 @@ impl CliError {
             }
             Self::Open(OpenError::SettingsLost) => {
                 "'catalog audit verify' says what is missing; restore the database from a backup"
+            }
+            Self::CannotSign { remedy, .. } => {
+                let elsewhere = "where the servers have it, --elsewhere activates it all the same";
+                return Some(remedy.iter().map(String::as_str).chain([elsewhere]).collect::<Vec<_>>().join("; "));
             }
             Self::KeyUnknown { .. } => "see 'catalog keys list'",
             Self::Listen { source, .. } => listen_hint(source)?,

@@ -5,13 +5,16 @@ use std::io::{self, IsTerminal};
 use clap::Args;
 use serde_json::json;
 
-use super::super::{
-    CliError, Outcome, Shell,
-    config::Listen,
-    input, operator,
-    output::{self, Format, Out},
-    session::{self, Need, Start},
-    when::Ago,
+use super::{
+    super::{
+        CliError, Outcome, Shell,
+        config::Listen,
+        input, operator,
+        output::{self, Format, Out},
+        session::{self, Need, Start},
+        when::Ago,
+    },
+    private_half,
 };
 use crate::{
     app::{Catalog, CompromisePreview},
@@ -42,6 +45,9 @@ pub(in crate::cli) struct CompromiseArgs {
     /// The key that signs from here on, at once; needed where it was the compromised one
     #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     activate: Option<Kid>,
+    /// The private half of that key is on the servers alone, and not here
+    #[arg(long, requires = "activate")]
+    elsewhere: bool,
     /// How it came about, in your own words, for the log
     #[arg(long)]
     note: Option<Note>,
@@ -63,7 +69,7 @@ Examples:
   catalog keys compromise CtswyXXThb3UEeqMq8nyKGaRCWMKeQX-pQ3zrNxd-vk --yes \
     --activate mV8fFOi5XbjkTQwPt1kZ7BeXmyEWqDGbAzVhaCG1X7o
 
-Exit codes: 0 it is done, 1 refused, or you declined, 2 could not tell.";
+Exit codes: 0 it is done, 1 refused, or you declined, 2 its successor cannot sign here, or could not tell.";
 
 pub(super) async fn run(shell: &Shell<'_>, args: CompromiseArgs) -> Result<Outcome, CliError> {
     let now = shell.ambient.clock.now();
@@ -81,9 +87,12 @@ pub(super) async fn run(shell: &Shell<'_>, args: CompromiseArgs) -> Result<Outco
                 Some(since) => catalog.position_since(since).await?,
                 None => Position(1),
             };
-            let CompromiseArgs { kid, activate: successor, note, dry_run, yes, format, .. } = args;
+            let CompromiseArgs { kid, activate: successor, elsewhere, note, dry_run, yes, format, .. } = args;
             let command = CompromiseKey { kid, from, since, note, successor };
             let preview = look(&catalog, &command).await?;
+            if let Some(successor) = &command.successor {
+                private_half::require(shell, session, &catalog.live().settings, successor, elsewhere)?;
+            }
             if dry_run {
                 return Ok(());
             }
