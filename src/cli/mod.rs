@@ -26,6 +26,7 @@ mod migrate;
 mod operator;
 mod output;
 mod policy;
+mod preview;
 mod progress;
 mod recorder;
 mod rows;

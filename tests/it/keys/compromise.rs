@@ -297,6 +297,7 @@ async fn an_operator_sees_how_many_tokens_of_whom_would_end_before_they_do() {
     let refused = compromise(&["--yes"]).bad(1);
     let new = site.cli(&["keys", "add"]).good();
     let seen = compromise(&["--activate", &new, "--dry-run"]);
+    let foreseen = compromise(&["--activate", &new, "--dry-run", "--format", "json"]).json();
     let unasked = compromise(&["--activate", &new]).bad(2);
     let command = || site.command(&["keys", "compromise", &old, "--activate", &new]);
     let (declined, code) = terminal::answered(command(), "no");
@@ -306,10 +307,14 @@ async fn an_operator_sees_how_many_tokens_of_whom_would_end_before_they_do() {
 
     assert!(refused.contains("signs; another has to take its place first"), "{refused}");
     assert!(unasked.contains("so much is revoked by --yes, or after a question"), "{unasked}");
-    for text in [&seen.stderr, &unasked, &declined, &done] {
+    let seen = format!("{}\n", seen.good().replace('\t', "  "));
+    for text in [&seen, &declined, &done] {
         assert!(figures.iter().all(|figure| text.contains(figure)), "{text}");
     }
-    assert_eq!((seen.good(), code, done_code), (String::new(), Some(1), Some(0)));
+    assert_eq!((&foreseen["kid"], &foreseen["active"], &foreseen["kept"]), (&json!(old), &json!(4), &json!(0)));
+    assert_eq!(foreseen["by_subject"][0], json!({"value": "alice@example.com", "tokens": 2}));
+    assert!(!unasked.contains("status"), "there is nobody to see it: {unasked}");
+    assert_eq!((code, done_code), (Some(1), Some(0)));
     assert!(done.contains(&format!("{old} is compromised, recorded at position ")), "{done}");
     assert!(done.contains("; 4 tokens revoked"), "{done}");
     assert_eq!((&again["position"], &again["revoked"]), (&Value::Null, &json!(0)));
