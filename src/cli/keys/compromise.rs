@@ -1,5 +1,6 @@
 //! `catalog keys compromise`: what it would revoke is shown before, and nothing is done without a word for it.
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
@@ -125,12 +126,13 @@ struct View<'a> {
 struct Prospect<'a> {
     view: View<'a>,
     figures: Preview,
+    since: Option<DateTime<Utc>>,
 }
 
 impl<'a> Prospect<'a> {
     fn of(command: &'a CompromiseKey, preview: &'a CompromisePreview) -> Result<Self, CliError> {
         let view = View { kid: &command.kid, revoked: (&preview.revoked).into(), kept: preview.kept };
-        Ok(Self { figures: Preview::of(&view.revoked)?, view })
+        Ok(Self { figures: Preview::of(&view.revoked)?, view, since: command.since })
     }
 
     /// Writes it to stdout, for whoever only wants to know.
@@ -163,11 +165,17 @@ impl<'a> Prospect<'a> {
 
     /// Tells which tokens stay that one might think of.
     fn tell_of_others(&self) {
-        let kept = self.view.kept;
-        if kept > 0 {
+        let View { kid, kept, .. } = &self.view;
+        let conditions = match self.since {
+            // By iat, which counts whole seconds.
+            Some(since) => format!("'kid={kid} and issued_after={}'", since.format("%FT%TZ")),
+            None => format!("kid={kid}"),
+        };
+        self.figures.tell_of_successors(&format!("catalog revoke --where {conditions} --successors ends"));
+        if *kept > 0 {
             output::say(&format!(
                 "note: {} of the key were issued before, and stay good here; gateways that go by the JWK Set alone refuse them",
-                tokens(kept)
+                tokens(*kept)
             ));
         }
     }

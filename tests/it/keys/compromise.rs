@@ -329,6 +329,42 @@ async fn an_operator_sees_how_many_tokens_of_whom_would_end_before_they_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn successors_that_another_key_signed_stay_and_are_told() {
+    let site = Site::new().await;
+    let admin = site.admin();
+    let server = site.serve().await;
+    let old = site.cli(&["keys", "list", "--format", "json"]).json()[0]["kid"].as_str().unwrap().to_owned();
+    let mut issued = Vec::new();
+    for sub in ["alice@example.com", "bob@example.com"] {
+        let reply = server.client.post("/tokens", &admin, json!({"sub": sub})).await.json();
+        issued.push(reply["token"]["jti"].as_str().unwrap().to_owned());
+    }
+    let new = site.cli(&["keys", "add"]).good();
+    site.cli(&["keys", "activate", "--now", &new]).good();
+    for jti in &issued {
+        let rotated = server.client.post(&format!("/tokens/{jti}/rotate"), &admin, json!({"overlap": "1m"})).await;
+        assert_eq!((rotated.status.as_u16(), &rotated.json()["token"]["kid"]), (201, &json!(new)));
+    }
+    let events = site.cli(&["audit", "events", "--format", "ndjson"]).ndjson();
+    let second = events.iter().find(|event| event["jti"] == json!(issued[1])).unwrap();
+    let since = second["recorded_at"].as_str().unwrap();
+    let compromise = |flags: &[&str]| site.cli(&[&["keys", "compromise", &old], flags].concat());
+
+    let whole = compromise(&["--dry-run"]);
+    let part = compromise(&["--since", since, "--dry-run", "--format", "json"]);
+    let done = compromise(&["--yes"]);
+
+    let left = "2 active tokens that took the place of such tokens stay; catalog revoke --where";
+    for done in [&whole, &done] {
+        assert!(done.stderr.contains(&format!("note: {left} kid={old} --successors ends them, too\n")), "{done:?}");
+    }
+    let narrow = format!("--where 'kid={old} and issued_after={}Z' --successors ends it, too", &since[..19]);
+    assert!(part.stderr.contains(&narrow), "{part:?}");
+    assert_eq!(part.json()["successors_left"], json!(1), "the other one's predecessor is not given up");
+    done.good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rule_of_a_compromise_that_was_changed_or_taken_away_is_found_at_its_event() {
     for sql in [
         "update revocation_rules set issued_from = issued_from + 1",
