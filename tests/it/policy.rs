@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{
     Site, World,
     process::until,
-    provider::apply,
+    provider::{Provider, apply},
     world::{plain, shell},
 };
 use catalog::{
@@ -83,6 +83,20 @@ async fn a_file_at_fault_is_refused_with_line_and_key_and_the_policy_in_force_st
     assert!(missing.contains("cannot read /nowhere/policy.toml"), "{missing}");
     assert!(no_such_key.contains("no-such-key is not a key that was added for tokens from a shell"), "{no_such_key}");
     assert_eq!(site.cli(&["policy", "show"]).good(), before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_trusts_the_catalog_itself_is_refused_where_its_issuer_is_known() {
+    let site = Site::new().await;
+    let provider = Provider::new().await;
+    let path = file(&site, &provider.policy());
+    let check = |site: &Site| site.cli(&["policy", "check", path.to_str().unwrap()]);
+
+    let itself = check(&site.with("CATALOG_ISSUER", &provider.issuer)).bad(1);
+
+    assert!(itself.contains(&format!("'{}' is this catalog's own issuer", provider.issuer)), "{itself}");
+    assert_eq!(check(&site.with("CATALOG_ISSUER", "https://catalog.example.com")).code, 0);
+    assert_eq!(check(&site).code, 0, "nobody said who the catalog is");
 }
 
 #[tokio::test(flavor = "multi_thread")]
