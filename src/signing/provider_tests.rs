@@ -1,5 +1,9 @@
 //! What an identity provider's keys and tokens have to be, each test named after the section that it holds us to.
 
+use aws_lc_rs::{
+    rand::SystemRandom,
+    signature::{KeyPair, RSA_PSS_SHA256, RsaKeyPair, RsaPublicKeyComponents},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -195,6 +199,28 @@ fn rfc_9068_section_2_2_a_token_is_about_somebody_and_need_not_say_what_nothing_
     }
     for member in ["jti", "client_id"] {
         assert!(of_claims(&claims_without(member)).is_ok(), "{member}");
+    }
+}
+
+#[test]
+fn rfc_7518_section_3_5_a_token_that_is_signed_with_ps256_is_taken() {
+    let pair = RsaKeyPair::from_pkcs8(&Bench::rsa_pkcs8()).unwrap();
+    let RsaPublicKeyComponents { n, e } = RsaPublicKeyComponents::<Vec<u8>>::from(pair.public_key());
+    let mut jwk = json!({"kty": "RSA", "kid": "r", "n": base64url(n), "e": base64url(e)});
+    let header = json!({"typ": "at+jwt", "alg": "PS256", "kid": "r"});
+    let input = format!("{}.{}", base64url(header.to_string()), base64url(claims().to_string()));
+    let mut signature = vec![0; pair.public_modulus_len()];
+    pair.sign(&RSA_PSS_SHA256, &SystemRandom::new(), input.as_bytes(), &mut signature).unwrap();
+    let token = format!("{input}.{}", base64url(signature));
+    let is_taken = |jwk: &Value| {
+        let read = ProviderToken::read(&token).unwrap();
+        read.person(&trusted(), &keys(&json!({"keys": [jwk]})), at(NOW)).is_ok()
+    };
+
+    assert!(is_taken(&jwk), "the key is for either scheme");
+    for (alg, expected) in [("PS256", true), ("RS256", false)] {
+        jwk["alg"] = json!(alg);
+        assert_eq!(is_taken(&jwk), expected, "the key is for {alg}");
     }
 }
 
