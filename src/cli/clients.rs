@@ -148,16 +148,12 @@ async fn rotate(shell: &Shell<'_>, args: RotateArgs) -> Result<Outcome, CliError
 
 async fn revoke(shell: &Shell<'_>, args: RevokeArgs) -> Result<Outcome, CliError> {
     let settled = change(shell, ChangeClient::Revoke { name: args.name }).await?;
-    let name = &settled.now.name;
-    let mut out = Out::stdout();
-    match (args.format, settled.position) {
-        (Format::Json, position) => out.json(&json!({ "name": name, "position": position }))?,
-        (Format::Text, Some(position)) => {
-            out.line(&format!("client {name} is revoked, recorded at position {position}"))?;
-        }
-        (Format::Text, None) => out.line(&format!("client {name} was revoked already"))?,
-    }
-    out.flush()?;
+    let Settled { now: Client { name, .. }, position } = &settled;
+    let line = match position {
+        Some(position) => format!("client {name} is revoked, recorded at position {position}"),
+        None => format!("client {name} was revoked already"),
+    };
+    output::outcome(args.format, &line, &json!({ "name": name, "position": position }))?;
     Ok(Outcome::Done)
 }
 

@@ -13,7 +13,7 @@ use super::{
     session::{self, Need, Start},
 };
 use crate::{
-    app::{OpenError, policy_file},
+    app::{OpenError, Settled, policy_file},
     domain::{
         Path, Refusal,
         configure::ApplyPolicy,
@@ -112,17 +112,12 @@ pub(super) async fn apply(shell: &Shell<'_>, args: ApplyArgs) -> Result<Outcome,
         let catalog = session.catalog(shell, start).await?;
         let settled = catalog.apply_policy(ApplyPolicy { rules, text }, origin).await;
         catalog.close().await;
-        let settled = settled?;
-        let version = settled.now.version;
-        let mut out = Out::stdout();
-        match (args.format, settled.position) {
-            (Format::Json, position) => out.json(&json!({ "version": version, "position": position }))?,
-            (Format::Text, Some(position)) => {
-                out.line(&format!("policy version {version} is in force, recorded at position {position}"))?;
-            }
-            (Format::Text, None) => out.line(&format!("policy version {version} was in force already"))?,
-        }
-        out.flush()?;
+        let Settled { now: Policy { version, .. }, position } = settled?;
+        let line = match position {
+            Some(position) => format!("policy version {version} is in force, recorded at position {position}"),
+            None => format!("policy version {version} was in force already"),
+        };
+        output::outcome(args.format, &line, &json!({ "version": version, "position": position }))?;
         Ok(Outcome::Done)
     })
     .await

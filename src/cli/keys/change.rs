@@ -6,17 +6,13 @@ use serde_json::json;
 use super::{
     super::{
         CliError, Outcome, Shell,
-        config::Listen,
-        operator,
-        output::{Format, Out},
-        session::{self, Need, Session, Start},
+        output::{self, Format},
     },
-    private_half,
+    on_catalog, private_half,
 };
 use crate::{
-    app::{Catalog, OpenError, Settled},
+    app::{OpenError, Settled},
     domain::{
-        Origin, Path,
         key_life::{ActivateKey, activate_key},
         text::Kid,
     },
@@ -73,45 +69,29 @@ Exit codes: 0 it is put away, 1 its tokens may still be used, 2 could not tell."
 
 pub(super) async fn activate(shell: &Shell<'_>, args: ActivateArgs) -> Result<Outcome, CliError> {
     let ActivateArgs { kid, elsewhere, now: early, format } = args;
-    let words = ["signs from here on", "signs already"];
-    settle(shell, format, words, async |session, catalog, origin| {
+    let settled = on_catalog(shell, async |session, catalog, origin| {
         let (command, live) = (ActivateKey { kid, early }, catalog.live());
         // What the log refuses is refused wherever the private half may be.
         activate_key(&live.settings, &command, shell.ambient.clock.now()).map_err(OpenError::from)?;
         private_half::require(shell, session, &live.settings, &command.kid, elsewhere)?;
         Ok(catalog.activate_key(command, origin).await?)
-    })
-    .await
+    });
+    tell(&settled.await?, ["signs from here on", "signs already"], format)
 }
 
 pub(super) async fn retire(shell: &Shell<'_>, args: RetireArgs) -> Result<Outcome, CliError> {
     let RetireArgs { kid, format } = args;
-    let words = ["is put away: delete its private half wherever it is", "signs no more already"];
-    settle(shell, format, words, async |_, catalog, origin| Ok(catalog.retire_key(kid, origin).await?)).await
+    let settled = on_catalog(shell, async |_, catalog, origin| Ok(catalog.retire_key(kid, origin).await?));
+    tell(&settled.await?, ["is put away: delete its private half wherever it is", "signs no more already"], format)
 }
 
-/// Carries out what changes a key, and tells in one of these words what holds now.
-async fn settle(
-    shell: &Shell<'_>,
-    format: Format,
-    [news, no_news]: [&str; 2],
-    work: impl AsyncFnOnce(&Session, &Catalog, Origin) -> Result<Settled<Kid>, CliError>,
-) -> Result<Outcome, CliError> {
-    let start = Start::with_any_key(shell, Listen::choose(None, shell.variables)?)?;
-    let origin = operator::origin(shell, Path::CliAdmin)?;
-    session::run(shell, Need::Catalog, async |session| {
-        let catalog = session.settled_catalog(shell, start).await?;
-        let settled = work(session, &catalog, origin).await;
-        catalog.close().await;
-        let Settled { now: kid, position } = settled?;
-        let mut out = Out::stdout();
-        match (format, position) {
-            (Format::Json, position) => out.json(&json!({ "kid": kid, "position": position }))?,
-            (Format::Text, Some(position)) => out.line(&format!("{kid} {news}, recorded at position {position}"))?,
-            (Format::Text, None) => out.line(&format!("{kid} {no_news}"))?,
-        }
-        out.flush()?;
-        Ok(Outcome::Done)
-    })
-    .await
+/// Tells in one of these words what holds now.
+fn tell(settled: &Settled<Kid>, [news, no_news]: [&str; 2], format: Format) -> Result<Outcome, CliError> {
+    let Settled { now: kid, position } = settled;
+    let line = match position {
+        Some(position) => format!("{kid} {news}, recorded at position {position}"),
+        None => format!("{kid} {no_news}"),
+    };
+    output::outcome(format, &line, &json!({ "kid": kid, "position": position }))?;
+    Ok(Outcome::Done)
 }

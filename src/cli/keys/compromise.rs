@@ -8,23 +8,20 @@ use serde_json::json;
 use super::{
     super::{
         CliError, Outcome, Shell,
-        config::Listen,
         listing::ListFormat,
-        operator,
         output::{self, Format, Out},
         preview::{self, Preview, tokens},
-        session::{self, Need, Start},
         when::Ago,
     },
-    private_half,
+    on_catalog, private_half,
 };
 use crate::{
     app::{
-        CompromisePreview,
+        CompromisePreview, Settled,
         view::{RulePreview, instant},
     },
     domain::{
-        Malformed, Path, Position,
+        Malformed, Position,
         key_life::CompromiseKey,
         text::{Kid, Note},
     },
@@ -82,35 +79,28 @@ pub(super) async fn run(shell: &Shell<'_>, args: CompromiseArgs) -> Result<Outco
         let expected = "a time that has been";
         return Err(Malformed::NotA { value: instant(since), expected }.into());
     }
-    let start = Start::with_any_key(shell, Listen::choose(None, shell.variables)?)?;
-    let origin = operator::origin(shell, Path::CliAdmin)?;
-    session::run(shell, Need::Catalog, async |session| {
-        let catalog = session.settled_catalog(shell, start).await?;
-        let outcome = async {
-            let from = match since {
-                Some(since) => catalog.position_since(since).await?,
-                None => Position(1),
-            };
-            let CompromiseArgs { kid, activate: successor, elsewhere, note, dry_run, yes, format, .. } = args;
-            let command = CompromiseKey { kid, from, since, note, successor };
-            let preview = catalog.preview_compromise(&command).await?;
-            if let Some(successor) = &command.successor {
-                private_half::require(shell, session, &catalog.live().settings, successor, elsewhere)?;
-            }
-            let prospect = Prospect::of(&command, &preview)?;
-            match (dry_run, yes) {
-                (true, _) => return prospect.show(format),
-                (false, true) => prospect.tell(),
-                (false, false) => prospect.agree().await?,
-            }
-            let settled = catalog.compromise_key(command.clone(), origin).await?;
-            tell(&settled.now, settled.position, &preview, format)
+    on_catalog(shell, async |session, catalog, origin| {
+        let from = match since {
+            Some(since) => catalog.position_since(since).await?,
+            None => Position(1),
         };
-        let outcome = outcome.await;
-        catalog.close().await;
-        outcome.map(|()| Outcome::Done)
+        let CompromiseArgs { kid, activate: successor, elsewhere, note, dry_run, yes, format, .. } = args;
+        let command = CompromiseKey { kid, from, since, note, successor };
+        let preview = catalog.preview_compromise(&command).await?;
+        if let Some(successor) = &command.successor {
+            private_half::require(shell, session, &catalog.live().settings, successor, elsewhere)?;
+        }
+        let prospect = Prospect::of(&command, &preview)?;
+        match (dry_run, yes) {
+            (true, _) => return prospect.show(format),
+            (false, true) => prospect.tell(),
+            (false, false) => prospect.agree().await?,
+        }
+        let settled = catalog.compromise_key(command.clone(), origin).await?;
+        tell(&settled, &preview, format)
     })
-    .await
+    .await?;
+    Ok(Outcome::Done)
 }
 
 /// What would come of it, for programs.
@@ -181,8 +171,8 @@ impl<'a> Prospect<'a> {
     }
 }
 
-fn tell(kid: &Kid, position: Option<Position>, preview: &CompromisePreview, format: Format) -> Result<(), CliError> {
-    let counts = preview.revoked.counts;
+fn tell(settled: &Settled<Kid>, preview: &CompromisePreview, format: Format) -> Result<(), CliError> {
+    let (Settled { now: kid, position }, counts) = (settled, preview.revoked.counts);
     let revoked = counts.active + counts.suspended;
     let line = match position {
         Some(position) => format!("{kid} is compromised, recorded at position {position}; {} revoked", tokens(revoked)),

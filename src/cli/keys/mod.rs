@@ -11,16 +11,19 @@ use clap::{Args, Subcommand};
 
 use super::{
     CliError, Outcome, Shell,
+    config::Listen,
     listing::{ListFormat, Listing},
+    operator,
     output::Out,
     rows::NOTHING,
-    session::{self, Need},
+    session::{self, Need, Session, Start},
 };
 use private_half::PrivateHalves;
 
 use crate::{
-    app::view,
+    app::{Catalog, view},
     domain::{
+        Origin, Path,
         key::{Algorithm, KeyRecord},
         settings::Settings,
         text::Kid,
@@ -114,6 +117,22 @@ async fn show(shell: &Shell<'_>, args: ShowArgs) -> Result<Outcome, CliError> {
         out.json(jwk)?;
         out.flush()?;
         Ok(Outcome::Done)
+    })
+    .await
+}
+
+/// Runs a command about keys on a catalog that has its settings, and lets go of that however the command ends.
+async fn on_catalog<T>(
+    shell: &Shell<'_>,
+    work: impl AsyncFnOnce(&Session, &Catalog, Origin) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let start = Start::with_any_key(shell, Listen::choose(None, shell.variables)?)?;
+    let origin = operator::origin(shell, Path::CliAdmin)?;
+    session::run(shell, Need::Catalog, async |session| {
+        let catalog = session.settled_catalog(shell, start).await?;
+        let outcome = work(session, &catalog, origin).await;
+        catalog.close().await;
+        outcome
     })
     .await
 }
