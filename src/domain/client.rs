@@ -159,17 +159,16 @@ impl ClientAdded {
         }
         permissions.sort_unstable();
         permissions.dedup();
-        let revokes = permissions.contains(&ClientPermission::Revoke);
-        let teams = match teams {
-            Some(teams) if revokes && teams != Teams::These(Vec::new()) => teams,
-            None if !revokes => Teams::These(Vec::new()),
-            Some(_) if !revokes => {
-                return Err(Malformed::Contradiction("teams bound tokens.revoke, which the client is not allowed"));
-            }
-            _ => {
+        let teams = match (permissions.contains(&ClientPermission::Revoke), teams) {
+            (true, Some(teams)) if teams != Teams::These(Vec::new()) => teams,
+            (true, _) => {
                 let what =
                     "a client that is allowed tokens.revoke needs the teams whose tokens it may end, or all of them";
                 return Err(Malformed::Contradiction(what));
+            }
+            (false, None) => Teams::These(Vec::new()),
+            (false, Some(_)) => {
+                return Err(Malformed::Contradiction("teams bound tokens.revoke, which the client is not allowed"));
             }
         };
         Ok(Self { name, permissions, teams, secret_sha256 })
