@@ -2,17 +2,18 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
     Catalog, ProviderUnavailable,
     login::{NotLetIn, of_trusted},
-    metrics::{self, Checked},
+    metrics::{self, Checked, Source},
 };
 use crate::{
     domain::{
-        Authority, Origin, Position, Status, Token, claims::CATALOG_AUDIENCE, denial::Shadow, index::LiveToken,
-        text::Kid,
+        Authority, Origin, Position, Status, Token, authority::Credential, claims::CATALOG_AUDIENCE, denial::Shadow,
+        index::LiveToken, text::Kid,
     },
     signing::{Invalid, Signed, Verified},
     store::{AppendError, StoreError, tokens},
@@ -152,7 +153,7 @@ impl Catalog {
     /// [`StoreError`]; a token that was never issued is `None`.
     pub async fn live_token(&self, jti: Uuid) -> Result<Option<LiveToken>, StoreError> {
         let known = self.live_tokens.get(jti);
-        metrics::answered(known.is_some());
+        self.count_answers(usize::from(known.is_some()), usize::from(known.is_none()));
         match known {
             Some(token) => Ok(Some(token)),
             None => Ok(self.token(jti).await?.as_ref().map(LiveToken::from)),
@@ -172,11 +173,37 @@ impl Catalog {
         let mut known: HashMap<Uuid, LiveToken> =
             ids.iter().filter_map(|jti| Some((*jti, self.live_tokens.get(*jti)?))).collect();
         let unknown: Vec<Uuid> = ids.iter().copied().filter(|jti| !known.contains_key(jti)).collect();
+        self.count_answers(known.len(), unknown.len());
         if !unknown.is_empty() {
             let found = tokens::several(self.database.reads(), &unknown).await?;
             known.extend(found.iter().map(|token| (token.jti, LiveToken::from(token))));
         }
         Ok(known)
+    }
+
+    fn count_answers(&self, known: usize, unknown: usize) {
+        let source = if self.live_tokens.is_stale_and_allowed() { Source::Stale } else { Source::Memory };
+        metrics::answered(source, known);
+        metrics::answered(Source::Log, unknown);
+    }
+
+    /// Whether whoever was let in with this authority would be let in now, as far as that can be told: who was let in is
+    /// not sent away because the log cannot be asked.
+    pub async fn is_let_in_still(&self, authority: &Authority) -> bool {
+        let now = self.ambient.clock.now();
+        match &authority.credential {
+            Some(Credential::Token(jti)) => match self.live_tokens.last_known(*jti) {
+                Some(token) => token.status(now) == Status::Active,
+                None if authority.exp.is_some_and(|exp| now.timestamp() >= exp) => false,
+                None if !self.live_tokens.is_fresh() => true,
+                None => self.token(*jti).await.map_or(true, |token| is_active(token.as_ref(), now)),
+            },
+            Some(Credential::Client { name, secret }) => {
+                self.live().settings.client(name).is_some_and(|client| client.accepts(secret, now))
+            }
+            Some(Credential::Login { issuer }) => self.live().settings.trusts(issuer),
+            None => false,
+        }
     }
 
     /// What the log says of a token, whoever asks and whatever was presented.
@@ -227,6 +254,10 @@ impl Catalog {
             _ => Ok(Err(NotLetIn::Unknown)),
         }
     }
+}
+
+fn is_active(token: Option<&Token>, now: DateTime<Utc>) -> bool {
+    token.is_some_and(|token| token.status(now) == Status::Active)
 }
 
 fn counted(purpose: Purpose, judged: Result<Verdict, CheckError>) -> Result<Verdict, CheckError> {

@@ -96,7 +96,7 @@ impl Catalog {
         let Ok(name) = ClientName::parse(name) else { return Ok(None) };
         let now = self.ambient.clock.now();
         let authority = |client: &Client| client.accepts(&secret, now).then(|| Authority::of_client(client, secret));
-        let found = if self.latest.is_fresh() {
+        let found = if self.latest.may_answer() {
             self.live().settings.client(&name).and_then(authority)
         } else {
             // What was known may be of before a revocation: the log is asked, and if it cannot be, nobody is let in.

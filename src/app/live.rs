@@ -8,7 +8,11 @@ use super::Catalog;
 use crate::{
     domain::{Path, Position, Settings, causes::Causes, key::KeyRecord, text::Kid},
     signing::{Keyring, KeyringError, Verifier},
-    store::{StoreError, follower::STALENESS_MAX, log},
+    store::{
+        StoreError,
+        follower::{Stale, Staleness},
+        log,
+    },
 };
 
 /// What a process knows of the settings, all of it as of one position, and the keys that it can sign with.
@@ -26,6 +30,7 @@ pub struct Live {
 /// The latest [`Live`], replaced as a whole.
 pub(super) struct Latest {
     live: RwLock<Arc<Live>>,
+    limit: Staleness,
     // When somebody who keeps following last began to look, and found it to be the latest.
     seen: RwLock<Option<Instant>>,
 }
@@ -89,18 +94,18 @@ impl Live {
 }
 
 impl Latest {
-    pub(super) fn new(live: Live) -> Self {
-        Self { live: RwLock::new(Arc::new(live)), seen: RwLock::default() }
+    pub(super) fn new(live: Live, limit: Staleness) -> Self {
+        Self { live: RwLock::new(Arc::new(live)), limit, seen: RwLock::default() }
     }
 
     pub(super) fn get(&self) -> Arc<Live> {
         self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Whether it was the latest a short while ago. It never is where nobody follows.
-    pub(super) fn is_fresh(&self) -> bool {
+    /// Whether it was the latest a short while ago, or may be older. It never is where nobody follows.
+    pub(super) fn may_answer(&self) -> bool {
         let seen = *self.seen.read().unwrap_or_else(PoisonError::into_inner);
-        seen.is_some_and(|seen| seen.elapsed() <= STALENESS_MAX)
+        seen.is_some_and(|seen| seen.elapsed() <= self.limit.max || self.limit.then == Stale::Allow)
     }
 
     /// It was the latest at this moment or later.

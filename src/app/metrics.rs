@@ -1,12 +1,18 @@
 //! What checks find, counted. docs/operations.md says what each figure means.
 
-use metrics::{Unit, counter, describe_counter};
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
 const CHECKS: &str = "catalog_checks_total";
 
 const PROVIDERS: &str = "catalog_provider_keys_total";
 
 const ANSWERS: &str = "catalog_check_answers_total";
+
+const READERS: &str = "catalog_feed_readers";
+
+const PAGES: &str = "catalog_feed_pages_total";
+
+const CUT_OFF: &str = "catalog_feed_readers_cut_off_total";
 
 /// The verdict where there is none: could not tell is not no.
 pub const UNAVAILABLE: &str = "unavailable";
@@ -35,8 +41,86 @@ impl Checked {
     }
 }
 
-/// Describes the metrics to the recorder.
+/// Where a token was found that a check asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Source {
+    /// In memory.
+    Memory,
+    /// In memory that is too old, which is answered from all the same.
+    Stale,
+    /// In the log.
+    Log,
+}
+
+/// Why somebody who read the feed does so no more, and did not end it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CutOff {
+    /// It was too far behind.
+    Slow,
+    /// The server had let go what it did not hear yet.
+    Lost,
+    /// What it follows is not this log any more.
+    Elsewhere,
+    /// It would not be let in any more.
+    Credential,
+    /// The log could not be read for it.
+    Unavailable,
+}
+
+impl CutOff {
+    const ALL: [Self; 5] = [Self::Slow, Self::Lost, Self::Elsewhere, Self::Credential, Self::Unavailable];
+
+    /// Its name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Slow => "slow",
+            Self::Lost => "lost",
+            Self::Elsewhere => "elsewhere",
+            Self::Credential => "credential",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// Somebody reads the feed for as long as this lives.
+#[derive(Debug)]
+pub struct FeedReader(());
+
+impl FeedReader {
+    /// Somebody begins.
+    #[must_use]
+    pub fn begins() -> Self {
+        gauge!(READERS).increment(1);
+        Self(())
+    }
+}
+
+impl Drop for FeedReader {
+    fn drop(&mut self) {
+        gauge!(READERS).decrement(1);
+    }
+}
+
+/// A reader of the feed is cut off.
+pub fn cut_off(why: CutOff) {
+    counted(why, 1);
+}
+
+fn counted(why: CutOff, readers: u64) {
+    counter!(CUT_OFF, "why" => why.as_str()).increment(readers);
+}
+
+/// A page was made for all who read the feed.
+pub(super) fn feed_page() {
+    counter!(PAGES).increment(1);
+}
+
+/// Describes the metrics to the recorder, and begins each series whose labels are known at nought.
 pub fn describe() {
+    describe_gauge!(READERS, Unit::Count, "Those who read the feed as a stream.");
+    describe_counter!(PAGES, Unit::Count, "Pages and heartbeats that were made for those who read the feed.");
+    describe_counter!(CUT_OFF, Unit::Count, "Readers of the feed that were cut off, by why.");
     describe_counter!(CHECKS, Unit::Count, "Checks by what was checked and what was found.");
     describe_counter!(
         PROVIDERS,
@@ -44,6 +128,11 @@ pub fn describe() {
         "Times that identity providers were asked for their keys, by the answer."
     );
     describe_counter!(ANSWERS, Unit::Count, "Tokens that checks asked for, by where they were found.");
+    gauge!(READERS).set(0);
+    counter!(PAGES).increment(0);
+    for why in CutOff::ALL {
+        counted(why, 0);
+    }
 }
 
 /// An identity provider was asked for its keys.
@@ -56,7 +145,14 @@ pub fn checked(what: Checked, verdict: &'static str) {
     counter!(CHECKS, "of" => what.as_str(), "verdict" => verdict).increment(1);
 }
 
-/// A token was asked for: the memory could tell, or the log had to be asked.
-pub(super) fn answered(from_memory: bool) {
-    counter!(ANSWERS, "from" => if from_memory { "memory" } else { "log" }).increment(1);
+/// So many tokens were asked for, and found there.
+pub(super) fn answered(source: Source, tokens: usize) {
+    if tokens > 0 {
+        let from = match source {
+            Source::Memory => "memory",
+            Source::Stale => "stale",
+            Source::Log => "log",
+        };
+        counter!(ANSWERS, "from" => from).increment(tokens as u64);
+    }
 }

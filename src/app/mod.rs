@@ -3,6 +3,7 @@
 mod check;
 mod clients;
 mod denials;
+pub mod feed;
 mod fetch;
 mod filling;
 mod issue;
@@ -26,7 +27,7 @@ mod sweep;
 mod upkeep;
 pub mod view;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{sync::Notify, task::JoinHandle};
 use uuid::Uuid;
@@ -45,6 +46,7 @@ pub use settings::Settled;
 pub use suspend::ChangedTokens;
 
 use denials::Denials;
+use feed::Feed;
 use live::Latest;
 use login::People;
 use membership::Members;
@@ -61,7 +63,10 @@ use crate::{
         text::Issuer,
     },
     signing::{SignedToken, SigningError},
-    store::{AppendError, Appender, Database, LiveTokens, Lookups, follower::Followed},
+    store::{
+        AppendError, Appender, Database, LiveTokens, Lookups,
+        follower::{Followed, Staleness},
+    },
 };
 
 /// Time and chance as this process has them.
@@ -79,6 +84,7 @@ pub struct Catalog {
     appender: Appender,
     lookups: Lookups,
     live_tokens: Arc<LiveTokens>,
+    feed: Arc<Feed>,
     task: JoinHandle<()>,
     latest: Latest,
     members: Members,
@@ -254,6 +260,24 @@ impl Catalog {
     #[must_use]
     pub fn is_late(&self) -> bool {
         self.live_tokens.is_late()
+    }
+
+    /// For how long the end of the log has not been seen; `None` unless and until it is followed.
+    #[must_use]
+    pub fn staleness(&self) -> Option<Duration> {
+        self.live_tokens.staleness()
+    }
+
+    /// For how long checks are answered from what is known, and what is done then.
+    #[must_use]
+    pub fn staleness_limit(&self) -> Staleness {
+        self.live_tokens.limit()
+    }
+
+    /// Whether what is known is too old, and checks are answered from it all the same.
+    #[must_use]
+    pub fn is_stale_and_allowed(&self) -> bool {
+        self.live_tokens.is_stale_and_allowed()
     }
 
     /// How many tokens checks wait for that no statement reads yet.

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use super::{
     Ambient, Catalog,
     denials::Denials,
+    feed::Feed,
     live::{Latest, Live},
     login::People,
     membership::Members,
@@ -21,7 +22,7 @@ use crate::{
         text::{Audience, Environment, Issuer, Kid},
     },
     signing::{Keyring, KeyringError, Passphrase, SharedSecret},
-    store::{AppendError, Appender, Database, LiveTokens, Lookups, StoreError, log, schema},
+    store::{AppendError, Appender, Database, LiveTokens, Lookups, StoreError, follower::Staleness, log, schema},
 };
 
 /// What a process was told about the catalog that it opens.
@@ -46,6 +47,8 @@ pub struct Opening {
     pub audience_default: Audience,
     /// `env`, if it was told.
     pub env: Option<Environment>,
+    /// For how long checks are answered from what is known, and what is done then.
+    pub staleness: Staleness,
     /// Who opens it, for the record of a first start.
     pub origin: Origin,
     /// Time and chance.
@@ -121,7 +124,7 @@ impl Catalog {
             env: opening.env,
             key,
         };
-        let live_tokens: Arc<LiveTokens> = Arc::default();
+        let live_tokens = Arc::new(LiveTokens::new(opening.staleness));
         let (appender, task) = Appender::start(database.clone(), ambient.entropy.clone(), live_tokens.clone());
         if !configure(&settings, &command)?.is_empty() {
             let act = Act::Configure(Box::new(command));
@@ -133,7 +136,7 @@ impl Catalog {
         let head = log::head(database.reads()).await?;
         let issuer = settings.shape(Path::Api)?.issuer.clone();
         Ok(Self {
-            latest: Latest::new(Live::new(settings, position, Arc::new(keyring))?),
+            latest: Latest::new(Live::new(settings, position, Arc::new(keyring))?, opening.staleness),
             members: Members::default(),
             providers: Providers::default(),
             people: People::default(),
@@ -147,6 +150,7 @@ impl Catalog {
             opened_at: head.position,
             lookups: Lookups::start(&database),
             live_tokens,
+            feed: Arc::new(Feed::default()),
             database,
             appender,
             task,

@@ -1,5 +1,5 @@
 //! What a server does besides answering: it forgets, follows the settings of the log, fills rules into rows, and records the
-//! refusals it counted.
+//! refusals it counted, and tells others what it follows.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -26,6 +26,7 @@ impl Catalog {
             self.keep_following(),
             self.keep_filled(),
             self.keep_denials(),
+            self.keep_feed(),
             Box::pin(follower::follow(&self.database, &self.live_tokens, &self.ambient.clock, self.new_id()))
         );
         never

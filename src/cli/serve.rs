@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError, Outcome, Shell, banner,
-    config::Listen,
+    config::{Listen, MaxStaleness, StaleSetting, staleness},
     interrupt::Interrupt,
     recorder,
     session::{self, Need, Session, Start},
@@ -40,6 +40,13 @@ pub(super) struct ServeArgs {
     /// Refuse a schema that is older than this program instead of migrating it
     #[arg(long)]
     no_migrate: bool,
+    /// For how long checks are answered from memory after the end of the log was last seen, from 1s to 1h
+    /// [env: CATALOG_MAX_STALENESS] [default: 5s]
+    #[arg(long, value_name = "SPAN")]
+    max_staleness: Option<MaxStaleness>,
+    /// What is done then [env: CATALOG_STALE] [default: deny]
+    #[arg(long, value_name = "WAY", value_enum)]
+    stale: Option<StaleSetting>,
 }
 
 const EXAMPLES: &str = "\
@@ -74,7 +81,8 @@ async fn live(shell: &Shell<'_>, args: ServeArgs) -> Result<Outcome, CliError> {
     let listener = bind(listen).await?;
     // A new catalog is named after the port that was taken, not after the one that was asked for.
     let listen = Listen(listener.local_addr().map_err(CliError::Serve)?);
-    let start = Start::choose(shell, !args.no_migrate, listen)?;
+    let staleness = staleness(args.max_staleness, args.stale, shell.variables)?;
+    let start = Start::choose(shell, !args.no_migrate, listen)?.with_staleness(staleness);
     let session = tokio::select! {
         session = Session::open(shell, Need::Database) => session?,
         // A recovery may take minutes. Whoever comes next adopts the private cluster that this leaves behind.

@@ -22,6 +22,7 @@ use crate::{
     store::{
         Address, Database,
         embedded::{Cluster, EmbeddedError, Location},
+        follower::Staleness,
         log,
         schema::{self, SchemaError, Warning},
     },
@@ -99,7 +100,7 @@ impl Session {
 
     /// Opens the catalog, as `Migrate` says also one that is older or not there yet.
     pub(super) async fn catalog(&self, shell: &Shell<'_>, start: Start) -> Result<Catalog, CliError> {
-        let Start { migrate, signing: Signing { key, alg }, passphrase, identity } = start;
+        let Start { migrate, signing: Signing { key, alg }, passphrase, identity, staleness } = start;
         let opening = Opening {
             database: self.database.clone(),
             migrate,
@@ -111,6 +112,7 @@ impl Session {
             audience: identity.audience,
             audience_default: identity.audience_default,
             env: identity.env,
+            staleness,
             origin: operator::origin(shell, Path::System)?,
             ambient: shell.ambient.clone(),
         };
@@ -202,6 +204,7 @@ pub(super) struct Start {
     signing: Signing,
     passphrase: Option<Arc<Passphrase>>,
     identity: Identity,
+    staleness: Staleness,
 }
 
 impl Start {
@@ -220,7 +223,13 @@ impl Start {
 
     fn signing_with(shell: &Shell<'_>, migrate: bool, signing: Signing, listen: Listen) -> Result<Self, CliError> {
         let identity = Identity::choose(&shell.global, listen, shell.variables)?;
-        Ok(Self { migrate, signing, passphrase: shell.passphrase()?, identity })
+        let (passphrase, staleness) = (shell.passphrase()?, Staleness::default());
+        Ok(Self { migrate, signing, passphrase, identity, staleness })
+    }
+
+    /// The same, for a server that answers checks from what it knows within this limit.
+    pub(super) fn with_staleness(self, staleness: Staleness) -> Self {
+        Self { staleness, ..self }
     }
 }
 

@@ -1,14 +1,16 @@
 //! What a check needs to know of the tokens that may still be used, in few bytes: every server keeps it in memory and
 //! follows the log with it. What it does not know, or not well enough, the log is asked for.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use catalog_gateway::wire::Item;
 use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use uuid::Uuid;
 
 use super::{
     Event, Path, Position, Recorded, Status, Token,
+    changes::Changes,
     claims::signing_input_digest,
     event::{TokenIssued, TokenRevoked},
     token::{Lineage, instant},
@@ -145,15 +147,26 @@ pub struct LiveIndex {
     // What is known to have happened after `position`: the latest event of a token, and rules.
     ahead: HashMap<Uuid, Position>,
     // Rules of which is not known yet which tokens they cover.
-    rules: BTreeSet<Position>,
+    rules: BTreeMap<Position, Covers>,
     looked_at: usize,
+    changes: Changes,
+}
+
+/// How others are told what a rule covers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Covers {
+    /// Token by token.
+    Tokens,
+    /// By the key, which they were told of.
+    Key,
 }
 
 impl LiveIndex {
     /// An index of these tokens as of a position, with the rules whose tokens are not all revoked among them.
     #[must_use]
     pub fn new(position: Position, tokens: IndexMap<Uuid, LiveToken>, rules: BTreeSet<Position>) -> Self {
-        Self { tokens, position, ahead: HashMap::new(), rules, looked_at: 0 }
+        let rules = rules.into_iter().map(|rule| (rule, Covers::Tokens)).collect();
+        Self { tokens, position, rules, ..Self::default() }
     }
 
     /// Up to where in the log it goes.
@@ -178,7 +191,7 @@ impl LiveIndex {
     #[must_use]
     pub fn get(&self, jti: Uuid) -> Option<&LiveToken> {
         let token = self.tokens.get(&jti)?;
-        let is_covered_perhaps = self.rules.last().is_some_and(|rule| token.issued < *rule);
+        let is_covered_perhaps = self.rules.last_key_value().is_some_and(|(rule, _)| token.issued < *rule);
         let is_behind = !self.ahead.is_empty() && self.ahead.contains_key(&jti);
         (!is_covered_perhaps && !is_behind).then_some(token)
     }
@@ -211,11 +224,25 @@ impl LiveIndex {
             Event::TokenIssued(issued) => {
                 self.tokens.insert(issued.jti, LiveToken::issued(issued, recorded));
             }
-            Event::TokenRevoked(revoked) => self.change(revoked.jti, |token| token.revoke(revoked)),
-            Event::TokenSuspended(suspended) => self.change(suspended.jti, |token| token.is_suspended = true),
-            Event::TokenResumed(resumed) => self.change(resumed.jti, |token| token.is_suspended = false),
-            Event::TokensRevokedByRule(_) | Event::KeyCompromised(_) => {
-                self.rules.insert(recorded.position);
+            Event::TokenRevoked(revoked) => {
+                let effective_from = revoked.effective_from;
+                self.change(revoked.jti, |token| token.revoke(revoked));
+                self.tell(revoked.jti, |jti, exp| Item::Revoked { jti, exp, effective_from });
+            }
+            Event::TokenSuspended(suspended) => {
+                self.change(suspended.jti, |token| token.is_suspended = true);
+                self.tell(suspended.jti, |jti, exp| Item::Suspended { jti, exp });
+            }
+            Event::TokenResumed(resumed) => {
+                self.change(resumed.jti, |token| token.is_suspended = false);
+                self.tell(resumed.jti, |jti, exp| Item::Resumed { jti, exp });
+            }
+            Event::TokensRevokedByRule(_) => {
+                self.rules.insert(recorded.position, Covers::Tokens);
+            }
+            Event::KeyCompromised(compromised) => {
+                self.rules.insert(recorded.position, Covers::Key);
+                self.changes.push(Item::KeyCompromised { kid: compromised.kid.to_string() });
             }
             // Exhaustive, so that whoever adds an event says here what it does to tokens.
             Event::Configured(_)
@@ -240,8 +267,11 @@ impl LiveIndex {
 
     fn foresee(&mut self, recorded: &Recorded) {
         match (&recorded.occurrence.event, recorded.occurrence.event.jti()) {
-            (Event::TokensRevokedByRule(_) | Event::KeyCompromised(_), _) => {
-                self.rules.insert(recorded.position);
+            (Event::TokensRevokedByRule(_), _) => {
+                self.rules.insert(recorded.position, Covers::Tokens);
+            }
+            (Event::KeyCompromised(_), _) => {
+                self.rules.insert(recorded.position, Covers::Key);
             }
             (_, Some(jti)) => {
                 self.ahead.insert(jti, recorded.position);
@@ -256,20 +286,62 @@ impl LiveIndex {
         }
     }
 
+    /// Has others told of a token. Of one that is not known nobody needs to hear: it is expired.
+    fn tell(&mut self, jti: Uuid, item: impl FnOnce(Uuid, i64) -> Item) {
+        if let Some(token) = self.tokens.get(&jti) {
+            self.changes.push(item(jti, token.expires_at.timestamp()));
+        }
+    }
+
     /// The first rule of which can be asked which tokens it covers: all that it may cover are known here.
     #[must_use]
     pub fn rule_to_expand(&self) -> Option<Position> {
-        self.rules.first().copied().filter(|rule| *rule <= self.position)
+        self.rules.first_key_value().map(|(rule, _)| *rule).filter(|rule| *rule <= self.position)
+    }
+
+    /// The last of those rules: what it and others before it cover is not all known yet.
+    #[must_use]
+    pub fn last_rule_to_expand(&self) -> Option<Position> {
+        self.rules.range(..=self.position).next_back().map(|(rule, _)| *rule)
+    }
+
+    /// Whether others are told of a rule by its key, and of tokens that are spared.
+    #[must_use]
+    pub fn is_of_key(&self, rule: Position) -> bool {
+        self.rules.get(&rule) == Some(&Covers::Key)
     }
 
     /// A rule covers these tokens; with `is_last` no others.
     pub fn cover(&mut self, rule: Position, covered: impl IntoIterator<Item = Uuid>, is_last: bool) {
+        let is_of_key = self.is_of_key(rule);
         for jti in covered {
-            self.change(jti, |token| token.end(End::AtOnce));
+            let Some(token) = self.tokens.get_mut(&jti).filter(|token| token.end != End::AtOnce) else { continue };
+            token.end(End::AtOnce);
+            if !is_of_key {
+                let exp = token.expires_at.timestamp();
+                self.changes.push(Item::Revoked { jti, exp, effective_from: None });
+            }
         }
         if is_last {
             self.rules.remove(&rule);
         }
+    }
+
+    /// Has others told which tokens of a compromised key are spared, and which are not any more.
+    pub fn tell_of_key(&mut self, items: impl IntoIterator<Item = Item>) {
+        items.into_iter().for_each(|item| self.changes.push(item));
+    }
+
+    /// Whether there is anything that others are to be told.
+    #[must_use]
+    pub fn has_changes(&self) -> bool {
+        !self.changes.is_empty()
+    }
+
+    /// What others are to be told of what was followed since this was last asked for. It is all there is up to the
+    /// position, unless a rule is yet [to be expanded](Self::rule_to_expand).
+    pub fn take_changes(&mut self) -> Changes {
+        std::mem::take(&mut self.changes)
     }
 
     /// Looks at the next `most` tokens and forgets those that are expired: the log tells what they were.

@@ -29,6 +29,7 @@
 pub mod ambient;
 pub mod authority;
 pub mod causes;
+pub mod changes;
 pub mod claims;
 pub mod client;
 pub mod command;

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    accept,
     body::position,
     caller::{Caller, PERMITTED},
     fresh::{FRESH, Fresh},
@@ -107,7 +108,7 @@ pub(super) async fn handle(
         path: range.path,
         of_its_life: false,
     };
-    if wants_stream(&headers) {
+    if accept::names(&headers, NDJSON) {
         return stream(catalog.database(), selection).await;
     }
     let limit = limit(range.limit.as_deref(), LIMIT_DEFAULT, LIMIT_MAX)?;
@@ -120,11 +121,6 @@ pub(super) async fn handle(
 /// Events as they are shown.
 pub(super) fn views(events: &[Recorded]) -> Result<Vec<EventView<'_>>, Problem> {
     events.iter().map(|event| EventView::new(event).map_err(|_| Problem::internal())).collect()
-}
-
-fn wants_stream(headers: &HeaderMap) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accept.split(',').any(|range| range.split(';').next().map(str::trim) == Some(NDJSON))
 }
 
 /// A stream that breaks off for an error breaks the response off too: a truncated log never looks whole.

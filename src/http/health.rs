@@ -1,6 +1,6 @@
 //! `GET /healthz` and `GET /readyz`: whether the process lives, and whether it can do its work.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -14,7 +14,11 @@ use utoipa::ToSchema;
 use super::openapi::problems;
 use crate::{
     app::Catalog,
-    store::{postgres::bounded, schema},
+    store::{
+        follower::{Stale, Staleness},
+        postgres::bounded,
+        schema,
+    },
 };
 
 /// That the process lives.
@@ -37,6 +41,14 @@ pub(super) struct Readiness {
     status: Ready,
     /// What it takes, each by itself.
     checks: Checks,
+    /// For how long the end of the log has not been seen; `null` unless and until it is followed.
+    #[schema(required)]
+    staleness_ms: Option<u64>,
+    /// Past how many of them the live tokens are too old.
+    max_staleness_ms: u64,
+    /// What is done then: `deny`, the log is asked, and who asks gets 503 if it cannot be; `allow`, checks go on from what is
+    /// known.
+    stale: StaleWay,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -45,6 +57,13 @@ enum Ready {
     Yes,
     #[serde(rename = "not ready")]
     No,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum StaleWay {
+    Deny,
+    Allow,
 }
 
 /// What it takes to be ready.
@@ -107,10 +126,21 @@ pub(super) async fn ready(State(catalog): State<Arc<Catalog>>) -> Response {
     let is_ready = database && schema && signing_key && appender && live_tokens;
     let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let checks = Checks { database, schema, signing_key, appender, live_tokens };
-    let body = Readiness { status: if is_ready { Ready::Yes } else { Ready::No }, checks };
+    let Staleness { max, then } = catalog.staleness_limit();
+    let body = Readiness {
+        status: if is_ready { Ready::Yes } else { Ready::No },
+        checks,
+        staleness_ms: catalog.staleness().map(milliseconds),
+        max_staleness_ms: milliseconds(max),
+        stale: if then == Stale::Allow { StaleWay::Allow } else { StaleWay::Deny },
+    };
     let mut response = (status, Json(body)).into_response();
     if !is_ready {
         response.headers_mut().insert(header::RETRY_AFTER, 1.into());
     }
     response
+}
+
+fn milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,5 +1,6 @@
 //! The HTTP API: one file per endpoint; `problem` maps every error, `caller` authenticates.
 
+mod accept;
 mod audit_events;
 mod basic;
 mod body;
@@ -10,6 +11,7 @@ mod cursor;
 mod detached;
 mod entrance;
 mod etag;
+mod feed;
 mod fresh;
 mod health;
 mod introspect;
@@ -31,6 +33,7 @@ mod revoke;
 mod revoke_token;
 mod rotate_token;
 mod show_token;
+mod stale;
 mod subject_suspension;
 mod suspension;
 mod token_events;
@@ -67,6 +70,7 @@ pub fn router(catalog: Arc<Catalog>, recorder: PrometheusHandle) -> Router {
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .layer(from_fn_with_state(catalog.clone(), stale::say))
         .layer(from_fn(request::bound))
         .layer(CatchPanicLayer::custom(problem::panicked))
         .layer(from_fn_with_state(catalog.clone(), problem::write_out))
@@ -87,7 +91,8 @@ fn routes() -> OpenApiRouter<Arc<Catalog>> {
         .routes(routes!(suspension::resume))
         .routes(routes!(subject_suspension::suspend))
         .routes(routes!(subject_suspension::resume))
-        .routes(routes!(revocations::handle))
+        .routes(routes!(revocations::handle, feed::handle))
+        .routes(routes!(feed::snapshot::handle))
         .routes(routes!(check_revocations::handle))
         .routes(routes!(revocation::handle))
         .routes(routes!(revoke::handle))

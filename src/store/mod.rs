@@ -7,6 +7,7 @@ pub mod chain;
 pub mod codec;
 
 pub mod embedded;
+pub mod feed;
 pub mod fill;
 pub mod follower;
 pub mod head;

@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::World;
+use crate::support::{World, process::until};
 
 /// A test waits until it is over, and a busy machine answers within it.
 const SHORT: Duration = Duration::from_secs(1);
@@ -67,7 +67,7 @@ async fn closed(stream: &mut TcpStream) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_comes_to_no_request_is_cut_off_and_one_that_did_is_not() {
-    let server = Listening::with(Patience { first: SHORT, further: LONG }).await;
+    let server = Listening::with(Patience { first: SHORT, further: LONG, ..Patience::default() }).await;
     let mut used = server.connect().await;
     ask(&mut used).await;
     let mut silent = server.connect().await;
@@ -82,7 +82,7 @@ async fn a_connection_that_comes_to_no_request_is_cut_off_and_one_that_did_is_no
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_is_idle_for_too_long_is_closed_and_so_is_one_with_half_a_further_request() {
-    let server = Listening::with(Patience { first: LONG, further: SHORT }).await;
+    let server = Listening::with(Patience { first: LONG, further: SHORT, ..Patience::default() }).await;
     let (mut idle, mut half) = (server.connect().await, server.connect().await);
     ask(&mut idle).await;
     ask(&mut half).await;
@@ -93,7 +93,8 @@ async fn a_connection_that_is_idle_for_too_long_is_closed_and_so_is_one_with_hal
 
 #[tokio::test(flavor = "multi_thread")]
 async fn at_the_end_idle_connections_and_half_requests_are_closed_at_once() {
-    let Listening { address, stop, task, _world } = Listening::with(Patience { first: LONG, further: LONG }).await;
+    let Listening { address, stop, task, _world } =
+        Listening::with(Patience { first: LONG, further: LONG, ..Patience::default() }).await;
     let mut streams = Vec::new();
     for (is_used, rest) in [(false, ""), (false, HALF), (true, ""), (true, HALF)] {
         let mut stream = TcpStream::connect(address).await.unwrap();
@@ -113,4 +114,19 @@ async fn at_the_end_idle_connections_and_half_requests_are_closed_at_once() {
         assert_eq!(closed(&mut stream).await, "");
     }
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_takes_nothing_of_what_it_asked_for_is_cut_off() {
+    let server = Listening::with(Patience { first: LONG, further: LONG, unread: SHORT }).await;
+    let mut stream = server.connect().await;
+
+    // The answers are more than the buffers between the two take.
+    let asked = "GET /openapi.json HTTP/1.1\r\nhost: catalog\r\n\r\n".repeat(200);
+    stream.write_all(asked.as_bytes()).await.unwrap();
+
+    until("the connection is cut off", async || {
+        stream.try_write(b"x").err().filter(|error| error.kind() != std::io::ErrorKind::WouldBlock)
+    })
+    .await;
 }

@@ -30,6 +30,7 @@ mod diagnostics;
 mod disk_full;
 mod doors;
 mod faults;
+mod feed;
 mod hostile;
 mod http_bad_input;
 mod http_checks;

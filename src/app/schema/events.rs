@@ -323,6 +323,7 @@ fn client_permission() -> RefOr<Schema> {
     super::one_of(ClientPermission::ALL.map(ClientPermission::as_str)).into()
 }
 
-fn digest() -> RefOr<Schema> {
+/// A SHA-256.
+pub(super) fn digest() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).pattern(Some("^[0-9a-f]{64}$")).into()
 }

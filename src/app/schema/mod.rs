@@ -3,6 +3,7 @@
 
 mod claims;
 mod events;
+mod feed;
 mod keys;
 mod providers;
 mod request;
@@ -19,6 +20,7 @@ use utoipa::{
 };
 
 pub(crate) use events::kind as event_kind;
+pub use feed::{RevocationItem, RevocationPage};
 
 /// Every schema that is described here, by name.
 #[must_use]
@@ -30,6 +32,7 @@ pub fn components() -> Vec<(String, RefOr<Schema>)> {
         keys::components(),
         providers::components(),
         events::components(),
+        feed::components(),
     ]
     .into_iter()
     .flatten()

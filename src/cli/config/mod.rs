@@ -6,6 +6,7 @@ mod passphrase;
 mod place;
 mod server;
 mod signing;
+mod staleness;
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, str::FromStr};
 
@@ -15,6 +16,7 @@ pub use passphrase::passphrase;
 pub use place::{Place, Storage};
 pub use server::ServerUrl;
 pub use signing::{Signing, secret, signing};
+pub use staleness::{MaxStaleness, StaleSetting, staleness};
 
 use crate::domain::Malformed;
 

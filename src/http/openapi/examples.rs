@@ -17,6 +17,8 @@ const SUCCESSOR: &str = "01990000-0000-7000-8000-000000000001";
 const CREDENTIAL: &str = "01990000-0000-7000-8000-000000000002";
 const KID: &str = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
 const DIGEST: &str = "6d5f807e23db210bc254a28be2d6759a0f5f5d99be0bbe8fd9e6e0f4cb1d3ea2";
+const LOG: &str = "0198f0a0-0000-7000-8000-000000000000";
+const EVENT_STREAM: &str = "text/event-stream";
 const NDJSON: &str = "application/x-ndjson";
 const HTML: &str = "text/html";
 
@@ -50,6 +52,10 @@ fn of(operation: &str, status: &str, media_type: &str) -> Vec<(&'static str, Exa
             named("rule", "Of a rule", json!({ "rule": 1043 })),
             named("preview", "Of a rule that was only tried", preview()),
         ],
+        ("followRevocations", EVENT_STREAM) => {
+            let (page, mark) = (changes(), format!("{LOG}.1043.{DIGEST}"));
+            vec![named("events", "An event", json!(format!("event: revocations\nid: {mark}\ndata: {page}\n\n")))]
+        }
         ("readLog", NDJSON) => vec![named("lines", "An event a line", json!(format!("{}\n", issuance())))],
         ("listProblems" | "explainProblem", HTML) => {
             vec![named("page", "A page for people", json!("<!doctype html>\n<title>There is too much to do</title>…"))]
@@ -73,11 +79,13 @@ fn one(operation: &str) -> Option<Value> {
             { "jti": JTI, "status": "active" },
             { "jti": SUCCESSOR, "status": "unknown" },
         ] }),
+        "followRevocations" => changes(),
+        "loadRevocations" => snapshot(),
         "whoami" => whoami(),
         "readLog" => json!({
             "events": [issuance()],
             "next_after": null,
-            "head": { "log_id": "0198f0a0-0000-7000-8000-000000000000", "position": 1042, "digest": DIGEST },
+            "head": { "log_id": LOG, "position": 1042, "digest": DIGEST },
         }),
         "jwks" => json!({ "keys": [{
             "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
@@ -97,7 +105,7 @@ fn one(operation: &str) -> Option<Value> {
         }),
         "ready" => json!({ "status": "ready", "checks": {
             "database": true, "schema": true, "signing_key": true, "appender": true, "live_tokens": true,
-        } }),
+        }, "staleness_ms": 120, "max_staleness_ms": 5_000, "stale": "deny" }),
         "alive" => json!({ "status": "ok" }),
         "metrics" => json!("# TYPE catalog_tokens_issued_total counter\ncatalog_tokens_issued_total{path=\"api\"} 7\n"),
         "openapi" => json!({ "openapi": "3.1.0", "info": { "title": "catalog", "version": "1.0.0" }, "paths": {} }),
@@ -284,6 +292,27 @@ fn preview() -> Value {
         "covers_credential": false,
         "successors_left": 0,
     })
+}
+
+fn changes() -> Value {
+    json!({
+        "log_id": LOG,
+        "position": 1043,
+        "digest": DIGEST,
+        "after": 1042,
+        "time": "2026-03-01T12:00:01Z",
+        "staleness_ms": 0,
+        "items": [
+            { "kind": "revoked", "jti": JTI, "exp": 1_772_370_000, "effective_from": "2026-03-01T12:30:00Z" },
+        ],
+    })
+}
+
+fn snapshot() -> Value {
+    let mut snapshot = changes();
+    snapshot["after"] = json!(null);
+    snapshot["next"] = json!(format!("{LOG}.1043.{DIGEST}"));
+    snapshot
 }
 
 /// The explanation of one kind of problem. Which operations answer it is the whole document's to say.

@@ -48,11 +48,12 @@ codes! {
     }
     BasicNotTaken "basic_not_taken" UNAUTHORIZED {
         "A client's secret is not taken here",
-        "The request carries HTTP Basic. Clients come in by it where tokens are checked and revoked: `/introspect`, \
-         `/revoke`, `/revocations/{jti}` and `/revocations/check`. Every other route wants a token.",
+        "The request carries HTTP Basic. Clients come in by it where tokens are checked, followed and revoked: \
+         `/introspect`, `/revoke`, `GET /revocations`, `/revocations/snapshot`, `/revocations/{jti}` and \
+         `/revocations/check`. Every other route wants a token.",
         "Send `Authorization: Bearer <token>` with an active token of this catalog whose audience includes `catalog`.",
-        "Basic is taken at /introspect, /revoke, /revocations/{jti} and /revocations/check; present a token of the \
-         catalog here: Authorization: Bearer …",
+        "Basic is taken at /introspect, /revoke, /revocations/{jti}, /revocations/check, /revocations/snapshot and GET \
+         /revocations; present a token of the catalog here: Authorization: Bearer …",
     }
     PermissionMissing "permission_missing" FORBIDDEN {
         "The token lacks the route's permission",
@@ -290,6 +291,14 @@ codes! {
         "Send the request under a new `Idempotency-Key` for a new token.",
         "the request was answered with the token 01990000-0000-7000-8000-000000000000, which is no longer active",
     }
+    FeedReload "feed_reload" CONFLICT {
+        "What is followed is not this log",
+        "The place that a reader of the revocations wants to go on from is none of this log: the log was restored from a \
+         backup, another server was asked, or the place was made up. What the reader knows may be of another log.",
+        "Begin again with `GET /revocations/snapshot`, in place of what is known. What was revoked in the other log is \
+         revoked nowhere else.",
+        "it is a place of another log, or of this one before it was restored; begin again with GET /revocations/snapshot",
+    }
     BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE {
         "The body is too large",
         "The body of the request is larger than any request needs to be. Nothing was done.",
@@ -372,27 +381,5 @@ codes! {
          does not come up.",
         "Let an operator start the server with the log's value, or without the setting.",
         "issuer is 'https://a.example.com' here but 'https://b.example.com' in the log",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn codes_are_distinct_words_and_their_entries_are_complete() {
-        let names: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
-
-        assert_eq!(names.len(), Code::ALL.len());
-        for code in Code::ALL {
-            let Entry { code: name, status, title, happened, remedy, example } = code.entry();
-            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
-            assert!(status.is_client_error() || status.is_server_error(), "{name}");
-            assert!([title, happened, remedy, example].iter().all(|text| !text.is_empty()), "{name}");
-            assert!(!title.ends_with('.') && happened.ends_with('.') && remedy.ends_with('.'), "{name}");
-            assert_eq!(Code::named(name), Some(*code));
-        }
     }
 }

@@ -4,7 +4,7 @@ use super::{Code, Problem};
 use crate::{
     app::{CheckError, CommandError, NotLetIn, RuleError},
     domain::{Refusal, causes::Causes},
-    store::{AppendError, StoreError},
+    store::{AppendError, StoreError, feed::FeedError},
 };
 
 impl From<&Refusal> for Code {
@@ -127,6 +127,15 @@ impl From<NotLetIn> for Problem {
     fn from(why: NotLetIn) -> Self {
         let problem = Self::new(Code::CredentialInvalid, why.to_string());
         problem.with_challenge("Bearer realm=\"catalog\", error=\"invalid_token\"")
+    }
+}
+
+impl From<FeedError> for Problem {
+    fn from(error: FeedError) -> Self {
+        match error {
+            FeedError::Store(error) => error.into(),
+            FeedError::Elsewhere(elsewhere) => Self::feed_reload(&elsewhere),
+        }
     }
 }
 

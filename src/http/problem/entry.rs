@@ -74,3 +74,25 @@ impl Code {
         format!("/problems/{}", self.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_distinct_words_and_their_entries_are_complete() {
+        let names: BTreeSet<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
+
+        assert_eq!(names.len(), Code::ALL.len());
+        for code in Code::ALL {
+            let Entry { code: name, status, title, happened, remedy, example } = code.entry();
+            assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'), "{name}");
+            assert!(status.is_client_error() || status.is_server_error(), "{name}");
+            assert!([title, happened, remedy, example].iter().all(|text| !text.is_empty()), "{name}");
+            assert!(!title.ends_with('.') && happened.ends_with('.') && remedy.ends_with('.'), "{name}");
+            assert_eq!(Code::named(name), Some(*code));
+        }
+    }
+}

@@ -25,6 +25,7 @@ pub(super) use code::Code;
 use crate::{
     app::{Catalog, NotLetIn},
     domain::{Position, Refusal, claims::CanonicalUuid, text::Issuer},
+    store::feed::Elsewhere,
 };
 
 /// The longest that any request may take before its answer is that the log could not say.
@@ -194,6 +195,11 @@ impl Problem {
         Self::new(Code::PositionAhead, format!("position {asked} was asked for, the log ends at {head}"))
     }
 
+    /// What a reader of the feed follows is not this log.
+    pub(super) fn feed_reload(why: &Elsewhere) -> Self {
+        Self::new(Code::FeedReload, format!("{why}; begin again with GET /revocations/snapshot"))
+    }
+
     /// There is more to do than may wait. Nothing was recorded.
     pub(super) fn busy(detail: &str) -> Self {
         Self::new(Code::Busy, detail)
@@ -279,7 +285,7 @@ pub(super) async fn write_out(State(catalog): State<Arc<Catalog>>, request: Requ
 }
 
 /// The catalog's own address, when its issuer is one; else nothing, and what follows is relative.
-fn base(issuer: &Issuer) -> &str {
+pub(super) fn base(issuer: &Issuer) -> &str {
     let text = issuer.as_str();
     let is_url = text.parse::<Uri>().is_ok_and(|uri| {
         matches!(uri.scheme_str(), Some("http" | "https")) && uri.authority().is_some() && uri.query().is_none()

@@ -1,47 +1,74 @@
 //! Which tokens a rule covers: the memory does not know what a token is like, so the database is asked.
 
-use sqlx::{PgPool, QueryBuilder};
-use uuid::Uuid;
+use chrono::{DateTime, Utc};
 
 use super::{
-    super::{Database, StoreError, listing, postgres::bounded, rules, tokens::Filter},
+    super::{
+        Database, StoreError,
+        feed::expansion::{Covered, Expansion},
+        log,
+    },
     LiveTokens,
 };
-use crate::domain::{Position, Rule};
+use crate::domain::{Event, Position};
 
 /// The most tokens of a rule that are taken in at once.
 const COVERED_MAX: u16 = 5_000;
 
 /// Takes in what the rules cover that were added since. Until then the log is asked for every token that they may cover.
-pub(super) async fn rules(database: &Database, live: &LiveTokens) -> Result<(), StoreError> {
+pub(super) async fn rules(database: &Database, live: &LiveTokens, now: DateTime<Utc>) -> Result<(), StoreError> {
     loop {
-        let next = live.read().as_ref().and_then(|memory| memory.index.rule_to_expand());
-        let Some(position) = next else { return Ok(()) };
-        let added = bounded(rules::all(database.reads())).await?;
-        let rule = added.into_iter().map(Rule::from).find(|rule| rule.position == position);
-        let mut before = position;
-        loop {
-            let page = match &rule {
-                Some(rule) => bounded(covered(database.reads(), rule, before)).await?,
-                None => Vec::new(),
-            };
-            let is_last = page.len() < usize::from(COVERED_MAX);
-            let earliest = page.iter().map(|(_, issued)| Position(*issued)).min();
-            if let Some(memory) = live.write().as_mut() {
-                memory.index.cover(position, page.into_iter().map(|(jti, _)| jti), is_last);
-            }
-            match earliest {
-                Some(earliest) if !is_last => before = earliest,
-                _ => break,
-            }
+        let next = live.read().as_ref().and_then(|memory| {
+            let rule = memory.index.rule_to_expand()?;
+            Some((rule, memory.index.is_of_key(rule)))
+        });
+        let Some((rule, is_of_key)) = next else { return Ok(()) };
+        if is_of_key {
+            spare(database, live, rule, now).await?;
         }
+        cover(database, live, rule).await?;
     }
 }
 
-/// Some of the tokens that a rule covers, whatever became of them: those issued last before a position.
-async fn covered(pool: &PgPool, rule: &Rule, before: Position) -> Result<Vec<(Uuid, i64)>, StoreError> {
-    let mut query = QueryBuilder::new("select jti, issued_pos from tokens where issued_pos = any(array(");
-    listing::push_met(&mut query, &Filter::from(rule), before, i64::from(COVERED_MAX));
-    query.push("))");
-    Ok(query.build_query_as().persistent(false).fetch_all(pool).await?)
+async fn cover(database: &Database, live: &LiveTokens, rule: Position) -> Result<(), StoreError> {
+    let expansion = Expansion::of_rule_at(database.reads(), rule).await?;
+    each(database, &expansion, |found, is_last| {
+        if let Some(memory) = live.write().as_mut() {
+            memory.index.cover(rule, found.iter().map(|token| token.jti), is_last);
+        }
+        live.told.notify_one();
+    })
+    .await
+}
+
+/// Has others told of the tokens that the compromise of a key leaves good.
+async fn spare(database: &Database, live: &LiveTokens, rule: Position, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let said = log::at(database.reads(), &[rule]).await?.pop();
+    let Some(Event::KeyCompromised(event)) = said.map(|recorded| recorded.occurrence.event) else { return Ok(()) };
+    let expansion = Expansion::of_key(database.reads(), rule, &event).await?;
+    each(database, &expansion, |found, _| {
+        if let Some(memory) = live.write().as_mut() {
+            memory.index.tell_of_key(expansion.items(found, now));
+        }
+        live.told.notify_one();
+    })
+    .await
+}
+
+/// Takes in the tokens, some at a time.
+async fn each(
+    database: &Database,
+    expansion: &Expansion,
+    mut take: impl FnMut(&[Covered], bool),
+) -> Result<(), StoreError> {
+    let mut before = expansion.before;
+    loop {
+        let found = expansion.tokens(database.reads(), before, COVERED_MAX).await?;
+        let is_last = found.len() < usize::from(COVERED_MAX);
+        take(&found, is_last);
+        match found.iter().map(|token| Position(token.issued_pos)).min() {
+            Some(earliest) if !is_last => before = earliest,
+            _ => return Ok(()),
+        }
+    }
 }

@@ -5,8 +5,10 @@
 //! from memory: the log is asked, and if it cannot be, nobody is told anything.
 
 mod expand;
+mod news;
 mod signal;
 mod snapshot;
+mod staleness;
 
 use std::{
     convert::Infallible,
@@ -25,6 +27,10 @@ use tokio::{
 };
 use uuid::Uuid;
 
+pub use news::News;
+use staleness::{Look, Sighting};
+pub use staleness::{Stale, Staleness};
+
 use super::{Database, Head, StoreError, chain::Sha256Digest, log};
 use crate::domain::{
     Position, Recorded,
@@ -35,8 +41,6 @@ use crate::domain::{
 
 /// How soon what another process has appended is known here when no signal came.
 pub const POLL_PERIOD: Duration = Duration::from_millis(250);
-/// For how long the memory is answered from after the end of the log was last seen.
-pub const STALENESS_MAX: Duration = Duration::from_secs(5);
 /// How long somebody waits who asks for what was appended just now.
 const REACH_TIMEOUT: Duration = Duration::from_secs(1);
 /// The most events that are read at once.
@@ -48,14 +52,14 @@ const SWEPT_MAX: usize = 20_000;
 #[derive(Debug)]
 pub struct LiveTokens {
     memory: RwLock<Option<Memory>>,
+    sighting: Sighting,
     wake: Notify,
     moved: Notify,
     appended: Notify,
-    began: Instant,
+    // That there is something to tell others.
+    told: Notify,
+    loads: AtomicU64,
     is_followed: AtomicBool,
-    doubts: AtomicU64,
-    // Milliseconds from `began` until the end of the log was last seen, and 1 more; 0 = never.
-    seen: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -64,12 +68,8 @@ struct Memory {
     log_id: Uuid,
     // Of the event at the index's position.
     digest: Sha256Digest,
-}
-
-/// When somebody began to look at the log.
-struct Look {
-    begun: Instant,
-    doubts: u64,
+    // How often the memory had been loaded before.
+    load: u64,
 }
 
 /// What the memory of a process has.
@@ -98,28 +98,47 @@ pub enum FollowError {
 
 impl Default for LiveTokens {
     fn default() -> Self {
-        let (wake, moved, appended) = (Notify::new(), Notify::new(), Notify::new());
-        Self {
-            memory: RwLock::default(),
-            wake,
-            moved,
-            appended,
-            began: Instant::now(),
-            is_followed: AtomicBool::new(false),
-            doubts: AtomicU64::new(0),
-            seen: AtomicU64::new(0),
-        }
+        Self::new(Staleness::default())
     }
 }
 
 impl LiveTokens {
+    /// Live tokens that are answered from within this limit.
+    #[must_use]
+    pub fn new(limit: Staleness) -> Self {
+        let (wake, moved, appended, told) = (Notify::new(), Notify::new(), Notify::new(), Notify::new());
+        let (memory, sighting, loads) = (RwLock::default(), Sighting::new(limit), AtomicU64::new(0));
+        Self { memory, sighting, wake, moved, appended, told, loads, is_followed: AtomicBool::new(false) }
+    }
+
     /// A token, if the memory can tell. `None` = the log is to be asked.
     #[must_use]
     pub fn get(&self, jti: Uuid) -> Option<LiveToken> {
-        if self.staleness()? > STALENESS_MAX {
-            return None;
-        }
+        if self.sighting.may_answer() { self.last_known(jti) } else { None }
+    }
+
+    /// The same, however long ago the end of the log was seen.
+    #[must_use]
+    pub fn last_known(&self, jti: Uuid) -> Option<LiveToken> {
         self.read().as_ref()?.index.get(jti).cloned()
+    }
+
+    /// For how long the memory is answered from, and what is done then.
+    #[must_use]
+    pub fn limit(&self) -> Staleness {
+        self.sighting.limit()
+    }
+
+    /// Whether it is too old, and answers all the same.
+    #[must_use]
+    pub fn is_stale_and_allowed(&self) -> bool {
+        self.sighting.is_stale_and_allowed()
+    }
+
+    /// How long ago the end of the log was last seen; `None` = it never was.
+    #[must_use]
+    pub fn staleness(&self) -> Option<Duration> {
+        self.sighting.staleness()
     }
 
     /// What the memory has; `None` until it is first loaded.
@@ -137,10 +156,10 @@ impl LiveTokens {
         self.is_followed.load(Ordering::Relaxed) && !self.is_fresh()
     }
 
-    /// Whether it answers.
+    /// Whether the end of the log was seen of late.
     #[must_use]
     pub fn is_fresh(&self) -> bool {
-        self.staleness().is_some_and(|staleness| staleness <= STALENESS_MAX)
+        self.sighting.is_fresh()
     }
 
     /// Waits until nothing is answered from before a position that the log has. Whether it came to that in time.
@@ -160,7 +179,7 @@ impl LiveTokens {
     }
 
     fn is_behind(&self, position: Position) -> bool {
-        self.is_fresh() && self.read().as_ref().is_some_and(|memory| memory.index.position() < position)
+        self.sighting.may_answer() && self.read().as_ref().is_some_and(|memory| memory.index.position() < position)
     }
 
     /// This process has appended these events, the last of which has the digest. Nothing that comes after is answered
@@ -174,36 +193,32 @@ impl LiveTokens {
         let Some(memory) = memory.as_mut().filter(|memory| memory.log_id == log_id) else { return };
         let is_gap = !memory.take(events.iter().copied(), digest);
         self.moved.notify_waiters();
+        if memory.index.has_changes() {
+            self.told.notify_one();
+        }
         if is_gap || memory.index.rule_to_expand().is_some() {
             self.wake.notify_one();
         }
-    }
-
-    fn staleness(&self) -> Option<Duration> {
-        let seen = self.seen.load(Ordering::Acquire).checked_sub(1)?;
-        Some(self.began.elapsed().saturating_sub(Duration::from_millis(seen)))
     }
 
     /// Something may have been appended that this process was not told of: until the end of the log is seen again
     /// nothing is answered from memory.
     pub(super) fn doubt(&self) {
         let _guard = self.write();
-        self.doubts.fetch_add(1, Ordering::AcqRel);
-        self.seen.store(0, Ordering::Release);
+        self.sighting.doubt();
         self.wake.notify_one();
     }
 
-    /// The end of the log was seen by whoever began to look after so many doubts.
+    /// The end of the log was seen by whoever began to look then.
     fn see(&self, look: &Look) {
         let _guard = self.write();
-        if self.doubts.load(Ordering::Acquire) == look.doubts {
-            let seen = u64::try_from(look.begun.duration_since(self.began).as_millis()).unwrap_or(u64::MAX - 1);
-            self.seen.fetch_max(seen + 1, Ordering::AcqRel);
-        }
+        self.sighting.see(look);
     }
 
-    fn look(&self) -> Look {
-        Look { begun: Instant::now(), doubts: self.doubts.load(Ordering::Acquire) }
+    /// What is known is of another log.
+    fn forget(&self) {
+        *self.write() = None;
+        self.told.notify_one();
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Option<Memory>> {
@@ -236,14 +251,14 @@ pub async fn follow(database: &Database, live: &LiveTokens, clock: &Arc<dyn Cloc
 }
 
 async fn keep_following(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Infallible {
-    let (mut is_told, mut swept) = (false, Instant::now());
+    let (mut is_told, mut is_stale, mut swept) = (false, false, Instant::now());
     loop {
         match advance(database, live, clock.now()).await {
             Ok(()) => is_told = false,
             // What is known is of another log: it is let go at once, and the whole read anew.
             Err(error @ FollowError::AnotherLog(_)) => {
                 tracing::error!(error = %Causes(&error), "the live tokens are loaded anew");
-                *live.write() = None;
+                live.forget();
                 continue;
             }
             // Once is enough: while the database is away every request says so.
@@ -253,6 +268,7 @@ async fn keep_following(database: &Database, live: &LiveTokens, clock: &Arc<dyn 
                 is_told = true;
             }
         }
+        is_stale = tell_stale(live, is_stale);
         // However often somebody appends: it is looked for as often as without signals.
         if swept.elapsed() >= POLL_PERIOD {
             swept = Instant::now();
@@ -265,24 +281,38 @@ async fn keep_following(database: &Database, live: &LiveTokens, clock: &Arc<dyn 
     }
 }
 
+/// Says once that checks go on from what is too old, and once that it is not any more.
+fn tell_stale(live: &LiveTokens, was_stale: bool) -> bool {
+    let is_stale = live.is_stale_and_allowed();
+    if is_stale && !was_stale {
+        let max_staleness_s = live.limit().max.as_secs();
+        tracing::error!(max_staleness_s, "checks are answered from memory that is too old, as stale = allow says");
+    } else if was_stale && !is_stale {
+        tracing::info!("checks are answered from memory that is up to date again");
+    }
+    is_stale
+}
+
 /// Brings the memory to the end of the log.
 async fn advance(database: &Database, live: &LiveTokens, now: DateTime<Utc>) -> Result<(), FollowError> {
     if live.read().is_none() {
-        let look = live.look();
-        let memory = snapshot::load(database, now).await?;
+        let look = live.sighting.look();
+        let load = live.loads.fetch_add(1, Ordering::Relaxed);
+        let memory = Memory { load, ..snapshot::load(database, now).await? };
         tracing::info!(tokens = memory.index.len(), position = memory.index.position().0, "live tokens are in memory");
         *live.write() = Some(memory);
         live.see(&look);
+        live.told.notify_one();
     }
     while step(database, live).await? {}
-    Ok(expand::rules(database, live).await?)
+    Ok(expand::rules(database, live, now).await?)
 }
 
 /// Takes in the next events; whether there may be more.
 async fn step(database: &Database, live: &LiveTokens) -> Result<bool, FollowError> {
     // First what is known: what this process appends meanwhile only makes the log longer than that.
     let Some((log_id, position, digest)) = live.read().as_ref().map(Memory::mark) else { return Ok(false) };
-    let look = live.look();
+    let look = live.sighting.look();
     let head = log::head(database.reads()).await?;
     if head.log_id != log_id || head.position < position || (head.position == position && head.digest != digest) {
         return Err(FollowError::AnotherLog(position));
@@ -301,6 +331,9 @@ async fn step(database: &Database, live: &LiveTokens) -> Result<bool, FollowErro
     let events = events.iter().map(log::EventRow::decode).collect::<Result<Vec<_>, _>>()?;
     if let Some(memory) = live.write().as_mut() {
         memory.take(events.iter(), last.digest()?);
+        if memory.index.has_changes() {
+            live.told.notify_one();
+        }
     }
     live.moved.notify_waiters();
     Ok(true)
@@ -322,6 +355,6 @@ impl Memory {
     }
 
     fn new(head: &Head, index: LiveIndex) -> Self {
-        Self { index, log_id: head.log_id, digest: head.digest }
+        Self { index, log_id: head.log_id, digest: head.digest, load: 0 }
     }
 }

@@ -321,7 +321,7 @@ pub struct Client {
 }
 
 impl Client {
-    fn new(url: &str) -> Self {
+    pub fn new(url: &str) -> Self {
         let http = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap();
         Self { http, url: url.to_owned() }
     }

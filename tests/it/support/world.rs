@@ -25,6 +25,7 @@ use catalog::{
         text::{Kid, RequestId, Subject},
     },
     signing::Keyring,
+    store::follower::Staleness,
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -144,6 +145,7 @@ impl World {
             audience: None,
             audience_default: "gateway".parse().unwrap(),
             env: None,
+            staleness: Staleness::default(),
             origin: shell(Path::System),
             ambient: Ambient { clock: clock.clone(), entropy: entropy.clone() },
         })

@@ -1,0 +1,172 @@
+//! For how long the end of the log was not seen, and what that means for whoever asks.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+/// For how long checks are answered from what is known after the end of the log was last seen, and what is done then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Staleness {
+    /// For how long.
+    pub max: Duration,
+    /// What is done then.
+    pub then: Stale,
+}
+
+/// What is done when what is known is too old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stale {
+    /// The log is asked, and if it cannot be, nobody is told anything.
+    #[default]
+    Deny,
+    /// Checks go on from what is known.
+    Allow,
+}
+
+impl Staleness {
+    /// As long as nobody says otherwise.
+    pub const MAX_DEFAULT: Duration = Duration::from_secs(5);
+}
+
+impl Default for Staleness {
+    fn default() -> Self {
+        Self { max: Self::MAX_DEFAULT, then: Stale::default() }
+    }
+}
+
+/// When the end of the log was seen, and whether something may have been appended since that nobody was told of.
+#[derive(Debug)]
+pub(super) struct Sighting {
+    limit: Staleness,
+    began: Instant,
+    doubts: AtomicU64,
+    dispelled: AtomicU64,
+    // Milliseconds from `began` until the end of the log was last seen, and 1 more; 0 = never.
+    seen: AtomicU64,
+}
+
+/// When somebody began to look at the log.
+pub(super) struct Look {
+    begun: Instant,
+    doubts: u64,
+}
+
+impl Sighting {
+    pub(super) fn new(limit: Staleness) -> Self {
+        let (doubts, dispelled, seen) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        Self { limit, began: Instant::now(), doubts, dispelled, seen }
+    }
+
+    pub(super) fn limit(&self) -> Staleness {
+        self.limit
+    }
+
+    /// How long ago the end of the log was last seen; `None` = it never was.
+    pub(super) fn staleness(&self) -> Option<Duration> {
+        self.staleness_at(Instant::now())
+    }
+
+    /// Whether it was seen of late, and nothing was in doubt since.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.is_fresh_at(Instant::now())
+    }
+
+    /// Whether what is known is too old, and answered from all the same.
+    pub(super) fn is_stale_and_allowed(&self) -> bool {
+        self.is_stale_and_allowed_at(Instant::now())
+    }
+
+    /// Whether what is known is answered from.
+    pub(super) fn may_answer(&self) -> bool {
+        self.may_answer_at(Instant::now())
+    }
+
+    fn staleness_at(&self, now: Instant) -> Option<Duration> {
+        let seen = self.seen.load(Ordering::Acquire).checked_sub(1)?;
+        Some(now.duration_since(self.began).saturating_sub(Duration::from_millis(seen)))
+    }
+
+    fn is_fresh_at(&self, now: Instant) -> bool {
+        !self.is_in_doubt() && self.staleness_at(now).is_some_and(|staleness| staleness <= self.limit.max)
+    }
+
+    fn is_stale_and_allowed_at(&self, now: Instant) -> bool {
+        self.limit.then == Stale::Allow && self.staleness_at(now).is_some_and(|staleness| staleness > self.limit.max)
+    }
+
+    fn may_answer_at(&self, now: Instant) -> bool {
+        self.is_fresh_at(now) || self.is_stale_and_allowed_at(now)
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.doubts.load(Ordering::Acquire) != self.dispelled.load(Ordering::Acquire)
+    }
+
+    pub(super) fn doubt(&self) {
+        self.doubts.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn look(&self) -> Look {
+        Look { begun: Instant::now(), doubts: self.doubts.load(Ordering::Acquire) }
+    }
+
+    /// The end of the log was seen by whoever began to look then. What came into doubt since is so still.
+    pub(super) fn see(&self, look: &Look) {
+        if self.doubts.load(Ordering::Acquire) == look.doubts {
+            let seen = u64::try_from(look.begun.duration_since(self.began).as_millis()).unwrap_or(u64::MAX - 1);
+            self.seen.fetch_max(seen + 1, Ordering::AcqRel);
+            self.dispelled.store(look.doubts, Ordering::Release);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MAX: Duration = Duration::from_secs(5);
+
+    fn sighting(then: Stale) -> Sighting {
+        Sighting::new(Staleness { max: MAX, then })
+    }
+
+    #[test]
+    fn what_is_known_is_answered_from_until_it_is_too_old_or_where_that_is_allowed() {
+        for (then, is_allowed) in [(Stale::Deny, false), (Stale::Allow, true)] {
+            let sighting = sighting(then);
+            assert!(!sighting.may_answer(), "nothing was ever seen");
+
+            let look = sighting.look();
+            sighting.see(&look);
+            // It is kept in whole milliseconds.
+            let last = look.begun + MAX - Duration::from_millis(1);
+            let past = look.begun + MAX + Duration::from_millis(1);
+
+            assert!(sighting.is_fresh_at(last) && sighting.may_answer_at(last));
+            assert!(!sighting.is_stale_and_allowed_at(last) && !sighting.is_fresh_at(past));
+            assert_eq!(
+                (sighting.may_answer_at(past), sighting.is_stale_and_allowed_at(past)),
+                (is_allowed, is_allowed)
+            );
+        }
+    }
+
+    #[test]
+    fn a_doubt_is_dispelled_by_a_look_that_began_after_it_alone() {
+        for then in [Stale::Deny, Stale::Allow] {
+            let sighting = sighting(then);
+            sighting.see(&sighting.look());
+            let before = sighting.look();
+
+            sighting.doubt();
+            sighting.see(&before);
+            assert!(!sighting.may_answer());
+
+            sighting.see(&sighting.look());
+            assert!(sighting.is_fresh());
+        }
+    }
+}
