@@ -1,12 +1,14 @@
 //! Whatever happens to tokens, whoever loads a snapshot, reads pages or listens to a stream knows what checks are answered.
 
+use std::time::Duration;
+
 use catalog::domain::{
     Path, Position,
     key::Algorithm,
     key_life::{ActivateKey, CompromiseKey},
     text::Kid,
 };
-use catalog_gateway::wire::Page;
+use catalog_gateway::{Now, RevocationSet, Verdict, wire::Page};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -22,6 +24,8 @@ use crate::support::{
     world::{plain, shell},
 };
 
+/// Longer than a test lasts, and than its clock is set ahead.
+const FRESH: Duration = Duration::from_hours(24);
 const HISTORIES: u64 = 4;
 const STEPS: usize = 60;
 /// Keys there are at the beginning, besides the first, which signs for nobody but the administrator.
@@ -61,7 +65,10 @@ struct Told {
     paged: Known,
     next: String,
     streamed: Known,
+    /// What a gateway knows that listens to the same stream.
+    set: RevocationSet,
     events: Events,
+    begun: DateTime<Utc>,
 }
 
 impl Told {
@@ -73,10 +80,26 @@ impl Told {
         let admin = admin.await;
         let (url, _) = world.listen().await;
         let client = Client::new(&url);
-        let events = Events::open(&client, &admin, None).await;
+        let snapshot: Page = serde_json::from_value(world.get("/revocations/snapshot", &admin).await.json()).unwrap();
+        let events = Events::open(&client, &admin, snapshot.next.as_deref()).await;
         let keys = vec![world.catalog.live().settings.active.clone().unwrap()];
-        let (paged, streamed, next) = (Known::default(), Known::default(), "0".to_owned());
-        Self { world, admin, client, numbers: Numbers(seed), tokens: Vec::new(), keys, paged, next, streamed, events }
+        let (paged, next, tokens, numbers) = (Known::default(), "0".to_owned(), Vec::new(), Numbers(seed));
+        let (streamed, set, begun) = (Known::default(), RevocationSet::new(FRESH), world.catalog.ambient().clock.now());
+        let mut told = Self { world, admin, client, numbers, tokens, keys, paged, next, streamed, set, events, begun };
+        told.hear(&snapshot);
+        told
+    }
+
+    fn now(&self) -> Now {
+        // Both of its clocks go as the catalog's does.
+        let now = self.world.catalog.ambient().clock.now();
+        Now::new(now, (now - self.begun).to_std().unwrap())
+    }
+
+    /// What comes by the stream, a gateway takes as it is.
+    fn hear(&mut self, page: &Page) {
+        self.streamed.apply(page);
+        self.set.apply(page, self.now()).unwrap();
     }
 
     fn token(&mut self) -> Option<Uuid> {
@@ -182,10 +205,8 @@ impl Told {
 
     /// The stream breaks off wherever it is, and begins again after its last id.
     async fn break_off(&mut self) {
-        if self.streamed.mark.is_some() {
-            let last = self.streamed.begin_again();
-            self.events = Events::open(&self.client, &self.admin, Some(&last)).await;
-        }
+        let last = self.streamed.begin_again();
+        self.events = Events::open(&self.client, &self.admin, Some(&last)).await;
     }
 
     async fn read_pages(&mut self) {
@@ -208,7 +229,14 @@ impl Told {
         loaded.apply(&snapshot);
         self.read_pages().await;
         let head = snapshot.mark.position;
-        self.events.until(&mut self.streamed, |known| known.mark.is_some_and(|mark| mark.position >= head)).await;
+        // A page of now says that there is nothing else.
+        loop {
+            let page = self.events.page().await;
+            self.hear(&page);
+            if page.mark.position >= head && !page.is_partial && !page.has_more {
+                break;
+            }
+        }
 
         let now = self.world.catalog.ambient().clock.now();
         let jtis: Vec<Uuid> = self.tokens.iter().map(|token| token.jti).collect();
@@ -222,6 +250,8 @@ impl Told {
                 let status = known.status(*jti, kid, now);
                 assert!(status == expected, "{jti}: {status} by {how}, and {expected}");
             }
+            let verdict = if expected == "active" { Verdict::NotRevoked } else { Verdict::Revoked };
+            assert_eq!(self.set.check(*jti, kid, self.now()), verdict, "{jti}: {expected}");
         }
         assert_eq!(self.paged.mark, loaded.mark);
     }
