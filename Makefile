@@ -6,7 +6,7 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 export RUST_BACKTRACE ?= 0
 
-.PHONY: help setup build serve demo test schemathesis oidc oidc-if-npm check fmt clippy doc bench-issue bench-list bench-revocation bench-gateway
+.PHONY: help setup build serve demo test schemathesis oidc oidc-if-npm check fmt clippy doc bench-issue bench-list bench-revocation bench-check bench-gateway
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,10 @@ bench-list: setup ## the first page of every listing among a million tokens; ARG
 
 bench-revocation: setup ## rules over 1 k, 10 k and 100 k of a million tokens, with others at work; ARGS="--tokens 20000 --covered 1000" for a glance
 	$(CARGO) bench --locked --bench figures -- revocation $(ARGS)
+
+bench-check: setup ## checks beside a constant answer, and how soon revocations are known; needs wrk; ARGS="--tokens 10000 --rounds 1" for a glance
+	@command -v wrk > /dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 1; }
+	$(CARGO) bench --locked --bench figures -- check $(ARGS)
 
 bench-gateway: ## a gateway's check at 1 M and 10 M revocations, beside hashbrown; ARGS="--tokens 1000000 --rounds 3" for a glance
 	$(CARGO) bench --locked -p catalog-gateway --bench check -- $(ARGS)

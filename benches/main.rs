@@ -3,6 +3,7 @@
 #![expect(unreachable_pub, reason = "the modules of one binary share their helpers")]
 #![expect(clippy::disallowed_methods, reason = "a bench is a main of its own, with clock and environment")]
 
+mod check;
 mod issue;
 mod list;
 mod revocation;
@@ -23,6 +24,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Bench {
+    /// Checks beside a constant answer, and how soon revocations are known
+    Check(check::Arguments),
     /// Issuances through `POST /tokens`, interleaved with pgbench
     Issue(issue::Arguments),
     /// The first page of a listing, by every single filter
@@ -34,6 +37,7 @@ enum Bench {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     match Arguments::parse().bench {
+        Bench::Check(arguments) => check::run(&arguments).await,
         Bench::Issue(arguments) => issue::run(&arguments).await,
         Bench::List(arguments) => list::run(&arguments).await,
         Bench::Revocation(arguments) => revocation::run(&arguments).await,

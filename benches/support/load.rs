@@ -130,6 +130,38 @@ pub async fn run(ask: &Ask, connections: usize, time: Duration) -> Result<Run, E
     Ok(Run { per_second, latencies })
 }
 
+/// Has requests begin at a steady `rate` a second in all. The latency of one that had to wait for the one before it is
+/// counted from when it was due, so that a server which falls behind is seen to.
+pub async fn paced(ask: &Ask, connections: usize, rate: u32, time: Duration) -> Result<Run, Error> {
+    let period = Duration::from_secs(1) * u32::try_from(connections)? / rate;
+    let begin = Instant::now() + Duration::from_millis(50);
+    let mut tasks = Vec::with_capacity(connections);
+    for index in 0..u32::try_from(connections)? {
+        let mut caller = Caller::connect(ask.clone()).await?;
+        let mut due = begin + period * index / u32::try_from(connections)?;
+        tasks.push(tokio::spawn(async move {
+            let mut latencies = Vec::new();
+            while due < begin + time {
+                let is_late = due < Instant::now();
+                tokio::time::sleep_until(due.into()).await;
+                // How late the timer is says nothing of the server.
+                let since = if is_late { due } else { Instant::now() };
+                caller.once().await?;
+                latencies.push(since.elapsed());
+                due += period;
+            }
+            Ok::<_, Error>(latencies)
+        }));
+    }
+    let mut latencies = Vec::new();
+    for task in tasks {
+        latencies.extend(task.await??);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a rate")]
+    let per_second = latencies.len() as f64 / begin.elapsed().as_secs_f64();
+    Ok(Run { per_second, latencies })
+}
+
 async fn until(end: Instant, mut caller: Caller) -> Result<Vec<Duration>, Error> {
     let mut latencies = Vec::new();
     while Instant::now() < end {

@@ -135,6 +135,14 @@ impl Server {
     pub fn cpu_seconds(&self) -> Result<f64, Error> {
         cpu_seconds(self.child.id())
     }
+
+    /// The memory of it that is in the machine's, in bytes.
+    pub fn resident_bytes(&self) -> Result<u64, Error> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse()?;
+        Ok(kibibytes * 1024)
+    }
 }
 
 impl Drop for Server {

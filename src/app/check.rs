@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{
     Catalog, ProviderUnavailable,
+    login::{NotLetIn, of_trusted},
     metrics::{self, Checked, Source},
 };
 use crate::{
@@ -229,22 +230,28 @@ impl Catalog {
         }
     }
 
-    /// The authority of a caller that presents a token, of ours or of a trusted issuer's; `None` when it has none here.
+    /// The authority of a caller that presents a token, of ours or of a trusted issuer's, or why it has none here.
     ///
     /// # Errors
     /// [`CheckError`]: it could not tell, which is not a no.
-    pub async fn authenticate(&self, presented: &str, asked_by: &Origin) -> Result<Option<Authority>, CheckError> {
+    pub async fn authenticate(
+        &self,
+        presented: &str,
+        asked_by: &Origin,
+    ) -> Result<Result<Authority, NotLetIn>, CheckError> {
         let judged = self.judge(Purpose::Credential, presented, asked_by).await;
         // It names no key of ours: it may be another's, who has longer ones.
-        let is_foreign = matches!(&judged, Ok(Verdict::Invalid(Invalid::Foreign | Invalid::TooLong { .. })));
-        if is_foreign && let Some(login) = self.log_in(presented, asked_by).await? {
-            return Ok(login.authority());
+        if matches!(&judged, Ok(Verdict::Invalid(Invalid::Foreign | Invalid::TooLong { .. }))) {
+            let live = self.live();
+            if let Some((token, trusted)) = of_trusted(presented, &live, &self.issuer) {
+                return self.log_in(&token, trusted, asked_by).await;
+            }
         }
         match counted(Purpose::Credential, judged)? {
             Verdict::Active { verified, .. } if verified.is_for(CATALOG_AUDIENCE) => {
-                Ok(Some(Authority::of_token(&verified.claims)))
+                Ok(Ok(Authority::of_token(&verified.claims)))
             }
-            _ => Ok(None),
+            _ => Ok(Err(NotLetIn::Unknown)),
         }
     }
 }

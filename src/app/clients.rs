@@ -32,15 +32,12 @@ pub struct ClientView<'a> {
     old_secrets_until: Option<String>,
     revoked_at: Option<String>,
     revoked_position: Option<Position>,
-    #[serde(skip)]
-    old_until: Option<DateTime<Utc>>,
 }
 
 impl<'a> ClientView<'a> {
     /// The client as of `now`.
     #[must_use]
     pub fn new(client: &'a Client, now: DateTime<Utc>) -> Self {
-        let old_until = client.old_until(now).filter(|_| client.revoked.is_none());
         Self {
             name: &client.name,
             status: if client.revoked.is_some() { "revoked" } else { "active" },
@@ -49,10 +46,9 @@ impl<'a> ClientView<'a> {
             added_at: instant(client.added.0),
             added_position: client.added.1,
             rotated_at: client.rotated.map(instant),
-            old_secrets_until: old_until.map(instant),
+            old_secrets_until: client.old_until(now).map(instant),
             revoked_at: client.revoked.map(|(at, _)| instant(at)),
             revoked_position: client.revoked.map(|(_, position)| position),
-            old_until,
         }
     }
 
@@ -60,12 +56,6 @@ impl<'a> ClientView<'a> {
     #[must_use]
     pub fn status(&self) -> &'static str {
         self.status
-    }
-
-    /// The first instant at which no secret but the newest is good, while an older one is.
-    #[must_use]
-    pub fn old_until(&self) -> Option<DateTime<Utc>> {
-        self.old_until
     }
 }
 

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use catalog_gateway::wire::{Item, Mark, Page};
 use chrono::{DateTime, Utc};
 use tokio::{
-    sync::broadcast,
-    time::{MissedTickBehavior, interval},
+    sync::{Notify, broadcast},
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
 };
 use tokio_util::task::AbortOnDropHandle;
 
@@ -26,6 +26,8 @@ use crate::{
 
 /// How often listeners hear something, whether or not anything changed.
 const BEAT_PERIOD: Duration = Duration::from_secs(1);
+/// How often at most for those who come and know more than was told.
+const WANTED_PERIOD: Duration = Duration::from_millis(50);
 /// The most items of a page.
 const ITEMS_MAX: usize = 1_000;
 /// How many pages a listener may be behind.
@@ -36,6 +38,8 @@ const BEHIND_MAX: usize = 1_024;
 pub struct Feed {
     standing: Mutex<Option<Standing>>,
     told: broadcast::Sender<Told>,
+    // Somebody knows more than was told.
+    wanted: Notify,
 }
 
 /// How far listeners were told.
@@ -88,7 +92,7 @@ impl Sheet {
 
 impl Default for Feed {
     fn default() -> Self {
-        Self { standing: Mutex::default(), told: broadcast::Sender::new(BEHIND_MAX) }
+        Self { standing: Mutex::default(), told: broadcast::Sender::new(BEHIND_MAX), wanted: Notify::new() }
     }
 }
 
@@ -106,6 +110,10 @@ impl Feed {
         match *standing {
             Some(Standing { mark, pieces: 0, .. }) if mark.position >= known.position => {
                 Joined::At(mark, self.told.subscribe())
+            }
+            Some(Standing { pieces: 0, .. }) => {
+                self.wanted.notify_one();
+                Joined::NotYet
             }
             _ => Joined::NotYet,
         }
@@ -209,13 +217,24 @@ impl Catalog {
 async fn tell_on(feed: Arc<Feed>, live: Arc<LiveTokens>, clock: Arc<dyn Clock>) -> Infallible {
     let mut beat = interval(BEAT_PERIOD);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut beaten = Instant::now();
     loop {
         let is_beat = tokio::select! {
             _ = beat.tick() => true,
+            () = wanted(&feed, beaten) => true,
             () = live.has_news() => false,
         };
+        if is_beat {
+            beaten = Instant::now();
+        }
         feed.tell(live.news(), clock.now(), is_beat);
     }
+}
+
+/// Returns when somebody waits for a beat, not too soon after the last.
+async fn wanted(feed: &Feed, beaten: Instant) {
+    feed.wanted.notified().await;
+    sleep_until(beaten + WANTED_PERIOD).await;
 }
 
 #[cfg(test)]

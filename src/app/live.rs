@@ -65,18 +65,31 @@ impl Live {
         self.signer(Path::Api).is_some_and(|kid| self.keyring.facts(kid).is_some())
     }
 
-    /// What an operator should know of the key files here: those that cannot be used, and those that are to be deleted.
+    /// Which key files here cannot be used, and why: a line for each.
     #[must_use]
-    pub fn key_warnings(&self) -> Vec<String> {
-        let broken = self.keyring.faults().iter().map(|fault| {
+    pub fn broken_keys(&self) -> Vec<String> {
+        let told = |fault: &KeyringError| {
             let hint = fault.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
             format!("{}{hint}", Causes(fault))
-        });
+        };
+        self.keyring.faults().iter().map(told).collect()
+    }
+
+    /// Which private halves are to be deleted, in a line; `None` when none is.
+    #[must_use]
+    pub fn kept_keys(&self) -> Option<String> {
         let over = self.settings.keys.iter().filter_map(|key| Some((&key.kid, key.over()?)));
         let kept = over.filter(|(kid, _)| self.keyring.facts(kid).is_some());
-        broken
-            .chain(kept.map(|(kid, over)| format!("the key {kid} was {over}, and its private half is still here")))
-            .collect()
+        let kept: Vec<String> = kept.map(|(kid, over)| format!("{kid} ({over})")).collect();
+        (!kept.is_empty()).then(|| {
+            format!("private halves of keys that sign no more are still here, delete them: {}", kept.join(", "))
+        })
+    }
+
+    /// All that an operator should know of the private halves here.
+    #[must_use]
+    pub fn key_warnings(&self) -> Vec<String> {
+        self.broken_keys().into_iter().chain(self.kept_keys()).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 
 use super::{Catalog, CheckError, Live, metrics};
@@ -22,51 +22,56 @@ use crate::{
 const SUB_LENGTH_MAX: usize = 255;
 /// How many people are remembered to have been recorded. The log knows them all.
 const PEOPLE_REMEMBERED_MAX: usize = 10_000;
+/// The most characters of a foreign issuer's name that are shown.
+const ISSUER_SHOWN_MAX: usize = 200;
 
-/// What became of a token that a trusted issuer is said to have made.
-pub(super) enum Login {
-    /// It is good for this.
-    Good(Box<Authority>),
-    /// It is good for nothing here.
-    Refused,
-}
-
-impl Login {
-    /// The authority that it gives, if any.
-    pub(super) fn authority(self) -> Option<Authority> {
-        match self {
-            Self::Good(authority) => Some(*authority),
-            Self::Refused => None,
-        }
-    }
+/// Why a presented token lets nobody in, as far as its bearer is told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotLetIn {
+    /// It is no active token for this catalog. Why is not said, nor whether another has such tokens.
+    #[error("the presented token is not an active token of this catalog with the audience 'catalog'")]
+    Unknown,
+    /// A trusted issuer did make it, so whoever has it may know what it lacks.
+    #[error("the presented token of {issuer} is not taken: {untaken}")]
+    Login {
+        /// Who made it.
+        issuer: Issuer,
+        /// What it lacks.
+        untaken: Untaken,
+    },
 }
 
 impl Catalog {
-    /// Who presents a token of a trusted issuer; `None` for a token of anybody else. Whoever is known and not let in is
-    /// recorded.
-    pub(super) async fn log_in(&self, presented: &str, asked_by: &Origin) -> Result<Option<Login>, CheckError> {
-        let live = self.live();
-        let Some((token, trusted)) = of_trusted(presented, &live) else { return Ok(None) };
-        let judged = self.judge_login(&token, trusted).await;
+    /// Who presents a token that says it is of a trusted issuer. Whoever is known and not let in is recorded.
+    pub(super) async fn log_in(
+        &self,
+        token: &ProviderToken<'_>,
+        trusted: &TrustedIssuer,
+        asked_by: &Origin,
+    ) -> Result<Result<Authority, NotLetIn>, CheckError> {
+        let judged = self.judge_login(token, trusted).await;
         let verdict = match &judged {
             Ok(Ok(_)) => "person",
             Ok(Err(_)) => "person_refused",
             Err(_) => metrics::UNAVAILABLE,
         };
         metrics::checked(metrics::Checked::Credential, verdict);
-        match judged? {
+        let untaken = match judged? {
             Ok(person) => {
                 self.note_person(&person, asked_by).await?;
-                Ok(Some(Login::Good(Box::new(person.authority()))))
+                return Ok(Ok(person.authority()));
             }
-            Err(Untaken::Refused { sub, refusal }) => {
-                self.note_refused_login(&trusted.issuer, sub.as_deref(), refusal, asked_by).await?;
-                Ok(Some(Login::Refused))
-            }
-            // Anybody can write such a token, so it is no evidence of anybody.
-            Err(untaken @ (Untaken::Unproven(_) | Untaken::OutOfTime(_))) => {
-                tracing::debug!(issuer = %trusted.issuer, error = %untaken, "a provider's token is not taken");
-                Ok(Some(Login::Refused))
+            Err(untaken) => untaken,
+        };
+        let issuer = trusted.issuer.clone();
+        tracing::info!(%issuer, why = %untaken, "a provider's token is not taken");
+        match untaken {
+            // Anybody can write such a token, so it is no evidence of anybody, and its bearer is told what anybody is.
+            Untaken::Unproven(_) => Ok(Err(NotLetIn::Unknown)),
+            Untaken::OutOfTime(_) => Ok(Err(NotLetIn::Login { issuer, untaken })),
+            Untaken::Refused { ref sub, refusal } => {
+                self.note_refused_login(&issuer, sub.as_deref(), refusal, asked_by).await?;
+                Ok(Err(NotLetIn::Login { issuer, untaken }))
             }
         }
     }
@@ -118,15 +123,24 @@ impl Catalog {
     }
 }
 
-/// A token that says it is of an issuer that is trusted.
-fn of_trusted<'t, 'l>(presented: &'t str, live: &'l Arc<Live>) -> Option<(ProviderToken<'t>, &'l TrustedIssuer)> {
+/// A token that says it is of an issuer that is trusted, and that issuer; `own` is the catalog's own name.
+pub(super) fn of_trusted<'t, 'l>(
+    presented: &'t str,
+    live: &'l Live,
+    own: &Issuer,
+) -> Option<(ProviderToken<'t>, &'l TrustedIssuer)> {
     let rules = &live.settings.policy.as_ref()?.rules;
     if rules.trusted_issuers.is_empty() {
         return None;
     }
     let token = ProviderToken::read(presented)?;
-    let trusted = rules.trusted_issuer(&Issuer::parse(token.issuer()?).ok()?)?;
-    Some((token, trusted))
+    let said = token.issuer()?;
+    let trusted = Issuer::parse(said).ok().and_then(|issuer| rules.trusted_issuer(&issuer));
+    if trusted.is_none() && said != own.as_str() {
+        let issuer = harmless(said, ISSUER_SHOWN_MAX);
+        tracing::info!(?issuer, "a token of an issuer that is not trusted is not taken");
+    }
+    Some((token, trusted?))
 }
 
 /// What this process knows to be recorded of people. Another process may have recorded more since: that is seen under the

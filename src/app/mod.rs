@@ -36,6 +36,7 @@ pub use check::{CheckError, Verdict};
 pub use clients::ClientView;
 pub use keys::CompromisePreview;
 pub use live::{FollowError, Live};
+pub use login::NotLetIn;
 pub use open::{OpenError, Opening, SigningKey};
 pub use providers::ProviderUnavailable;
 pub use requester::Requester;

@@ -1,5 +1,6 @@
 //! `catalog clients`: gateways and services that come with a name and a secret. The secret is shown once.
 
+use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -147,16 +148,12 @@ async fn rotate(shell: &Shell<'_>, args: RotateArgs) -> Result<Outcome, CliError
 
 async fn revoke(shell: &Shell<'_>, args: RevokeArgs) -> Result<Outcome, CliError> {
     let settled = change(shell, ChangeClient::Revoke { name: args.name }).await?;
-    let name = &settled.now.name;
-    let mut out = Out::stdout();
-    match (args.format, settled.position) {
-        (Format::Json, position) => out.json(&json!({ "name": name, "position": position }))?,
-        (Format::Text, Some(position)) => {
-            out.line(&format!("client {name} is revoked, recorded at position {position}"))?;
-        }
-        (Format::Text, None) => out.line(&format!("client {name} was revoked already"))?,
-    }
-    out.flush()?;
+    let Settled { now: Client { name, .. }, position } = &settled;
+    let line = match position {
+        Some(position) => format!("client {name} is revoked, recorded at position {position}"),
+        None => format!("client {name} was revoked already"),
+    };
+    output::outcome(args.format, &line, &json!({ "name": name, "position": position }))?;
     Ok(Outcome::Done)
 }
 
@@ -166,7 +163,7 @@ async fn list(shell: &Shell<'_>, args: ListArgs) -> Result<Outcome, CliError> {
         let mut listing = Listing::stdout(args.format, HEADINGS);
         for client in &settings.clients {
             let view = ClientView::new(client, now);
-            listing.member(|| cells(client, &view), || Ok::<_, CliError>(&view))?;
+            listing.member(|| cells(client, &view, now), || Ok::<_, CliError>(&view))?;
         }
         listing.finish()?;
         Ok(Outcome::Done)
@@ -199,7 +196,7 @@ fn note(settled: &Settled<Client>, what: &str) {
     output::say(&format!("client {} {what}{recorded}; its secret is shown now and never again", settled.now.name));
 }
 
-fn cells(client: &Client, view: &ClientView<'_>) -> Vec<String> {
+fn cells(client: &Client, view: &ClientView<'_>, now: DateTime<Utc>) -> Vec<String> {
     let or_nothing = |text: Option<String>| text.unwrap_or_else(|| NOTHING.to_owned());
     let listed = |items: Vec<String>| or_nothing((!items.is_empty()).then(|| items.join(",")));
     vec![
@@ -207,7 +204,7 @@ fn cells(client: &Client, view: &ClientView<'_>) -> Vec<String> {
         view.status().to_owned(),
         seconds(client.added.0),
         or_nothing(client.rotated.map(seconds)),
-        or_nothing(view.old_until().map(seconds)),
+        or_nothing(client.old_until(now).map(seconds)),
         listed(client.permissions.iter().map(ToString::to_string).collect()),
         match &client.teams {
             Teams::Every => "every team".to_owned(),

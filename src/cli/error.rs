@@ -1,6 +1,6 @@
 //! Why a command did not come to its end, what the reader can do, and the exit code.
 
-use std::{io, net::SocketAddr, path::PathBuf};
+use std::{borrow::Cow, io, net::SocketAddr, path::PathBuf};
 
 use metrics_exporter_prometheus::BuildError;
 
@@ -96,6 +96,16 @@ pub enum CliError {
     KeyUnknown {
         /// What was asked for.
         kid: Kid,
+    },
+    /// A key was to sign that this process cannot sign with.
+    #[error("the key {kid} cannot sign here: {why}")]
+    CannotSign {
+        /// The key.
+        kid: Kid,
+        /// What it lacks.
+        why: String,
+        /// What helps.
+        remedy: Option<String>,
     },
     /// A shared secret has nothing to show.
     #[error("the key {kid} is a shared secret and has no public half")]
@@ -205,6 +215,7 @@ impl CliError {
             | Self::Store(_)
             | Self::Schema(_)
             | Self::Keyring(_)
+            | Self::CannotSign { .. }
             | Self::Event(_)
             | Self::NotAToken(_)
             | Self::File { .. }
@@ -249,13 +260,17 @@ impl CliError {
             }
             Self::Open(OpenError::Append(error))
             | Self::Command(CommandError::Append(error))
-            | Self::Seed(SeedError::Append(error)) => append_hint(error)?,
+            | Self::Seed(SeedError::Append(error)) => return append_hint(error).map(Cow::into_owned),
             Self::Command(CommandError::Signing(error)) => error.hint()?,
             Self::Policy { .. } => {
                 "'catalog policy show' writes one out, every key with its value; nothing was applied"
             }
             Self::Open(OpenError::SettingsLost) => {
                 "'catalog audit verify' says what is missing; restore the database from a backup"
+            }
+            Self::CannotSign { remedy, .. } => {
+                let elsewhere = "where the servers have it, --elsewhere activates it all the same";
+                return Some(remedy.iter().map(String::as_str).chain([elsewhere]).collect::<Vec<_>>().join("; "));
             }
             Self::KeyUnknown { .. } => "see 'catalog keys list'",
             Self::Listen { source, .. } => listen_hint(source)?,

@@ -1,55 +1,53 @@
 //! What the reader of an error of the floors below can do.
 
-use std::io;
+use std::{borrow::Cow, io};
 
 use crate::{
     domain::{Refusal, client::ClientRefusal, key_life::KeyRefusal},
     store::{AppendError, StoreError, Trouble, schema::SchemaError},
 };
 
-pub(super) fn append_hint(error: &AppendError) -> Option<&'static str> {
+pub(super) fn append_hint(error: &AppendError) -> Option<Cow<'static, str>> {
     match error {
         AppendError::Refused(refusal) => refusal_hint(refusal),
-        AppendError::QueueFull => Some("try again in a moment"),
-        AppendError::Unavailable(error) => store_hint(error),
-        AppendError::OutcomeUnknown => Some("see 'catalog audit events' for whether it was recorded"),
+        AppendError::QueueFull => Some("try again in a moment".into()),
+        AppendError::Unavailable(error) => store_hint(error).map(Cow::from),
+        AppendError::OutcomeUnknown => Some("see 'catalog audit events' for whether it was recorded".into()),
         AppendError::Ended | AppendError::Rejected(_) => None,
     }
 }
 
-fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
-    match refusal {
-        Refusal::TtlTooLong { .. } => Some("ask for less with --ttl"),
-        Refusal::NameInUse { .. } => Some("take another --name, or revoke that token first"),
-        Refusal::KeyNotHere { .. } => Some(
-            "copy its file into the keys directory of this machine, or set JWT_SECRET_KEY if it is a shared secret",
-        ),
-        Refusal::SettingDiffers { .. } => {
-            Some("leave the setting out, or give the log's value; another catalog has its own --data or --schema")
+fn refusal_hint(refusal: &Refusal) -> Option<Cow<'static, str>> {
+    let hint = match refusal {
+        Refusal::TtlTooLong { .. } => "ask for less with --ttl",
+        Refusal::NameInUse { .. } => "take another --name, or revoke that token first",
+        Refusal::KeyNotHere { .. } => {
+            "copy its file into the keys directory of this machine, or set JWT_SECRET_KEY if it is a shared secret"
         }
-        Refusal::ReasonRequired => Some("say why with --reason"),
-        Refusal::TooManyActive { .. } => Some("'catalog list' shows them, 'catalog revoke' ends one"),
+        Refusal::SettingDiffers { .. } => {
+            "leave the setting out, or give the log's value; another catalog has its own --data or --schema"
+        }
+        Refusal::ReasonRequired => "say why with --reason",
+        Refusal::TooManyActive { .. } => "'catalog list' shows them, 'catalog revoke' ends one",
         Refusal::MembershipUnknown { .. } => {
-            Some("have the subject added where the policy's [membership] looks, or leave out --teams")
+            "have the subject added where the policy's [membership] looks, or leave out --teams"
         }
         Refusal::OutOfBandDenied
         | Refusal::ElevatedDenied { .. }
         | Refusal::PermissionsNotGrantable { .. }
         | Refusal::AudiencesNotAllowed { .. }
-        | Refusal::CatalogNotGrantable => Some("'catalog policy show' says what is allowed"),
-        Refusal::CatalogByDefault => {
-            Some("name another --audience; tokens for the catalog are asked for with --aud catalog")
-        }
+        | Refusal::CatalogNotGrantable => "'catalog policy show' says what is allowed",
+        Refusal::CatalogByDefault => "name another --audience; tokens for the catalog are asked for with --aud catalog",
         Refusal::Client(ClientRefusal::NameTaken { is_revoked: false, .. }) => {
-            Some("'catalog clients rotate' gives it another secret; another client needs another name")
+            "'catalog clients rotate' gives it another secret; another client needs another name"
         }
         Refusal::Client(ClientRefusal::NameTaken { is_revoked: true, .. }) => {
-            Some("the log names clients by their names: take another one")
+            "the log names clients by their names: take another one"
         }
-        Refusal::Client(ClientRefusal::Revoked { .. }) => Some("'catalog clients add' makes another one"),
-        Refusal::Client(ClientRefusal::Unknown { .. }) => Some("see 'catalog clients list'"),
-        Refusal::NotConfigured => Some("the first 'catalog serve' or 'catalog issue --dev' configures it"),
-        Refusal::Key(refusal) => key_hint(refusal),
+        Refusal::Client(ClientRefusal::Revoked { .. }) => "'catalog clients add' makes another one",
+        Refusal::Client(ClientRefusal::Unknown { .. }) => "see 'catalog clients list'",
+        Refusal::NotConfigured => "the first 'catalog serve' or 'catalog issue --dev' configures it",
+        Refusal::Key(refusal) => return key_hint(refusal),
         Refusal::CredentialInactive
         | Refusal::Client(ClientRefusal::OverlapTooLong { .. })
         | Refusal::PermissionMissing { .. }
@@ -78,24 +76,28 @@ fn refusal_hint(refusal: &Refusal) -> Option<&'static str> {
         | Refusal::SubjectOutOfReach { .. }
         | Refusal::TooManyTokens { .. }
         | Refusal::TokenUnknown { .. }
-        | Refusal::RuleTooWide { .. } => None,
-    }
+        | Refusal::RuleTooWide { .. } => return None,
+    };
+    Some(hint.into())
 }
 
-fn key_hint(refusal: &KeyRefusal) -> Option<&'static str> {
-    match refusal {
-        KeyRefusal::Unknown { .. } => Some("see 'catalog keys list'; 'catalog keys add' makes a key, or takes one"),
-        KeyRefusal::TooNew { .. } => Some(
-            "wait, or give --now: until then gateways that have not read the JWK Set again refuse the new key's tokens",
-        ),
-        KeyRefusal::OfShell { .. } => Some("name it as kid in [cli-dev] of a policy, or add another key without --dev"),
-        KeyRefusal::NotADevKey { .. } => None,
-        KeyRefusal::Over { .. } => Some("add another with 'catalog keys add'"),
-        KeyRefusal::Signs { .. } => Some(
-            "activate another first, 'compromise' takes it in --activate; for shells, a policy names another in [cli-dev]",
-        ),
-        KeyRefusal::InUse { .. } => Some("wait until then, or revoke them with 'catalog revoke --where kid=…'"),
-    }
+fn key_hint(refusal: &KeyRefusal) -> Option<Cow<'static, str>> {
+    let hint = match refusal {
+        KeyRefusal::Unknown { .. } => "see 'catalog keys list'; 'catalog keys add' makes a key, or takes one",
+        KeyRefusal::TooNew { .. } => {
+            "wait, or give --now: until then gateways that have not read the JWK Set again refuse the new key's tokens"
+        }
+        KeyRefusal::OfShell { .. } => "name it as kid in [cli-dev] of a policy, or add another key without --dev",
+        KeyRefusal::NotADevKey { .. } => return None,
+        KeyRefusal::Over { .. } => "add another with 'catalog keys add'",
+        KeyRefusal::Signs { .. } => {
+            "activate another first, 'compromise' takes it in --activate; for shells, a policy names another in [cli-dev]"
+        }
+        KeyRefusal::InUse { kid, .. } => {
+            return Some(format!("wait until then, or revoke them with 'catalog revoke --where kid={kid}'").into());
+        }
+    };
+    Some(hint.into())
 }
 
 const UNREACHABLE: &str = "see that the database runs and that its address, user and password are right";

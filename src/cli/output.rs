@@ -104,6 +104,16 @@ pub(super) fn object(format: Format, lines: &[(&str, String)], value: &impl Seri
     out.flush()
 }
 
+/// Writes to stdout what became of a command: a line for people, a value for programs.
+pub(super) fn outcome(format: Format, line: &str, value: &impl Serialize) -> io::Result<()> {
+    let mut out = Out::stdout();
+    match format {
+        Format::Text => out.line(line)?,
+        Format::Json => out.json(value)?,
+    }
+    out.flush()
+}
+
 /// Writes a text of ours to stdout as it is.
 pub(super) fn bytes(text: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout();

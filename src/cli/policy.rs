@@ -7,15 +7,15 @@ use serde_json::json;
 
 use super::{
     CliError, Outcome, Shell,
-    config::Listen,
+    config::{Identity, Listen},
     operator,
     output::{self, Format, Out},
     session::{self, Need, Start},
 };
 use crate::{
-    app::policy_file,
+    app::{OpenError, Settled, policy_file},
     domain::{
-        Path,
+        Path, Refusal,
         configure::ApplyPolicy,
         policy::{Policy, Rules},
     },
@@ -44,6 +44,9 @@ Examples:
   catalog policy show --format json | jq .api";
 
 /// Check a policy file, without a catalog
+///
+/// What the log alone can tell is left to 'apply': whether kid in [cli-dev] is such a key, and, where no --issuer is given,
+/// whether a trusted issuer is the catalog itself.
 #[derive(Args)]
 #[command(after_help = CHECK_EXAMPLES)]
 pub(super) struct CheckArgs {
@@ -91,8 +94,12 @@ pub(super) async fn show(shell: &Shell<'_>, args: ShowArgs) -> Result<Outcome, C
     .await
 }
 
-pub(super) fn check(args: &CheckArgs) -> Result<Outcome, CliError> {
-    read(&args.file)?;
+pub(super) fn check(shell: &Shell<'_>, args: &CheckArgs) -> Result<Outcome, CliError> {
+    let (_, rules) = read(&args.file)?;
+    let identity = Identity::choose(&shell.global, Listen::choose(None, shell.variables)?, shell.variables)?;
+    if let Some(issuer) = identity.issuer.filter(|issuer| rules.trusted_issuer(issuer).is_some()) {
+        return Err(OpenError::from(Refusal::OwnIssuer { issuer }).into());
+    }
     output::say(&format!("{} is a policy", args.file.display()));
     Ok(Outcome::Done)
 }
@@ -105,17 +112,12 @@ pub(super) async fn apply(shell: &Shell<'_>, args: ApplyArgs) -> Result<Outcome,
         let catalog = session.catalog(shell, start).await?;
         let settled = catalog.apply_policy(ApplyPolicy { rules, text }, origin).await;
         catalog.close().await;
-        let settled = settled?;
-        let version = settled.now.version;
-        let mut out = Out::stdout();
-        match (args.format, settled.position) {
-            (Format::Json, position) => out.json(&json!({ "version": version, "position": position }))?,
-            (Format::Text, Some(position)) => {
-                out.line(&format!("policy version {version} is in force, recorded at position {position}"))?;
-            }
-            (Format::Text, None) => out.line(&format!("policy version {version} was in force already"))?,
-        }
-        out.flush()?;
+        let Settled { now: Policy { version, .. }, position } = settled?;
+        let line = match position {
+            Some(position) => format!("policy version {version} is in force, recorded at position {position}"),
+            None => format!("policy version {version} was in force already"),
+        };
+        output::outcome(args.format, &line, &json!({ "version": version, "position": position }))?;
         Ok(Outcome::Done)
     })
     .await

@@ -104,6 +104,7 @@ async fn bind(listen: Listen) -> Result<TcpListener, CliError> {
 impl Server<'_> {
     async fn serve(&self, session: &Session, start: Start, listener: TcpListener) -> Result<(), CliError> {
         let catalog = Arc::new(self.interrupt.or(session.catalog(self.shell, start)).await?);
+        session.warn_of_kept_keys(&catalog);
         let ready = async {
             catalog.load_live_tokens().await;
             Ok(())

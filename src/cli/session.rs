@@ -117,7 +117,7 @@ impl Session {
             ambient: shell.ambient.clone(),
         };
         let catalog = Catalog::open(opening).await?;
-        for warning in catalog.live().key_warnings() {
+        for warning in catalog.live().broken_keys() {
             self.talk.warn(&warning);
         }
         let logged = catalog.live().settings.shape(Path::Api).map_err(OpenError::from)?.alg;
@@ -137,7 +137,16 @@ impl Session {
         if log::settings(self.database.reads()).await?.active.is_none() {
             return Err(OpenError::from(Refusal::NotConfigured).into());
         }
-        self.catalog(shell, start).await
+        let catalog = self.catalog(shell, start).await?;
+        self.warn_of_kept_keys(&catalog);
+        Ok(catalog)
+    }
+
+    /// Tells of private halves that nobody needs any more, where keys are looked after.
+    pub(super) fn warn_of_kept_keys(&self, catalog: &Catalog) {
+        if let Some(warning) = catalog.live().kept_keys() {
+            self.talk.warn(&warning);
+        }
     }
 
     /// What an operator should know of the fences around the log. Nobody but us reaches a private cluster, whose owner we are.

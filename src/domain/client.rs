@@ -1,11 +1,12 @@
 //! Clients: gateways and services that call the catalog with a name and a secret of their own (RFC 6749 section 2.3.1).
 
-use std::{fmt, hint::black_box, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::{
@@ -62,9 +63,7 @@ impl SecretDigest {
     /// Whether both are the same, in a time that does not depend on where they differ.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
-        let differing =
-            self.0.iter().zip(other.0).fold(0, |differing, (one, other)| black_box(differing | (one ^ other)));
-        differing == 0
+        self.0.ct_eq(&other.0).into()
     }
 }
 
@@ -160,17 +159,16 @@ impl ClientAdded {
         }
         permissions.sort_unstable();
         permissions.dedup();
-        let revokes = permissions.contains(&ClientPermission::Revoke);
-        let teams = match teams {
-            Some(teams) if revokes && teams != Teams::These(Vec::new()) => teams,
-            None if !revokes => Teams::These(Vec::new()),
-            Some(_) if !revokes => {
-                return Err(Malformed::Contradiction("teams bound tokens.revoke, which the client is not allowed"));
-            }
-            _ => {
+        let teams = match (permissions.contains(&ClientPermission::Revoke), teams) {
+            (true, Some(teams)) if teams != Teams::These(Vec::new()) => teams,
+            (true, _) => {
                 let what =
                     "a client that is allowed tokens.revoke needs the teams whose tokens it may end, or all of them";
                 return Err(Malformed::Contradiction(what));
+            }
+            (false, None) => Teams::These(Vec::new()),
+            (false, Some(_)) => {
+                return Err(Malformed::Contradiction("teams bound tokens.revoke, which the client is not allowed"));
             }
         };
         Ok(Self { name, permissions, teams, secret_sha256 })
@@ -271,7 +269,8 @@ impl Client {
     /// The first instant at which no secret but the newest is good, while an older one is.
     #[must_use]
     pub fn old_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.secrets.iter().filter(|secret| secret.is_good(now)).filter_map(|secret| secret.until).max()
+        let good = self.secrets.iter().filter(|secret| self.revoked.is_none() && secret.is_good(now));
+        good.filter_map(|secret| secret.until).max()
     }
 }
 

@@ -110,7 +110,7 @@ pub struct KeyRecord {
     pub added: Position,
     /// When that was decided.
     pub added_at: DateTime<Utc>,
-    /// Where in the log it became the signing key for the first time, if it did.
+    /// Where in the log it last became the signing key, if it did.
     pub activated: Option<Position>,
     /// Where in the log it last ceased to sign, at whichever door.
     pub relieved: Option<Position>,

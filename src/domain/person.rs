@@ -33,7 +33,7 @@ pub struct Person {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum LoginRefusal {
     /// An ID token, or one that lacks what an access token has (RFC 9068 section 4).
-    #[error("it is no access token")]
+    #[error("it is an ID token, or another that is no access token (RFC 9068: typ at+jwt, with sub, iat and exp)")]
     NotAnAccessToken,
     /// It is meant for somebody else.
     #[error("it is not meant for this catalog")]

@@ -99,7 +99,7 @@ impl Settings {
         if self.key(kid).is_none() {
             return;
         }
-        self.change(kid, |record| _ = record.activated.get_or_insert(position));
+        self.change(kid, |record| record.activated = Some(position));
         if let Some(before) = self.active.replace(kid.clone()).filter(|before| before != kid) {
             self.change(&before, |record| record.relieved = Some(position));
         }

@@ -114,7 +114,7 @@ impl FromRequestParts<Arc<Catalog>> for Asker {
 
 async fn bearer(token: &str, parts: &Parts, catalog: &Arc<Catalog>) -> Result<Caller, Problem> {
     let origin = anonymous(parts, catalog);
-    let authority = catalog.authenticate(token, &origin).await?.ok_or_else(Problem::bad_credential)?;
+    let authority = catalog.authenticate(token, &origin).await??;
     bearer_of(authority, origin)
 }
 

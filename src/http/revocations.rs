@@ -88,7 +88,7 @@ async fn answer(catalog: &Catalog, asked: Asked, requester: Requester) -> Result
         }
         Asked::Preview(command) => {
             let preview = catalog.preview(&command, requester).await?;
-            Ok(told(preview.position, &Revocations::from(&preview)))
+            Ok(told(preview.position, &Revocations::Preview((&preview).into())))
         }
     }
 }

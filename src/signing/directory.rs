@@ -99,6 +99,9 @@ pub(super) fn read_public(path: &Path) -> Result<Zeroizing<String>, KeyringError
 fn open(path: &Path) -> Result<(File, Metadata), KeyringError> {
     let file = File::open(path).map_err(failed("open", path))?;
     let metadata = file.metadata().map_err(failed("look at", path))?;
+    if metadata.is_dir() {
+        return Err(KeyringError::IsADirectory { path: path.to_owned() });
+    }
     Ok((file, metadata))
 }
 
@@ -266,11 +269,13 @@ mod tests {
         let home = tempfile::tempdir().expect("a directory");
         let directory = home.path().join("name.pem");
         std::fs::create_dir(&directory).expect("made");
-        set_mode(&directory, 0o600);
 
-        for read in [read_own, read_private, read_public] {
-            let error = read(&directory).expect_err("a directory");
-            assert!(matches!(error, KeyringError::Io { doing: "read", .. }), "{error}");
+        for mode in [0o600, 0o755] {
+            set_mode(&directory, mode);
+            for read in [read_own, read_private, read_public] {
+                let error = read(&directory).expect_err("a directory");
+                assert!(matches!(error, KeyringError::IsADirectory { .. }) && !error.is_exposure(), "{error}");
+            }
         }
     }
 

@@ -1,7 +1,10 @@
 //! What can be wrong with keys: closed enums that say what is the matter and what to do. None of them carries key
 //! material.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::domain::{Malformed, key::Algorithm, text::Kid};
 
@@ -30,6 +33,12 @@ pub enum KeyringError {
     /// Something that is no directory stands where the keys should be.
     #[error("'{}' is not a directory", .path.display())]
     NotADirectory {
+        /// What stands there.
+        path: PathBuf,
+    },
+    /// A directory stands where a key file should be.
+    #[error("'{}' is a directory, and no key file", .path.display())]
+    IsADirectory {
         /// What stands there.
         path: PathBuf,
     },
@@ -133,6 +142,25 @@ impl KeyringError {
         matches!(self, Self::Exposed { .. } | Self::NotOurs { .. })
     }
 
+    /// Whether it is why this key cannot be used: the file that is named after it, or that holds it, is not as it should be.
+    pub(super) fn keeps_out(&self, kid: &Kid) -> bool {
+        let is_named = |path: &Path| path.file_stem().is_some_and(|stem| stem == kid.as_str());
+        match self {
+            Self::Misnamed { path, kid: held } => held == kid || is_named(path),
+            Self::Io { path, .. }
+            | Self::IsADirectory { path }
+            | Self::Exposed { path, .. }
+            | Self::NotOurs { path, .. }
+            | Self::Broken { path, .. } => is_named(path),
+            _ => false,
+        }
+    }
+
+    /// Whether the right passphrase would mend it.
+    fn is_lock(&self) -> bool {
+        matches!(self, Self::Broken { fault: KeyFault::Encrypted | KeyFault::OtherPassphrase, .. })
+    }
+
     /// What a person can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -151,6 +179,7 @@ impl KeyringError {
             Self::NotOurs { owner, .. } => {
                 Some(format!("run as that user (`sudo -u '#{owner}'`), or name a directory of your own"))
             }
+            Self::IsADirectory { .. } => Some("name a file, or take it out of the keys directory".to_owned()),
             Self::Broken { fault, .. } => fault.hint().map(str::to_owned),
             Self::Misnamed { kid, .. } => Some(format!("rename it to {kid}.pem, or name it as a key file of its own")),
             Self::NoSuchKey { kid, .. } => Some(format!("bring it there as {kid}.pem, or name it with --file")),
@@ -165,6 +194,30 @@ impl KeyringError {
             | Self::Generation { .. }
             | Self::Record { .. }
             | Self::Name(_) => None,
+        }
+    }
+}
+
+/// What a process has of a key's private half.
+#[derive(Debug, Clone, Copy)]
+pub enum PrivateHalf<'a> {
+    /// It can sign with it.
+    Here,
+    /// There is a file, and this is wrong with it.
+    Unusable(&'a KeyringError),
+    /// Nothing.
+    Missing,
+}
+
+impl PrivateHalf<'_> {
+    /// In a word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Here => "here",
+            Self::Unusable(fault) if fault.is_lock() => "locked",
+            Self::Unusable(_) => "unusable",
+            Self::Missing => "missing",
         }
     }
 }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::{
     directory::{self, KeyDirectory},
-    error::{KeyringError, SigningError},
+    error::{KeyringError, PrivateHalf, SigningError},
     passphrase::Passphrase,
     pem,
     secret::SharedSecret,
@@ -164,6 +164,15 @@ impl Keyring {
     #[must_use]
     pub fn facts(&self, kid: &Kid) -> Option<KeyFacts> {
         self.keys.get(kid).map(|key| key.facts.clone())
+    }
+
+    /// What this node has of a key's private half.
+    #[must_use]
+    pub fn private_half(&self, kid: &Kid) -> PrivateHalf<'_> {
+        if self.keys.contains_key(kid) {
+            return PrivateHalf::Here;
+        }
+        self.faults.iter().find(|fault| fault.keeps_out(kid)).map_or(PrivateHalf::Missing, PrivateHalf::Unusable)
     }
 
     /// The names of the keys, in lexicographic order.

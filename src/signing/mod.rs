@@ -43,7 +43,7 @@ mod weak_fixtures;
 #[cfg(test)]
 mod weak_key_tests;
 
-pub use error::{KeyFault, KeyringError, RecordFault, SigningError};
+pub use error::{KeyFault, KeyringError, PrivateHalf, RecordFault, SigningError};
 pub use jwks::{Jwk, Jwks, jwks};
 pub use keyring::{KeyFacts, Keyring};
 pub use passphrase::Passphrase;

@@ -18,6 +18,8 @@ use crate::domain::{
 
 /// The longest token of a provider that is looked at: it may name many groups.
 const BYTES_MAX: usize = 16 * 1024;
+/// The last second of the year 9999, since 1970.
+const SECONDS_MAX: i64 = 253_402_300_799;
 
 /// A token that somebody else issued, read and not yet believed.
 pub struct ProviderToken<'a> {
@@ -105,9 +107,9 @@ impl<'a> ProviderToken<'a> {
         if !is_signed || self.issuer() != Some(trusted.issuer.as_str()) {
             return Err(Untaken::Unproven("no key of its provider has signed it so"));
         }
-        let sub = self.text("sub").map(str::to_owned);
+        let sub = self.text("sub").filter(|sub| !sub.is_empty()).map(str::to_owned);
         let refused = |refusal| Untaken::Refused { sub: sub.clone(), refusal };
-        if !self.typ.as_deref().is_some_and(is_typ) {
+        if !self.typ.as_deref().is_some_and(is_typ) || sub.is_none() {
             return Err(refused(LoginRefusal::NotAnAccessToken));
         }
         if !self.is_for(trusted.audience.as_str()) {
@@ -170,11 +172,12 @@ impl<'a> ProviderToken<'a> {
         self.claims.get(claim)?.as_str()
     }
 
-    /// `NumericDate`, RFC 7519 section 2: the fraction of a second is cut off.
+    /// `NumericDate`, RFC 7519 section 2: the fraction of a second is cut off. Before 1970 and after the year 9999 is no time.
     fn seconds(&self, claim: &str) -> Option<i64> {
         let number = self.claims.get(claim)?;
-        #[expect(clippy::cast_possible_truncation, reason = "a cast saturates, and such a time is over or never comes")]
-        number.as_i64().or_else(|| number.as_f64().map(|seconds| seconds.floor() as i64))
+        #[expect(clippy::cast_possible_truncation, reason = "a cast saturates, and such a time is out of bounds")]
+        let seconds = number.as_i64().or_else(|| number.as_f64().map(|seconds| seconds.floor() as i64))?;
+        (0..=SECONDS_MAX).contains(&seconds).then_some(seconds)
     }
 
     /// A claim by its name, or by the path to it: `realm_access.roles` is the member `roles` of the object `realm_access`.

@@ -96,6 +96,10 @@ pub(super) fn push_left(query: &mut QueryBuilder<Postgres>, filter: &Filter, now
     query.push(" and not (true");
     page.push_issuance(query, &OWN);
     query.push(")");
+    if let Some(from) = filter.issued_from {
+        query.push(" and exists (select from tokens as first where first.jti = tokens.family and first.issued_pos >= ");
+        query.push_bind(from.0).push(")");
+    }
     page.push_reach(query);
     push_status(query, Status::Active, now);
 }

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::support::{
-    World,
+    Site, World,
     provider::{Provider, apply},
     world::{Reply, shell},
 };
@@ -161,19 +161,22 @@ async fn a_known_person_that_is_not_let_in_is_recorded_once_a_minute_and_never_w
     let (world, provider) = office().await;
     let claims = provider.claims(now(&world));
     let id_token = provider.sign(&json!({"typ": "JWT", "alg": "EdDSA", "kid": "k1"}), &claims);
+    let with = |members: Value| token_with(&world, &provider, &members);
     let refused = [
-        ("not_an_access_token", id_token),
-        ("other_audience", token_with(&world, &provider, &json!({"aud": "cli"}))),
-        ("email_unverified", token_with(&world, &provider, &json!({"email_verified": false}))),
-        ("email_unusable", token_with(&world, &provider, &json!({"email": null}))),
-        ("other_domain", token_with(&world, &provider, &json!({"email": "alice@example.net"}))),
+        ("not_an_access_token", "it is an ID token, or another", id_token),
+        ("other_audience", "it is not meant for this catalog", with(json!({"aud": "cli"}))),
+        ("email_unverified", "its address is not verified", with(json!({"email_verified": false}))),
+        ("email_unusable", "it has no usable address", with(json!({"email": null}))),
+        ("other_domain", "its provider does not speak for", with(json!({"email": "alice@example.net"}))),
     ];
 
-    for (_, token) in &refused {
+    for (_, why, token) in &refused {
         for _ in 0..3 {
             let reply = world.post("/tokens", token, wish()).await;
             assert_eq!(code(&reply), (401, "credential_invalid".to_owned()));
             assert!(reply.header("www-authenticate").contains("invalid_token"));
+            let told = format!("the presented token of {} is not taken: {why}", provider.issuer);
+            assert!(reply.json()["detail"].as_str().unwrap().starts_with(&told), "{reply:?}");
         }
     }
     world.clock.advance(TimeDelta::minutes(1));
@@ -185,7 +188,7 @@ async fn a_known_person_that_is_not_let_in_is_recorded_once_a_minute_and_never_w
         .map(|event| (event["data"]["rule"].as_str().unwrap(), event["data"]["count"].as_u64().unwrap()))
         .collect();
     told.sort_unstable();
-    let mut expected: Vec<(&str, u64)> = refused.iter().flat_map(|(rule, _)| [(*rule, 1), (*rule, 2)]).collect();
+    let mut expected: Vec<(&str, u64)> = refused.iter().flat_map(|(rule, ..)| [(*rule, 1), (*rule, 2)]).collect();
     expected.sort_unstable();
     assert_eq!(told, expected);
     assert!(
@@ -194,7 +197,7 @@ async fn a_known_person_that_is_not_let_in_is_recorded_once_a_minute_and_never_w
             .all(|event| event["actor"] == json!({"kind": "person", "issuer": provider.issuer, "sub": "248289761001"}))
     );
     let log = Value::from(world.events(&world.admin().await).await).to_string();
-    assert!(refused.iter().all(|(_, token)| !log.contains(token.rsplit('.').next().unwrap())));
+    assert!(refused.iter().all(|(.., token)| !log.contains(token.rsplit('.').next().unwrap())));
     assert!(of_kind(&world, "person.seen.v1").await.is_empty(), "nobody was let in");
     world.verify().await;
 }
@@ -213,19 +216,57 @@ async fn what_anybody_could_have_written_is_refused_and_fills_no_log() {
         provider.sign(&header("none"), &claims),
         provider.sign(&header("HS256"), &claims),
         provider.sign(&critical, &claims),
-        token_with(&world, &provider, &json!({"exp": now(&world)})),
-        token_with(&world, &provider, &json!({"nbf": now(&world) + 60})),
         token_with(&world, &provider, &json!({"iss": other.issuer})),
         token_with(&world, &provider, &json!({"iss": format!("{}/", provider.issuer)})),
         twice,
     ];
+    let out_of_time = [
+        token_with(&world, &provider, &json!({"exp": now(&world)})),
+        token_with(&world, &provider, &json!({"nbf": now(&world) + 60})),
+    ];
+    let nobodys = world.get("/whoami", "nobody's").await.json();
 
     for token in &forged {
-        assert_eq!(code(&world.get("/whoami", token).await), (401, "credential_invalid".to_owned()), "{token}");
+        let reply = world.get("/whoami", token).await;
+        assert_eq!((reply.status.as_u16(), reply.json()), (401, nobodys.clone()), "no word of who is trusted: {token}");
+    }
+    for (token, why) in out_of_time.iter().zip(["it is expired", "its time has not come"]) {
+        let reply = world.get("/whoami", token).await;
+        assert_eq!(code(&reply), (401, "credential_invalid".to_owned()));
+        let told = format!("the presented token of {} is not taken: {why}", provider.issuer);
+        assert_eq!(reply.json()["detail"], json!(told), "whoever has it can read that in it");
     }
 
     assert!(of_kind(&world, "login.refused.v1").await.is_empty());
     assert_eq!(other.asked(), 0, "whoever is not trusted is not asked");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_diagnostics_say_whose_token_is_not_taken_and_why() {
+    let (site, provider) = (Site::new().await, Provider::new().await);
+    site.admin();
+    let policy = site.data().join("policy.toml");
+    std::fs::write(&policy, provider.policy()).unwrap();
+    site.cli(&["policy", "apply", policy.to_str().unwrap()]).good();
+    let server = site.serve().await;
+    let mut claims = provider.claims(0);
+    let id_token = provider.sign(&json!({"typ": "JWT", "alg": "EdDSA", "kid": "k1"}), &claims);
+    let forged = provider.sign(&json!({"typ": "at+jwt", "alg": "none", "kid": "k1"}), &claims);
+    claims["iss"] = json!(format!("{}/\u{1b}[2J", provider.issuer));
+    let foreign = provider.token(&claims);
+
+    for token in [&id_token, &forged, &foreign] {
+        assert_eq!(server.client.get("/whoami", token).await.status, 401);
+    }
+
+    let said = server.stop().await;
+    for part in [
+        format!("a provider's token is not taken issuer={} why=it is an ID token", provider.issuer),
+        format!("a provider's token is not taken issuer={} why=its algorithm is not taken", provider.issuer),
+        format!("a token of an issuer that is not trusted is not taken issuer=\"{}/\u{fffd}[2J\"", provider.issuer),
+    ] {
+        assert!(said.contains(&part), "{part} is not in {said}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

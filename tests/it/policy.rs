@@ -7,11 +7,12 @@ use serde_json::{Value, json};
 use crate::support::{
     Site, World,
     process::until,
+    provider::{Provider, apply},
     world::{plain, shell},
 };
 use catalog::{
-    app::{Requester, policy_file},
-    domain::{Authority, Path, configure::ApplyPolicy},
+    app::Requester,
+    domain::{Authority, Path},
 };
 
 fn file(site: &Site, text: &str) -> PathBuf {
@@ -85,6 +86,20 @@ async fn a_file_at_fault_is_refused_with_line_and_key_and_the_policy_in_force_st
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_policy_that_trusts_the_catalog_itself_is_refused_where_its_issuer_is_known() {
+    let site = Site::new().await;
+    let provider = Provider::new().await;
+    let path = file(&site, &provider.policy());
+    let check = |site: &Site| site.cli(&["policy", "check", path.to_str().unwrap()]);
+
+    let itself = check(&site.with("CATALOG_ISSUER", &provider.issuer)).bad(1);
+
+    assert!(itself.contains(&format!("'{}' is this catalog's own issuer", provider.issuer)), "{itself}");
+    assert_eq!(check(&site.with("CATALOG_ISSUER", "https://catalog.example.com")).code, 0);
+    assert_eq!(check(&site).code, 0, "nobody said who the catalog is");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_for_the_shell_signs_there_alone_is_never_published_and_its_tokens_are_checked_like_any() {
     let site = Site::new().await;
     let admin = site.admin();
@@ -116,16 +131,17 @@ async fn a_key_for_the_shell_signs_there_alone_is_never_published_and_its_tokens
     assert_eq!(listed.as_array().unwrap().len(), 2);
 }
 
+/// A catalog that asks a file for memberships, and the file, by which Bob is in the red team.
+async fn with_members() -> (World, tempfile::TempPath) {
+    let (world, members) = (World::new().await, tempfile::NamedTempFile::new().unwrap().into_temp_path());
+    fs::write(&members, r#"{"bob@example.com": ["red"]}"#).unwrap();
+    apply(&world, &format!("[membership]\nfile = \"{}\"\nrefresh = \"10s\"\n", members.display())).await;
+    (world, members)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_good_answer_of_the_membership_source_is_kept_while_it_gives_none() {
-    let world = World::new().await;
-    let directory = tempfile::tempdir().unwrap();
-    let members = directory.path().join("members.json");
-    fs::write(&members, r#"{"bob@example.com": ["red"]}"#).unwrap();
-    let text = format!("[membership]\nfile = \"{}\"\nrefresh = \"10s\"\n", members.display());
-    let rules = policy_file::parse(&text).unwrap();
-    world.catalog.apply_policy(ApplyPolicy { rules, text }, shell(Path::CliAdmin)).await.unwrap();
-    world.catalog.follow_settings().await.unwrap();
+    let (world, members) = with_members().await;
     let issue = async |team: &str| {
         let mut command = plain("bob@example.com");
         command.teams = Some(catalog::domain::claims::Teams::These(vec![team.parse().unwrap()]));
@@ -152,14 +168,7 @@ async fn the_last_good_answer_of_the_membership_source_is_kept_while_it_gives_no
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_of_a_team_that_its_subject_has_left_is_exchanged_for_no_other() {
-    let world = World::new().await;
-    let directory = tempfile::tempdir().unwrap();
-    let members = directory.path().join("members.json");
-    fs::write(&members, r#"{"bob@example.com": ["red"]}"#).unwrap();
-    let text = format!("[membership]\nfile = \"{}\"\nrefresh = \"10s\"\n", members.display());
-    let rules = policy_file::parse(&text).unwrap();
-    world.catalog.apply_policy(ApplyPolicy { rules, text }, shell(Path::CliAdmin)).await.unwrap();
-    world.catalog.follow_settings().await.unwrap();
+    let (world, members) = with_members().await;
     let admin = world.admin().await;
     let rotate = async |jti: &Value| {
         world.post(&format!("/tokens/{}/rotate", jti.as_str().unwrap()), &admin, json!({"overlap": "1m"})).await
@@ -203,10 +212,7 @@ async fn a_membership_address_is_asked_once_for_many_and_a_bad_answer_is_unknown
     let server = tokio::spawn(async move { axum::serve(listener, router).await });
     let outcome = async |url: String, times: usize| {
         let world = World::new().await;
-        let text = format!("[membership]\nurl = \"{url}\"\n");
-        let rules = policy_file::parse(&text).unwrap();
-        world.catalog.apply_policy(ApplyPolicy { rules, text }, shell(Path::CliAdmin)).await.unwrap();
-        world.catalog.follow_settings().await.unwrap();
+        apply(&world, &format!("[membership]\nurl = \"{url}\"\n")).await;
         let admin = world.admin().await;
         let mut codes = Vec::new();
         for _ in 0..times {

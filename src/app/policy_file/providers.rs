@@ -162,8 +162,11 @@ impl Provider {
     fn keys(&self, table: std::ops::Range<usize>) -> Result<KeySource, Contradiction> {
         match (&self.jwks_uri, &self.jwks_file) {
             (Some(uri), None) => {
-                let wrong = |error| Contradiction { at: uri.span(), what: format!("trusted_issuer.jwks_uri: {error}") };
-                fetch::checked(uri.get_ref()).map_err(wrong)?;
+                let wrong = |what| Contradiction { at: uri.span(), what: format!("trusted_issuer.jwks_uri: {what}") };
+                let url = fetch::checked(uri.get_ref()).map_err(|error| wrong(error.to_string()))?;
+                if url.fragment().is_some() {
+                    return Err(wrong("an address is asked for without its fragment: leave it out".to_owned()));
+                }
                 Ok(KeySource::JwksUri(uri.get_ref().clone()))
             }
             (None, Some(file)) if Path::new(file.get_ref()).is_absolute() => {

@@ -141,6 +141,7 @@ fn every_mistake_about_a_provider_is_told_with_its_line_and_key() {
         (with("jwks_uri = \"https://login.example.com/jwks\"", "jwks_file = \"jwks.json\""), 3, "not an absolute path"),
         (with("issuer = \"https", "issuer = \"http"), 2, "trusted_issuer.issuer: an address must be https"),
         (with("jwks_uri = \"https", "jwks_uri = \"http"), 3, "trusted_issuer.jwks_uri: an address must be https"),
+        (with("/jwks\"", "/jwks#keys\""), 3, "trusted_issuer.jwks_uri: an address is asked for without its fragment"),
         (with("issuer = \"https://", "issuer = \"https://u:p@"), 2, "carry no password"),
         (with("issuer = \"https://login.example.com", "issuer = \"https://login.example.com?a=b"), 2, "has a query"),
         (with("[\"example.com\"]", "[]"), 5, "an empty list would let nobody in"),

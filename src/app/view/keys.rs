@@ -2,10 +2,13 @@
 
 use serde::Serialize;
 
-use crate::domain::{
-    Position, Settings,
-    key::{Algorithm, KeyRecord, Over, PublicJwk},
-    text::Kid,
+use crate::{
+    domain::{
+        Position, Settings,
+        key::{Algorithm, KeyRecord, Over, PublicJwk},
+        text::Kid,
+    },
+    signing::PrivateHalf,
 };
 
 /// A key as it is listed.
@@ -16,6 +19,7 @@ pub struct KeyView<'a> {
     state: &'static str,
     active: bool,
     private_half: bool,
+    private_half_state: &'static str,
     added_position: Position,
     activated_position: Option<Position>,
     retired_position: Option<Position>,
@@ -24,25 +28,25 @@ pub struct KeyView<'a> {
     jwk: Option<&'a PublicJwk>,
 }
 
-/// The keys of the log; `holds` says whether a private half is here.
-pub fn keys(settings: &Settings, holds: impl Fn(&Kid) -> bool) -> Vec<KeyView<'_>> {
-    settings
-        .keys
-        .iter()
-        .map(|key| KeyView {
+impl<'a> KeyView<'a> {
+    /// A key of the log, of which this is here.
+    #[must_use]
+    pub fn new(settings: &Settings, key: &'a KeyRecord, half: PrivateHalf<'_>) -> Self {
+        Self {
             kid: &key.kid,
             alg: key.alg,
             state: key_state(settings, key),
             active: settings.active.as_ref() == Some(&key.kid),
-            private_half: holds(&key.kid),
+            private_half: matches!(half, PrivateHalf::Here),
+            private_half_state: half.as_str(),
             added_position: key.added,
             activated_position: key.activated,
             retired_position: key.retired,
             compromised_position: key.compromise.map(|compromise| compromise.position),
             compromised_from: key.compromise.map(|compromise| compromise.from),
             jwk: key.jwk.as_ref(),
-        })
-        .collect()
+        }
+    }
 }
 
 /// What a key is now, in a word or two.

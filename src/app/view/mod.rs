@@ -1,6 +1,7 @@
 //! What people and programs are shown, the same at every door: a token's record, an issuance, an event.
 
 mod keys;
+mod preview;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
@@ -8,7 +9,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use keys::{KeyView, key_state, keys};
+pub use keys::{KeyView, key_state};
+pub use preview::RulePreview;
 
 use super::{IssuedToken, schema::event_kind};
 use crate::{

@@ -16,7 +16,7 @@ mod revoke_rule;
 pub(super) mod rotate;
 pub(super) mod show;
 pub(super) mod suspend;
-mod text;
+pub(super) mod text;
 pub(super) mod whoami;
 
 use std::path::PathBuf;

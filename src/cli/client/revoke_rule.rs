@@ -1,21 +1,18 @@
 //! `catalog revoke` by a rule: what it would revoke is shown before, and nothing is done without a word for it.
 
-use std::io::{self, IsTerminal};
-
 use clap::Args;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Api, ClientError, issue::fresh_key, revoke::IDEMPOTENCY_KEY, text::Line};
+use super::{Api, ClientError, issue::fresh_key, revoke::IDEMPOTENCY_KEY};
 use crate::{
     cli::{
         CliError, Outcome, Shell,
         conditions::Conditions,
-        input,
         listing::{ListFormat, Listing},
         output,
-        rows::NOTHING,
+        preview::{self, Preview},
     },
     domain::{
         Predicate,
@@ -26,7 +23,6 @@ use crate::{
 
 /// The flags that say what a rule covers: one of them.
 pub(super) const RULES: [&str; 3] = ["where", "sub", "all"];
-const HEADINGS: &[&str] = &["what", "which", "detail"];
 
 #[derive(Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each flag is there or not")]
@@ -109,13 +105,15 @@ pub(super) async fn run(
     format: ListFormat,
 ) -> Result<Outcome, CliError> {
     if rule.dry_run {
-        let (preview, value) = preview(api, rule, why).await?;
-        show(&preview, &value, format)?;
-        preview.warn();
+        let (preview, value) = foresee(api, rule, why).await?;
+        preview.show(&value, format)?;
+        warn(&preview);
         return Ok(Outcome::Done);
     }
     if rule.yes {
-        preview(api, rule, why).await?.0.tell();
+        let (preview, _) = foresee(api, rule, why).await?;
+        preview.tell("the rule");
+        warn(&preview);
     } else {
         agree(api, rule, why).await?;
     }
@@ -136,19 +134,14 @@ async fn agree(api: &Api, rule: &Rule, why: &Why) -> Result<(), CliError> {
     if rule.predicate.is_empty() {
         return Err(CliError::AllNotAgreed);
     }
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return Err(CliError::NotAgreed);
-    }
-    let (preview, _) = preview(api, rule, why).await?;
-    for cells in preview.rows() {
-        output::say(&cells.join("  "));
-    }
-    preview.warn();
-    if preview.active + preview.suspended + preview.expired == 0 {
+    preview::require_person()?;
+    let (preview, _) = foresee(api, rule, why).await?;
+    preview.say();
+    warn(&preview);
+    if preview.is_empty() {
         return Ok(());
     }
-    output::say(&format!("Revoke all tokens where {}? Type yes to do it:", rule.predicate));
-    if input::line().await?.trim() == "yes" { Ok(()) } else { Err(CliError::Declined) }
+    preview::agree(&format!("Revoke all tokens where {}?", rule.predicate)).await
 }
 
 /// Asks for the rule. A request that is asked again goes by the same name, and so adds no second one.
@@ -171,117 +164,17 @@ fn tell_doubt(error: &ClientError) {
     }
 }
 
-/// What a server says a rule would do.
-#[derive(Deserialize)]
-struct Preview {
-    position: i64,
-    active: u64,
-    suspended: u64,
-    expired: u64,
-    by_subject: Vec<Share>,
-    by_team: Vec<Share>,
-    by_path: Vec<Share>,
-    sample: Vec<Sample>,
-    #[serde(default)]
-    covers_credential: bool,
-    #[serde(default)]
-    successors_left: u64,
-}
-
-#[derive(Deserialize)]
-struct Share {
-    value: Option<Line>,
-    tokens: u64,
-}
-
-#[derive(Deserialize)]
-struct Sample {
-    jti: Line,
-    sub: Option<Line>,
-    name: Option<Line>,
-    path: Line,
-    issued_at: Line,
-}
-
 /// Nothing is changed, and nothing has to be named.
-async fn preview(api: &Api, rule: &Rule, why: &Why) -> Result<(Preview, Value), CliError> {
+async fn foresee(api: &Api, rule: &Rule, why: &Why) -> Result<(Preview, Value), CliError> {
     let body = Body::of(rule, why, true);
     let answer = api.answer(|| api.request(Method::POST, &["revocations"]).json(&body)).await?;
     Ok(answer.read()?)
 }
 
-fn show(preview: &Preview, value: &Value, format: ListFormat) -> Result<(), CliError> {
-    let mut listing = Listing::stdout(format, HEADINGS);
-    match format {
-        ListFormat::Table => {
-            for cells in preview.rows() {
-                listing.member(|| cells, || Ok::<_, CliError>(Value::Null))?;
-            }
-        }
-        ListFormat::Json | ListFormat::Ndjson => listing.member(Vec::new, || Ok::<_, CliError>(value))?,
+/// What figures alone do not say.
+fn warn(preview: &Preview) {
+    if preview.covers_credential {
+        output::say("warning: the rule also revokes the token that you ask with");
     }
-    Ok(listing.finish()?)
-}
-
-impl Preview {
-    /// What somebody is told who has agreed before.
-    fn tell(&self) {
-        let Self { active, suspended, expired, position, .. } = self;
-        output::say(&format!(
-            "note: at position {position} the rule covers {active} active, {suspended} suspended and {expired} expired tokens"
-        ));
-        self.warn();
-    }
-
-    /// What figures alone do not say.
-    fn warn(&self) {
-        if self.covers_credential {
-            output::say("warning: the rule also revokes the token that you ask with");
-        }
-        match self.successors_left {
-            0 => {}
-            1 => output::say(
-                "note: 1 active token that took the place of such a token stays; --successors covers it, too",
-            ),
-            left => output::say(&format!(
-                "note: {left} active tokens that took the place of such tokens stay; --successors covers them, too"
-            )),
-        }
-    }
-
-    /// One row for each figure, of [`HEADINGS`].
-    fn rows(&self) -> Vec<Vec<String>> {
-        let count = |what: &str, which: &str, tokens: u64| {
-            vec![
-                what.to_owned(),
-                which.to_owned(),
-                if tokens == 1 { "1 token".to_owned() } else { format!("{tokens} tokens") },
-            ]
-        };
-        let states = [("active", self.active), ("suspended", self.suspended), ("expired", self.expired)];
-        let shares = |what: &'static str, none: &'static str, shares: &[Share]| -> Vec<Vec<String>> {
-            let which = |share: &Share| share.value.as_ref().map_or_else(|| none.to_owned(), ToString::to_string);
-            shares.iter().map(|share| count(what, &which(share), share.tokens)).collect()
-        };
-        let mut rows: Vec<Vec<String>> = states.iter().map(|(state, tokens)| count("status", state, *tokens)).collect();
-        rows.extend(shares("subject", "erased", &self.by_subject));
-        rows.extend(shares("team", "every team", &self.by_team));
-        rows.extend(shares("path", NOTHING, &self.by_path));
-        rows.extend(self.sample.iter().map(Sample::cells));
-        rows.push(vec![
-            "position".to_owned(),
-            self.position.to_string(),
-            "the place in the log that this holds for".to_owned(),
-        ]);
-        rows
-    }
-}
-
-impl Sample {
-    fn cells(&self) -> Vec<String> {
-        let said = |line: Option<&Line>| line.map_or_else(|| NOTHING.to_owned(), ToString::to_string);
-        let (sub, name) = (said(self.sub.as_ref()), said(self.name.as_ref()));
-        let detail = format!("{sub}, {name}, {}, issued {}", self.path, self.issued_at);
-        vec!["token".to_owned(), self.jti.to_string(), detail]
-    }
+    preview.tell_of_successors("--successors covers");
 }

@@ -11,7 +11,7 @@ const LENGTH_MAX: usize = 1_000;
 
 /// Text of a server as one line in which nothing commands a terminal, deceives a reader or goes on for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line(pub(super) String);
+pub(in crate::cli) struct Line(pub(super) String);
 
 impl<'de> Deserialize<'de> for Line {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -1,19 +1,20 @@
 //! `catalog keys add`: a key made here, or one that is here already, made known to every process of the catalog.
 
-use std::path::{Path as FilePath, PathBuf};
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::json;
 
-use super::super::{
-    CliError, Outcome, Shell,
-    config::{self, Listen},
-    operator,
-    output::{self, Format, Out},
-    session::{self, Need, Start},
+use super::{
+    super::{
+        CliError, Outcome, Shell, config,
+        output::{self, Format},
+    },
+    on_catalog,
 };
 use crate::{
+    app::Settled,
     domain::{
-        Path,
         event::KeyAdded,
         key::{Algorithm, JWKS_MAX_AGE_SECONDS},
         text::Kid,
@@ -56,46 +57,28 @@ Examples:
   catalog keys add --dev                  make a key for tokens from a shell";
 
 pub(super) async fn run(shell: &Shell<'_>, args: AddArgs) -> Result<Outcome, CliError> {
-    let start = Start::with_any_key(shell, Listen::choose(None, shell.variables)?)?;
-    let origin = operator::origin(shell, Path::CliAdmin)?;
-    session::run(shell, Need::Catalog, async |session| {
-        let catalog = session.settled_catalog(shell, start).await?;
-        let (dev, format) = (args.dev, args.format);
-        let outcome = match tokio::task::block_in_place(|| key(shell, &args, &session.place.keys())) {
-            Ok(key) => catalog.add_key(key, origin).await.map_err(CliError::from),
-            Err(error) => Err(error),
-        };
-        catalog.close().await;
-        let settled = outcome?;
-        tell(&settled.now, settled.position.map(|position| position.0), format)?;
-        match settled.position {
-            Some(_) if dev => {}
-            Some(_) => output::say(&format!(
-                "note: it can be activated once everybody had time to read the JWK Set again, {JWKS_MAX_AGE_SECONDS} s; \
-                 bring its file to every other server by then"
-            )),
-            None => output::say("note: the log has it already"),
-        }
-        Ok(Outcome::Done)
-    })
-    .await
-}
-
-fn tell(kid: &Kid, position: Option<i64>, format: Format) -> Result<(), CliError> {
-    let mut out = Out::stdout();
-    match format {
-        Format::Text => out.line(kid.as_str())?,
-        Format::Json => out.json(&serde_json::json!({ "kid": kid, "position": position }))?,
+    let (dev, format) = (args.dev, args.format);
+    let settled = on_catalog(shell, async |session, catalog, origin| {
+        let key = tokio::task::block_in_place(|| key(shell, &args, &session.place.keys()))?;
+        Ok(catalog.add_key(key, origin).await?)
+    });
+    let Settled { now: kid, position } = settled.await?;
+    output::outcome(format, kid.as_str(), &json!({ "kid": kid, "position": position }))?;
+    match position {
+        Some(position) => output::say(&format!("added, recorded at position {position}")),
+        None => output::say("note: the log has it already"),
     }
-    out.flush()?;
-    if let Some(position) = position {
-        output::say(&format!("added, recorded at position {position}"));
+    if position.is_some() && !dev {
+        output::say(&format!(
+            "note: it can be activated once everybody had time to read the JWK Set again, {JWKS_MAX_AGE_SECONDS} s; \
+             bring its file to every other server by then"
+        ));
     }
-    Ok(())
+    Ok(Outcome::Done)
 }
 
 /// The key that was asked for, made or found. It waits for files, and for RS256 up to seconds.
-fn key(shell: &Shell<'_>, args: &AddArgs, directory: &FilePath) -> Result<KeyAdded, CliError> {
+fn key(shell: &Shell<'_>, args: &AddArgs, directory: &Path) -> Result<KeyAdded, CliError> {
     let mut keyring = Keyring::open_locked(directory, shell.passphrase()?)?;
     let kid = match (&args.kid, &args.file, args.alg) {
         (Some(kid), ..) => kid.clone(),

@@ -1,26 +1,30 @@
 //! `catalog keys compromise`: what it would revoke is shown before, and nothing is done without a word for it.
 
-use std::io::{self, IsTerminal};
-
+use chrono::{DateTime, Utc};
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 
-use super::super::{
-    CliError, Outcome, Shell,
-    config::Listen,
-    input, operator,
-    output::{self, Format, Out},
-    session::{self, Need, Start},
-    when::Ago,
+use super::{
+    super::{
+        CliError, Outcome, Shell,
+        listing::ListFormat,
+        output::{self, Format, Out},
+        preview::{self, Preview, tokens},
+        when::Ago,
+    },
+    on_catalog, private_half,
 };
 use crate::{
-    app::{Catalog, CompromisePreview},
+    app::{
+        CompromisePreview, Settled,
+        view::{RulePreview, instant},
+    },
     domain::{
-        Malformed, Path, Position,
+        Malformed, Position,
         key_life::CompromiseKey,
         text::{Kid, Note},
     },
-    store::preview::Share,
 };
 
 /// Say that others may have a key: it signs no more, and what it signed is revoked
@@ -42,6 +46,9 @@ pub(in crate::cli) struct CompromiseArgs {
     /// The key that signs from here on, at once; needed where it was the compromised one
     #[arg(long, value_name = "KID", allow_hyphen_values = true)]
     activate: Option<Kid>,
+    /// The private half of that key is on the servers alone, and not here
+    #[arg(long, requires = "activate")]
+    elsewhere: bool,
     /// How it came about, in your own words, for the log
     #[arg(long)]
     note: Option<Note>,
@@ -63,99 +70,114 @@ Examples:
   catalog keys compromise CtswyXXThb3UEeqMq8nyKGaRCWMKeQX-pQ3zrNxd-vk --yes \
     --activate mV8fFOi5XbjkTQwPt1kZ7BeXmyEWqDGbAzVhaCG1X7o
 
-Exit codes: 0 it is done, 1 refused, or you declined, 2 could not tell.";
+Exit codes: 0 it is done, 1 refused, or you declined, 2 its successor cannot sign here, or could not tell.";
 
 pub(super) async fn run(shell: &Shell<'_>, args: CompromiseArgs) -> Result<Outcome, CliError> {
     let now = shell.ambient.clock.now();
     let since = args.since.map(|since| since.at(now));
     if let Some(since) = since.filter(|since| *since > now) {
         let expected = "a time that has been";
-        return Err(Malformed::NotA { value: crate::app::view::instant(since), expected }.into());
+        return Err(Malformed::NotA { value: instant(since), expected }.into());
     }
-    let start = Start::with_any_key(shell, Listen::choose(None, shell.variables)?)?;
-    let origin = operator::origin(shell, Path::CliAdmin)?;
-    session::run(shell, Need::Catalog, async |session| {
-        let catalog = session.settled_catalog(shell, start).await?;
-        let outcome = async {
-            let from = match since {
-                Some(since) => catalog.position_since(since).await?,
-                None => Position(1),
-            };
-            let CompromiseArgs { kid, activate: successor, note, dry_run, yes, format, .. } = args;
-            let command = CompromiseKey { kid, from, since, note, successor };
-            let preview = look(&catalog, &command).await?;
-            if dry_run {
-                return Ok(());
-            }
-            if !yes {
-                agree(&command).await?;
-            }
-            let settled = catalog.compromise_key(command, origin).await?;
-            tell(&settled.now, settled.position, &preview, format)
+    on_catalog(shell, async |session, catalog, origin| {
+        let from = match since {
+            Some(since) => catalog.position_since(since).await?,
+            None => Position(1),
         };
-        let outcome = outcome.await;
-        catalog.close().await;
-        outcome.map(|()| Outcome::Done)
+        let CompromiseArgs { kid, activate: successor, elsewhere, note, dry_run, yes, format, .. } = args;
+        let command = CompromiseKey { kid, from, since, note, successor };
+        let preview = catalog.preview_compromise(&command).await?;
+        if let Some(successor) = &command.successor {
+            private_half::require(shell, session, &catalog.live().settings, successor, elsewhere)?;
+        }
+        let prospect = Prospect::of(&command, &preview)?;
+        match (dry_run, yes) {
+            (true, _) => return prospect.show(format),
+            (false, true) => prospect.tell(),
+            (false, false) => prospect.agree().await?,
+        }
+        let settled = catalog.compromise_key(command.clone(), origin).await?;
+        tell(&settled, &preview, format)
     })
-    .await
+    .await?;
+    Ok(Outcome::Done)
 }
 
-/// Shows what would be revoked.
-async fn look(catalog: &Catalog, command: &CompromiseKey) -> Result<CompromisePreview, CliError> {
-    let preview = catalog.preview_compromise(command).await?;
-    for line in lines(&preview) {
-        output::say(&line);
+/// What would come of it, for programs.
+#[derive(Serialize)]
+struct View<'a> {
+    kid: &'a Kid,
+    #[serde(flatten)]
+    revoked: RulePreview<'a>,
+    kept: u64,
+}
+
+/// What would come of it, told before it is done.
+struct Prospect<'a> {
+    view: View<'a>,
+    figures: Preview,
+    since: Option<DateTime<Utc>>,
+}
+
+impl<'a> Prospect<'a> {
+    fn of(command: &'a CompromiseKey, preview: &'a CompromisePreview) -> Result<Self, CliError> {
+        let view = View { kid: &command.kid, revoked: (&preview.revoked).into(), kept: preview.kept };
+        Ok(Self { figures: Preview::of(&view.revoked)?, view, since: command.since })
     }
-    Ok(preview)
-}
 
-async fn agree(command: &CompromiseKey) -> Result<(), CliError> {
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return Err(CliError::NotAgreed);
+    /// Writes it to stdout, for whoever only wants to know.
+    fn show(&self, format: Format) -> Result<(), CliError> {
+        match format {
+            Format::Text => self.figures.show(&self.view, ListFormat::Table)?,
+            Format::Json => {
+                let mut out = Out::stdout();
+                out.json(&self.view)?;
+                out.flush()?;
+            }
+        }
+        self.tell_of_others();
+        Ok(())
     }
-    output::say(&format!("Give up the key {} and revoke these tokens? Type yes to do it:", command.kid));
-    if input::line().await?.trim() == "yes" { Ok(()) } else { Err(CliError::Declined) }
+
+    /// Tells whoever has agreed before.
+    fn tell(&self) {
+        self.figures.tell("this");
+        self.tell_of_others();
+    }
+
+    /// Shows it to a person, and asks.
+    async fn agree(&self) -> Result<(), CliError> {
+        preview::require_person()?;
+        self.figures.say();
+        self.tell_of_others();
+        preview::agree(&format!("Give up the key {} and revoke these tokens?", self.view.kid)).await
+    }
+
+    /// Tells which tokens stay that one might think of.
+    fn tell_of_others(&self) {
+        let View { kid, kept, .. } = &self.view;
+        let conditions = match self.since {
+            // By iat, which counts whole seconds.
+            Some(since) => format!("'kid={kid} and issued_after={}'", since.format("%FT%TZ")),
+            None => format!("kid={kid}"),
+        };
+        self.figures.tell_of_successors(&format!("catalog revoke --where {conditions} --successors ends"));
+        if *kept > 0 {
+            output::say(&format!(
+                "note: {} of the key were issued before, and stay good here; gateways that go by the JWK Set alone refuse them",
+                tokens(*kept)
+            ));
+        }
+    }
 }
 
-fn tell(kid: &Kid, position: Option<Position>, preview: &CompromisePreview, format: Format) -> Result<(), CliError> {
-    let counts = preview.revoked.counts;
+fn tell(settled: &Settled<Kid>, preview: &CompromisePreview, format: Format) -> Result<(), CliError> {
+    let (Settled { now: kid, position }, counts) = (settled, preview.revoked.counts);
     let revoked = counts.active + counts.suspended;
-    let mut out = Out::stdout();
-    match (format, position) {
-        (Format::Json, position) => {
-            out.json(&json!({ "kid": kid, "position": position, "revoked": revoked, "kept": preview.kept }))?;
-        }
-        (Format::Text, Some(position)) => {
-            out.line(&format!("{kid} is compromised, recorded at position {position}; {} revoked", tokens(revoked)))?;
-        }
-        (Format::Text, None) => out.line(&format!("{kid} was compromised already"))?,
-    }
-    out.flush()?;
-    Ok(())
-}
-
-/// A line for each figure.
-fn lines(preview: &CompromisePreview) -> Vec<String> {
-    let CompromisePreview { revoked, kept } = preview;
-    let counts = revoked.counts;
-    let states = [("active", counts.active), ("suspended", counts.suspended), ("expired", counts.expired)];
-    let mut lines: Vec<String> =
-        states.iter().map(|(state, count)| format!("status  {state}  {}", tokens(*count))).collect();
-    let shares = |what: &'static str, shares: &[Share]| -> Vec<String> {
-        let which = |share: &Share| share.value.clone().unwrap_or_else(|| "erased".to_owned());
-        shares.iter().map(|share| format!("{what}  {}  {}", which(share), tokens(share.tokens))).collect()
+    let line = match position {
+        Some(position) => format!("{kid} is compromised, recorded at position {position}; {} revoked", tokens(revoked)),
+        None => format!("{kid} was compromised already"),
     };
-    lines.extend(shares("subject", &revoked.by_subject));
-    lines.extend(shares("path", &revoked.by_path));
-    if *kept > 0 {
-        lines.push(format!(
-            "note: {} of the key were issued before, and stay good here; gateways that go by the JWK Set alone refuse them",
-            tokens(*kept)
-        ));
-    }
-    lines
-}
-
-fn tokens(count: u64) -> String {
-    if count == 1 { "1 token".to_owned() } else { format!("{count} tokens") }
+    let value = json!({ "kid": kid, "position": position, "revoked": revoked, "kept": preview.kept });
+    Ok(output::outcome(format, &line, &value)?)
 }

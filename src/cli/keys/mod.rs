@@ -5,25 +5,30 @@ pub(super) mod add;
 pub(super) mod change;
 pub(super) mod compromise;
 pub(super) mod history;
+mod private_half;
 
 use clap::{Args, Subcommand};
 
 use super::{
     CliError, Outcome, Shell,
-    config::signing,
+    config::Listen,
     listing::{ListFormat, Listing},
+    operator,
     output::Out,
     rows::NOTHING,
-    session::{self, Need, Session},
+    session::{self, Need, Session, Start},
 };
+use private_half::PrivateHalves;
+
 use crate::{
-    app::{SigningKey, view},
+    app::{Catalog, view},
     domain::{
+        Origin, Path,
         key::{Algorithm, KeyRecord},
         settings::Settings,
         text::Kid,
     },
-    signing::{Keyring, jwks},
+    signing::{PrivateHalf, jwks},
     store::log,
 };
 
@@ -87,11 +92,14 @@ const HEADINGS: &[&str] = &["kid", "alg", "state", "private half", "added", "act
 async fn list(shell: &Shell<'_>, args: ListArgs) -> Result<Outcome, CliError> {
     session::run(shell, Need::Catalog, async |session| {
         let settings = log::settings(session.database.reads()).await?;
-        let keyring = keyring(shell, session)?;
-        let holds = |kid: &Kid| keyring.as_ref().is_some_and(|keyring| keyring.facts(kid).is_some());
+        let halves = PrivateHalves::look(shell, session)?;
         let mut listing = Listing::stdout(args.format, HEADINGS);
-        for (key, view) in settings.keys.iter().zip(view::keys(&settings, holds)) {
-            listing.member(|| cells(&settings, key, holds(&key.kid)), || Ok::<_, CliError>(view))?;
+        for key in &settings.keys {
+            let half = halves.of(key);
+            listing.member(
+                || cells(&settings, key, half),
+                || Ok::<_, CliError>(view::KeyView::new(&settings, key, half)),
+            )?;
         }
         listing.finish()?;
         Ok(Outcome::Done)
@@ -113,27 +121,27 @@ async fn show(shell: &Shell<'_>, args: ShowArgs) -> Result<Outcome, CliError> {
     .await
 }
 
-/// The keys on this machine; `None` where there never were any. Looking must not make a directory.
-fn keyring(shell: &Shell<'_>, session: &Session) -> Result<Option<Keyring>, CliError> {
-    let key = signing(&shell.global, shell.variables)?.key;
-    let directory = session.place.keys();
-    if matches!(key, SigningKey::FromLog(_)) && !directory.exists() {
-        return Ok(None);
-    }
-    let mut keyring = Keyring::open_usable(&directory, shell.passphrase()?)?;
-    match key {
-        SigningKey::FromLog(_) => {}
-        SigningKey::Secret(secret) => drop(keyring.add_secret(secret)?),
-        SigningKey::File { private, public, alg } => drop(keyring.add_key_file(&private, public.as_deref(), alg)?),
-    }
-    Ok(Some(keyring))
+/// Runs a command about keys on a catalog that has its settings, and lets go of that however the command ends.
+async fn on_catalog<T>(
+    shell: &Shell<'_>,
+    work: impl AsyncFnOnce(&Session, &Catalog, Origin) -> Result<T, CliError>,
+) -> Result<T, CliError> {
+    let start = Start::with_any_key(shell, Listen::choose(None, shell.variables)?)?;
+    let origin = operator::origin(shell, Path::CliAdmin)?;
+    session::run(shell, Need::Catalog, async |session| {
+        let catalog = session.settled_catalog(shell, start).await?;
+        let outcome = work(session, &catalog, origin).await;
+        catalog.close().await;
+        outcome
+    })
+    .await
 }
 
-fn cells(settings: &Settings, key: &KeyRecord, is_here: bool) -> Vec<String> {
-    let half = match (is_here, key.alg) {
-        (true, _) => "here",
-        (false, Algorithm::Hs256) => "not given",
-        (false, Algorithm::EdDsa | Algorithm::Es256 | Algorithm::Rs256) => "not here",
+fn cells(settings: &Settings, key: &KeyRecord, half: PrivateHalf<'_>) -> Vec<String> {
+    let half = match (half, key.alg) {
+        (PrivateHalf::Missing, Algorithm::Hs256) => "not given",
+        (PrivateHalf::Missing, Algorithm::EdDsa | Algorithm::Es256 | Algorithm::Rs256) => "not here",
+        (PrivateHalf::Here | PrivateHalf::Unusable(_), _) => half.as_str(),
     };
     vec![
         key.kid.to_string(),

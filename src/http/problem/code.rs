@@ -33,9 +33,10 @@ codes! {
         "The credential is not good",
         "The presented token is not an active token of this catalog for the catalog's own API: it is expired, \
          revoked or suspended, was never issued here, was altered, or is meant for another audience. Nor is it an access \
-         token that a trusted identity provider has issued for this catalog. Which of them is not said.",
-        "Have a new token issued, with `catalog` in `aud`. An administrator can look the old one up by its `jti`, and the \
-         refused logins in the log.",
+         token that a trusted identity provider has issued for this catalog. Which of them is not said, but that of a \
+         provider's own token it is said what it lacks.",
+        "Have a new token issued, with `catalog` in `aud`, or send the provider's access token in place of its ID token. An \
+         administrator can look the old one up by its `jti`, and the refused logins in the log.",
         "the presented token is not an active token of this catalog with the audience 'catalog'",
     }
     ClientInvalid "client_invalid" UNAUTHORIZED {

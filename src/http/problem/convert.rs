@@ -2,7 +2,7 @@
 
 use super::{Code, Problem};
 use crate::{
-    app::{CheckError, CommandError, RuleError},
+    app::{CheckError, CommandError, NotLetIn, RuleError},
     domain::{Refusal, causes::Causes},
     store::{AppendError, StoreError, feed::FeedError},
 };
@@ -120,6 +120,13 @@ impl From<CheckError> for Problem {
                 Self::unavailable()
             }
         }
+    }
+}
+
+impl From<NotLetIn> for Problem {
+    fn from(why: NotLetIn) -> Self {
+        let problem = Self::new(Code::CredentialInvalid, why.to_string());
+        problem.with_challenge("Bearer realm=\"catalog\", error=\"invalid_token\"")
     }
 }
 

@@ -23,7 +23,7 @@ use uuid::Uuid;
 pub(super) use code::Code;
 
 use crate::{
-    app::Catalog,
+    app::{Catalog, NotLetIn},
     domain::{Position, Refusal, claims::CanonicalUuid, text::Issuer},
     store::feed::Elsewhere,
 };
@@ -144,9 +144,7 @@ impl Problem {
 
     /// The presented credential is not good here. Why is not said.
     pub(super) fn bad_credential() -> Self {
-        let detail = "the presented token is not an active token of this catalog with the audience 'catalog'";
-        let problem = Self::new(Code::CredentialInvalid, detail);
-        problem.with_challenge("Bearer realm=\"catalog\", error=\"invalid_token\"")
+        NotLetIn::Unknown.into()
     }
 
     /// The presented name and secret are no client's. Which of them is wrong is not said.

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Secret;
 use crate::support::{
     Site,
-    process::{Client, answered, until},
+    process::{Client, OwnPostgres, answered, until},
 };
 
 /// Everywhere within a second, and a machine that is busy with other tests.
@@ -66,6 +66,7 @@ async fn clients_are_listed_with_what_they_may_do_and_whether_they_still_may() {
     run("clients add portal --permissions tokens.revoke,tokens.check --teams red --teams blue").good();
     run("clients add bot --permissions tokens.revoke --all-teams").good();
     run("clients rotate portal --overlap 1h").good();
+    run("clients rotate bot --overlap 1h").good();
 
     let revoked = run("clients revoke bot").good();
     let again = run("clients revoke bot").good();
@@ -93,7 +94,7 @@ async fn clients_are_listed_with_what_they_may_do_and_whether_they_still_may() {
     let events = site.cli(&["audit", "events", "--format", "ndjson"]).ndjson();
     let of_clients: Vec<_> =
         events.iter().filter(|event| event["kind"].as_str().unwrap().starts_with("client.")).collect();
-    assert_eq!(of_clients.len(), 5);
+    assert_eq!(of_clients.len(), 6);
     assert!(of_clients.iter().all(|e| e["path"] == "cli-admin" && e["actor"]["kind"] == "os-user"), "{of_clients:?}");
 }
 
@@ -154,4 +155,27 @@ async fn servers_hear_of_every_change_at_a_shell_within_a_second() {
         let said = server.stop().await;
         assert!(!said.contains("catsec_"), "{said}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_database_is_gone_a_client_is_never_told_that_it_is_nobody() {
+    let mut postgres = OwnPostgres::start();
+    let site = Site::on(&postgres.url());
+    site.admin();
+    let edge = Secret::of("edge", &site.cli(&["clients", "add", "edge", "--permissions", "tokens.check"]).good());
+    let server = site.serve().await;
+    becomes(&server.client, &edge, 200).await;
+
+    postgres.crash().await;
+
+    // For a few seconds what was known is fresh enough to tell.
+    until("nobody can tell", async || {
+        let status = status(&server.client, &edge).await;
+        assert!([200, 503].contains(&status), "could not tell is not no: {status}");
+        (status == 503).then_some(())
+    })
+    .await;
+    assert_eq!(status(&server.client, &Secret::of("edge", "wrong")).await, 503);
+    postgres.restart();
+    becomes(&server.client, &edge, 200).await;
 }

@@ -1,13 +1,15 @@
 //! Whatever happens to tokens, whoever loads a snapshot, reads pages or listens to a stream knows what checks are answered.
 
+use std::time::Duration;
+
 use catalog::domain::{
     Path, Position,
     key::Algorithm,
     key_life::{ActivateKey, CompromiseKey},
     text::Kid,
 };
-use catalog_gateway::wire::Page;
-use chrono::TimeDelta;
+use catalog_gateway::{Now, RevocationSet, Verdict, wire::Page};
+use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -22,6 +24,8 @@ use crate::support::{
     world::{plain, shell},
 };
 
+/// Longer than a test lasts, and than its clock is set ahead.
+const FRESH: Duration = Duration::from_hours(24);
 const HISTORIES: u64 = 4;
 const STEPS: usize = 60;
 /// Keys there are at the beginning, besides the first, which signs for nobody but the administrator.
@@ -42,19 +46,29 @@ impl Numbers {
     }
 }
 
+/// A token that was issued.
+struct Issued {
+    jti: Uuid,
+    kid: String,
+    position: i64,
+    expires_at: DateTime<Utc>,
+}
+
 /// A catalog to which things happen, and those who follow it.
 struct Told {
     world: World,
     admin: String,
     client: Client,
     numbers: Numbers,
-    /// Each with the key that signed it and the position at which it was issued.
-    tokens: Vec<(Uuid, String, i64)>,
+    tokens: Vec<Issued>,
     keys: Vec<Kid>,
     paged: Known,
     next: String,
     streamed: Known,
+    /// What a gateway knows that listens to the same stream.
+    set: RevocationSet,
     events: Events,
+    begun: DateTime<Utc>,
 }
 
 impl Told {
@@ -66,15 +80,31 @@ impl Told {
         let admin = admin.await;
         let (url, _) = world.listen().await;
         let client = Client::new(&url);
-        let events = Events::open(&client, &admin, None).await;
+        let snapshot: Page = serde_json::from_value(world.get("/revocations/snapshot", &admin).await.json()).unwrap();
+        let events = Events::open(&client, &admin, snapshot.next.as_deref()).await;
         let keys = vec![world.catalog.live().settings.active.clone().unwrap()];
-        let (paged, streamed, next) = (Known::default(), Known::default(), "0".to_owned());
-        Self { world, admin, client, numbers: Numbers(seed), tokens: Vec::new(), keys, paged, next, streamed, events }
+        let (paged, next, tokens, numbers) = (Known::default(), "0".to_owned(), Vec::new(), Numbers(seed));
+        let (streamed, set, begun) = (Known::default(), RevocationSet::new(FRESH), world.catalog.ambient().clock.now());
+        let mut told = Self { world, admin, client, numbers, tokens, keys, paged, next, streamed, set, events, begun };
+        told.hear(&snapshot);
+        told
+    }
+
+    fn now(&self) -> Now {
+        // Both of its clocks go as the catalog's does.
+        let now = self.world.catalog.ambient().clock.now();
+        Now::new(now, (now - self.begun).to_std().unwrap())
+    }
+
+    /// What comes by the stream, a gateway takes as it is.
+    fn hear(&mut self, page: &Page) {
+        self.streamed.apply(page);
+        self.set.apply(page, self.now()).unwrap();
     }
 
     fn token(&mut self) -> Option<Uuid> {
         let count = self.tokens.len();
-        (count > 0).then(|| self.tokens[self.numbers.below(count)].0)
+        (count > 0).then(|| self.tokens[self.numbers.below(count)].jti)
     }
 
     fn subject(&mut self) -> String {
@@ -92,7 +122,8 @@ impl Told {
         let mut command = plain(&sub);
         command.ttl_seconds = Some(u32::try_from(ttl).unwrap());
         let token = self.world.issue_dev(command).await.token;
-        self.tokens.push((token.jti, token.kid.to_string(), token.issued.0));
+        let (jti, kid, position, expires_at) = (token.jti, token.kid.to_string(), token.issued.0, token.expires_at);
+        self.tokens.push(Issued { jti, kid, position, expires_at });
     }
 
     async fn rotate(&mut self) {
@@ -100,8 +131,10 @@ impl Told {
         let answer = self.post(&format!("/tokens/{jti}/rotate"), json!({ "overlap": format!("{seconds}s") })).await;
         let successor = &answer["token"];
         if let Some(jti) = successor["jti"].as_str() {
-            let kid = successor["kid"].as_str().unwrap().to_owned();
-            self.tokens.push((jti.parse().unwrap(), kid, answer["position"].as_i64().unwrap()));
+            let text = |member: &str| successor[member].as_str().unwrap().to_owned();
+            let (jti, expires_at) = (jti.parse().unwrap(), text("expires_at").parse().unwrap());
+            let position = answer["position"].as_i64().unwrap();
+            self.tokens.push(Issued { jti, kid: text("kid"), position, expires_at });
         }
     }
 
@@ -138,8 +171,8 @@ impl Told {
     /// The admin's own key is the first; it is left alone.
     async fn compromise_key(&mut self) {
         let kid = self.keys[1 + self.numbers.below(self.keys.len() - 2)].clone();
-        let signed: Vec<i64> =
-            self.tokens.iter().filter(|(_, by, _)| *by == kid.as_str()).map(|token| token.2).collect();
+        let of_key = self.tokens.iter().filter(|token| token.kid == kid.as_str());
+        let signed: Vec<i64> = of_key.map(|token| token.position).collect();
         let from = signed[self.numbers.below(signed.len())];
         let command = CompromiseKey { kid, from: Position(from), since: None, note: None, successor: None };
         self.world.catalog.compromise_key(command, shell(Path::CliAdmin)).await.unwrap();
@@ -172,10 +205,8 @@ impl Told {
 
     /// The stream breaks off wherever it is, and begins again after its last id.
     async fn break_off(&mut self) {
-        if self.streamed.mark.is_some() {
-            let last = self.streamed.begin_again();
-            self.events = Events::open(&self.client, &self.admin, Some(&last)).await;
-        }
+        let last = self.streamed.begin_again();
+        self.events = Events::open(&self.client, &self.admin, Some(&last)).await;
     }
 
     async fn read_pages(&mut self) {
@@ -198,17 +229,29 @@ impl Told {
         loaded.apply(&snapshot);
         self.read_pages().await;
         let head = snapshot.mark.position;
-        self.events.until(&mut self.streamed, |known| known.mark.is_some_and(|mark| mark.position >= head)).await;
+        // A page of now says that there is nothing else.
+        loop {
+            let page = self.events.page().await;
+            self.hear(&page);
+            if page.mark.position >= head && !page.is_partial && !page.has_more {
+                break;
+            }
+        }
 
         let now = self.world.catalog.ambient().clock.now();
-        let jtis: Vec<Uuid> = self.tokens.iter().map(|(jti, ..)| *jti).collect();
+        let jtis: Vec<Uuid> = self.tokens.iter().map(|token| token.jti).collect();
         let checked = self.post("/revocations/check", json!({ "jtis": jtis })).await;
-        for ((jti, kid, _), checked) in self.tokens.iter().zip(checked["results"].as_array().unwrap()) {
+        // Of what is expired nobody needs to know more.
+        let live =
+            self.tokens.iter().zip(checked["results"].as_array().unwrap()).filter(|(token, _)| now < token.expires_at);
+        for (Issued { jti, kid, .. }, checked) in live {
             let expected = checked["status"].as_str().unwrap();
             for (how, known) in [("snapshot", &loaded), ("pages", &self.paged), ("stream", &self.streamed)] {
                 let status = known.status(*jti, kid, now);
-                assert!(expected == "expired" || status == expected, "{jti}: {status} by {how}, and {expected}");
+                assert!(status == expected, "{jti}: {status} by {how}, and {expected}");
             }
+            let verdict = if expected == "active" { Verdict::NotRevoked } else { Verdict::Revoked };
+            assert_eq!(self.set.check(*jti, kid, self.now()), verdict, "{jti}: {expected}");
         }
         assert_eq!(self.paged.mark, loaded.mark);
     }

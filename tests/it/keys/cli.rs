@@ -28,6 +28,7 @@ async fn a_key_is_added_activated_and_retired_and_its_history_says_who_signed_wh
     assert!(activated.starts_with(&format!("{new} signs from here on, recorded at position ")), "{activated}");
     assert_eq!(again, format!("{new} signs already"));
     assert!(in_use.contains("2 tokens of the key") && in_use.contains("the last until 20"), "{in_use}");
+    assert!(in_use.contains(&format!("'catalog revoke --where kid={old}'")), "{in_use}");
 
     let story = |of: &str| site.cli(&["keys", "history", of, "--format", "ndjson"]).ndjson();
     let told = |lines: &[Value]| -> Vec<(String, String)> {
@@ -50,6 +51,89 @@ async fn a_key_is_added_activated_and_retired_and_its_history_says_who_signed_wh
     assert_eq!((&listed[0]["state"], &listed[1]["state"]), (&json!("verifies"), &json!("signs")));
     let server = site.serve().await;
     assert!(server.client.is_active(&admin, &admin).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_cannot_sign_here_is_activated_only_by_who_says_that_it_is_elsewhere() {
+    let site = Site::new().await;
+    let locked = site.with("CATALOG_KEY_PASSPHRASE", "correct horse battery staple");
+    locked.admin();
+    let old = kid(&locked);
+    let [missing, damaged, good] = [(); 3].map(|()| locked.cli(&["keys", "add"]).good());
+    std::fs::remove_file(site.data().join(format!("keys/{missing}.pem"))).unwrap();
+    std::fs::write(site.data().join(format!("keys/{damaged}.pem")), "no key").unwrap();
+    let state = |kid: &str| {
+        let listed = locked.cli(&["keys", "list", "--format", "json"]).json();
+        listed.as_array().unwrap().iter().find(|key| key["kid"] == json!(kid)).unwrap()["state"].clone()
+    };
+
+    for (site, kid, why, remedy) in [
+        (&locked, &missing, "its private half is not here", format!("as {missing}.pem")),
+        (&locked, &damaged, "holds no PEM block", "a private key in PEM is needed".to_owned()),
+        (&site, &good, "is locked with a passphrase, and none was given", "CATALOG_KEY_PASSPHRASE".to_owned()),
+    ] {
+        let activate = site.cli(&["keys", "activate", "--now", kid]).bad(2);
+        let compromise = site.cli(&["keys", "compromise", &old, "--activate", kid, "--yes"]).bad(2);
+        for said in [activate, compromise] {
+            assert!(said.contains(&format!("the key {kid} cannot sign here: ")), "{said}");
+            assert!(said.contains(why) && said.contains(&remedy) && said.contains("--elsewhere"), "{said}");
+        }
+        assert_eq!((state(kid), state(&old)), (json!("waits"), json!("signs")));
+    }
+    let elsewhere =
+        site.with("JWT_PRIVATE_KEY_PATH", "/nowhere").cli(&["keys", "activate", "--now", "--elsewhere", &good]);
+    assert!(elsewhere.stderr.contains("warning: cannot open '/nowhere'"), "whatever is wrong here: {elsewhere:?}");
+    assert_eq!(state(&good), json!("signs"));
+    let elsewhere = site.cli(&["keys", "activate", "--now", "--elsewhere", &missing]);
+    assert!(elsewhere.stderr.contains(&format!("warning: the key {missing} cannot sign here")), "{elsewhere:?}");
+    elsewhere.good();
+    assert_eq!(state(&missing), json!("signs"));
+    site.cli(&["keys", "activate", &missing]).good();
+    locked.cli(&["keys", "compromise", &missing, "--activate", &good, "--yes"]).good();
+    locked.cli(&["issue", "--dev", "--sub", "a"]).good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shared_secret_is_activated_by_who_has_it() {
+    let site = Site::new().await;
+    site.admin();
+    let told = site.with("JWT_SECRET_KEY", "kR7vQ2mZp0XwT9sLc4HbN6yGfD1jUaE8");
+    let secret = told.cli(&["keys", "add", "--alg", "HS256"]).good();
+
+    let said = site.cli(&["keys", "activate", &secret]).bad(2);
+
+    assert!(said.contains("its secret was not given") && said.contains("hint: set JWT_SECRET_KEY; "), "{said}");
+    told.cli(&["keys", "activate", &secret]).good();
+    told.cli(&["issue", "--dev", "--sub", "a"]).good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_is_called_like_a_key_file_is_told_and_stops_no_command() {
+    let site = Site::new().await;
+    site.admin();
+    let path = site.data().join("keys/one.pem");
+    std::fs::create_dir(&path).unwrap();
+
+    let issued = site.cli(&["issue", "--dev", "--sub", "a"]);
+
+    let told = format!("'{}' is a directory, and no key file; name a file, or take it out", path.display());
+    assert!(issued.stderr.contains(&told), "{issued:?}");
+    issued.good();
+    site.cli(&["keys", "list"]).good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_says_since_when_a_key_signs_that_did_so_before() {
+    let site = Site::new().await;
+    site.admin();
+    let old = kid(&site);
+    let new = site.cli(&["keys", "add"]).good();
+    site.cli(&["keys", "activate", "--now", &new]).good();
+
+    let back = site.cli(&["keys", "activate", "--now", &old, "--format", "json"]).json();
+
+    let listed = site.cli(&["keys", "list", "--format", "json"]).json();
+    assert_eq!((&listed[0]["state"], &listed[0]["activated_position"]), (&json!("signs"), &back["position"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -297,6 +297,7 @@ async fn an_operator_sees_how_many_tokens_of_whom_would_end_before_they_do() {
     let refused = compromise(&["--yes"]).bad(1);
     let new = site.cli(&["keys", "add"]).good();
     let seen = compromise(&["--activate", &new, "--dry-run"]);
+    let foreseen = compromise(&["--activate", &new, "--dry-run", "--format", "json"]).json();
     let unasked = compromise(&["--activate", &new]).bad(2);
     let command = || site.command(&["keys", "compromise", &old, "--activate", &new]);
     let (declined, code) = terminal::answered(command(), "no");
@@ -306,10 +307,14 @@ async fn an_operator_sees_how_many_tokens_of_whom_would_end_before_they_do() {
 
     assert!(refused.contains("signs; another has to take its place first"), "{refused}");
     assert!(unasked.contains("so much is revoked by --yes, or after a question"), "{unasked}");
-    for text in [&seen.stderr, &unasked, &declined, &done] {
+    let seen = format!("{}\n", seen.good().replace('\t', "  "));
+    for text in [&seen, &declined, &done] {
         assert!(figures.iter().all(|figure| text.contains(figure)), "{text}");
     }
-    assert_eq!((seen.good(), code, done_code), (String::new(), Some(1), Some(0)));
+    assert_eq!((&foreseen["kid"], &foreseen["active"], &foreseen["kept"]), (&json!(old), &json!(4), &json!(0)));
+    assert_eq!(foreseen["by_subject"][0], json!({"value": "alice@example.com", "tokens": 2}));
+    assert!(!unasked.contains("status"), "there is nobody to see it: {unasked}");
+    assert_eq!((code, done_code), (Some(1), Some(0)));
     assert!(done.contains(&format!("{old} is compromised, recorded at position ")), "{done}");
     assert!(done.contains("; 4 tokens revoked"), "{done}");
     assert_eq!((&again["position"], &again["revoked"]), (&Value::Null, &json!(0)));
@@ -321,6 +326,42 @@ async fn an_operator_sees_how_many_tokens_of_whom_would_end_before_they_do() {
     assert_eq!(told, ["added", "activated", "relieved", "compromised"]);
     assert!(compromise(&["--since", "2100-01-01", "--yes"]).bad(2).contains("is not a time that has been"));
     assert_eq!(site.cli(&["audit", "verify", "--format", "json"]).json()["holds"], json!(true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn successors_that_another_key_signed_stay_and_are_told() {
+    let site = Site::new().await;
+    let admin = site.admin();
+    let server = site.serve().await;
+    let old = site.cli(&["keys", "list", "--format", "json"]).json()[0]["kid"].as_str().unwrap().to_owned();
+    let mut issued = Vec::new();
+    for sub in ["alice@example.com", "bob@example.com"] {
+        let reply = server.client.post("/tokens", &admin, json!({"sub": sub})).await.json();
+        issued.push(reply["token"]["jti"].as_str().unwrap().to_owned());
+    }
+    let new = site.cli(&["keys", "add"]).good();
+    site.cli(&["keys", "activate", "--now", &new]).good();
+    for jti in &issued {
+        let rotated = server.client.post(&format!("/tokens/{jti}/rotate"), &admin, json!({"overlap": "1m"})).await;
+        assert_eq!((rotated.status.as_u16(), &rotated.json()["token"]["kid"]), (201, &json!(new)));
+    }
+    let events = site.cli(&["audit", "events", "--format", "ndjson"]).ndjson();
+    let second = events.iter().find(|event| event["jti"] == json!(issued[1])).unwrap();
+    let since = second["recorded_at"].as_str().unwrap();
+    let compromise = |flags: &[&str]| site.cli(&[&["keys", "compromise", &old], flags].concat());
+
+    let whole = compromise(&["--dry-run"]);
+    let part = compromise(&["--since", since, "--dry-run", "--format", "json"]);
+    let done = compromise(&["--yes"]);
+
+    let left = "2 active tokens that took the place of such tokens stay; catalog revoke --where";
+    for done in [&whole, &done] {
+        assert!(done.stderr.contains(&format!("note: {left} kid={old} --successors ends them, too\n")), "{done:?}");
+    }
+    let narrow = format!("--where 'kid={old} and issued_after={}Z' --successors ends it, too", &since[..19]);
+    assert!(part.stderr.contains(&narrow), "{part:?}");
+    assert_eq!(part.json()["successors_left"], json!(1), "the other one's predecessor is not given up");
+    done.good();
 }
 
 #[tokio::test(flavor = "multi_thread")]

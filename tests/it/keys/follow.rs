@@ -185,7 +185,7 @@ async fn a_retired_key_still_in_a_file_is_told_and_signs_nothing() {
     site.cli(&["keys", "activate", "--now", &new]).good();
     site.cli(&["keys", "retire", &old]).good();
 
-    let told = format!("the key {old} was retired, and its private half is still here");
+    let told = format!("private halves of keys that sign no more are still here, delete them: {old} (retired)");
     until_true("the server says so", || server.said().contains(&told)).await;
     let published = until("the server publishes it no more", async || {
         let set = server.client.get("/.well-known/jwks.json", "").await.json();
@@ -194,8 +194,15 @@ async fn a_retired_key_still_in_a_file_is_told_and_signs_nothing() {
     })
     .await;
     assert_eq!(published[0]["kid"], json!(new));
-    assert!(site.cli(&["issue", "--dev", "--sub", "a"]).stderr.contains(&told));
-    assert!(site.cli(&["keys", "activate", "--now", &old]).bad(1).contains("was retired, and signs no more"));
+    let again = site.cli(&["keys", "activate", "--now", &old]).bad(1);
+    assert!(again.contains(&told) && again.contains("was retired, and signs no more"), "{again}");
+    let next = site.cli(&["keys", "add"]).good();
+    site.cli(&["keys", "compromise", &new, "--activate", &next, "--yes"]).good();
+    let both = format!("{told}, {new} (compromised)");
+    assert_eq!(site.cli(&["keys", "retire", &old]).stderr.matches("private hal").count(), 1);
+    assert!(site.cli(&["keys", "retire", &old]).stderr.contains(&both));
+    assert!(site.serve().await.said().contains(&both));
+    assert_eq!(site.cli(&["issue", "--dev", "--sub", "a"]).stderr.matches("private hal").count(), 0, "it needs none");
 }
 
 /// Whoever follows first must not leave the others refused.

@@ -42,6 +42,29 @@ async fn with_a_passphrase_every_key_file_is_locked_and_without_it_nothing_is_is
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_list_says_of_which_keys_the_file_is_locked_or_of_no_use() {
+    let site = Site::new().await;
+    let told = site.with("CATALOG_KEY_PASSPHRASE", WORDS);
+    told.admin();
+    let damaged = told.cli(&["keys", "add"]).good();
+    let missing = told.cli(&["keys", "add"]).good();
+    fs::write(site.data().join(format!("keys/{damaged}.pem")), "-----BEGIN PRIVATE").unwrap();
+    fs::remove_file(site.data().join(format!("keys/{missing}.pem"))).unwrap();
+    let halves = |site: &Site| -> Vec<String> {
+        let listed = site.cli(&["keys", "list"]).good();
+        listed.lines().map(|line| line.split('\t').nth(3).unwrap().to_owned()).collect()
+    };
+
+    assert_eq!(halves(&told), ["here", "unusable", "not here"]);
+    assert_eq!(halves(&site), ["locked", "unusable", "not here"]);
+    assert_eq!(halves(&site.with("CATALOG_KEY_PASSPHRASE", "swordfish")), ["locked", "unusable", "not here"]);
+    let listed = site.cli(&["keys", "list", "--format", "json"]).json();
+    let states: Vec<_> =
+        (0..3).map(|key| json!([listed[key]["private_half"], listed[key]["private_half_state"]])).collect();
+    assert_eq!(states, [json!([false, "locked"]), json!([false, "unusable"]), json!([false, "missing"])]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_passphrase_comes_from_a_file_that_nobody_else_can_read() {
     let site = Site::new().await;
     let file = site.data().join("passphrase");
