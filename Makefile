@@ -6,7 +6,7 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 export RUST_BACKTRACE ?= 0
 
-.PHONY: help setup build serve demo test schemathesis oidc oidc-if-npm check fmt clippy doc bench-issue bench-list bench-revocation bench-check
+.PHONY: help setup build serve demo test schemathesis oidc oidc-if-npm check fmt clippy doc bench-issue bench-list bench-revocation bench-check bench-gateway
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ bench-check: setup ## checks beside a constant answer, and how soon revocations 
 	@command -v wrk > /dev/null || { echo "wrk is missing: apt-get install wrk" >&2; exit 1; }
 	$(CARGO) bench --locked --bench figures -- check $(ARGS)
 
+bench-gateway: ## a gateway's check at 1 M and 10 M revocations, beside hashbrown; ARGS="--tokens 1000000 --rounds 3" for a glance
+	$(CARGO) bench --locked -p catalog-gateway --bench check -- $(ARGS)
+
 fmt:
 	$(CARGO) fmt --all --check
 
@@ -64,3 +67,4 @@ clippy:
 
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked -p catalog-gateway --all-features --no-deps --document-private-items

@@ -154,10 +154,16 @@ impl Catalog {
     pub async fn live_token(&self, jti: Uuid) -> Result<Option<LiveToken>, StoreError> {
         let known = self.live_tokens.get(jti);
         self.count_answers(usize::from(known.is_some()), usize::from(known.is_none()));
-        match known {
-            Some(token) => Ok(Some(token)),
-            None => Ok(self.token(jti).await?.as_ref().map(LiveToken::from)),
+        if known.is_some() {
+            return Ok(known);
         }
+        let rule = self.live_tokens.last_rule();
+        let said = self.token(jti).await?.as_ref().map(LiveToken::from);
+        // Until it is known what a rule covers, everybody who checks a token would have the log asked.
+        if let (Some(rule), Some(token)) = (rule, &said) {
+            self.live_tokens.learn(jti, rule, token.end);
+        }
+        Ok(said)
     }
 
     /// Waits until checks include what the log has up to a position. Whether it came to that in time.

@@ -148,6 +148,8 @@ pub struct LiveIndex {
     ahead: HashMap<Uuid, Position>,
     // Rules of which is not known yet which tokens they cover.
     rules: BTreeMap<Position, Covers>,
+    // Tokens that the log was asked for meanwhile: up to which of those rules none covers them.
+    spared: HashMap<Uuid, Position>,
     looked_at: usize,
     changes: Changes,
 }
@@ -191,9 +193,25 @@ impl LiveIndex {
     #[must_use]
     pub fn get(&self, jti: Uuid) -> Option<&LiveToken> {
         let token = self.tokens.get(&jti)?;
-        let is_covered_perhaps = self.rules.last_key_value().is_some_and(|(rule, _)| token.issued < *rule);
+        let is_spared = |rule| self.spared.get(&jti).is_some_and(|spared| rule <= *spared);
+        let is_covered_perhaps = self.last_rule().is_some_and(|rule| token.issued < rule && !is_spared(rule));
         let is_behind = !self.ahead.is_empty() && self.ahead.contains_key(&jti);
         (!is_covered_perhaps && !is_behind).then_some(token)
+    }
+
+    /// The last rule of which is not known yet which tokens it covers.
+    #[must_use]
+    pub fn last_rule(&self) -> Option<Position> {
+        self.rules.last_key_value().map(|(rule, _)| *rule)
+    }
+
+    /// Takes in what the log said of a token when it was asked, knowing every rule up to this one: where none covers the
+    /// token, it need not be asked again.
+    pub fn learn(&mut self, jti: Uuid, rule: Position, said: End) {
+        if !self.rules.is_empty() && self.tokens.get(&jti).is_some_and(|token| token.end == said && said != End::AtOnce)
+        {
+            self.spared.insert(jti, rule);
+        }
     }
 
     /// Takes in what was appended. Whether it follows on what is known: if not, what is between must come first, and
@@ -324,6 +342,9 @@ impl LiveIndex {
         }
         if is_last {
             self.rules.remove(&rule);
+        }
+        if self.rules.is_empty() {
+            self.spared = HashMap::new();
         }
     }
 

@@ -12,8 +12,9 @@ use axum::{
     http::{HeaderValue, Request, header},
 };
 use catalog::{
-    domain::{claims::decode_part, key::Algorithm},
+    domain::{ambient::Clock, claims::decode_part, key::Algorithm},
     http::connections::{self, Patience},
+    signing::Keyring,
 };
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -49,6 +50,38 @@ async fn no_lie_in_well_signed_claims_is_taken_anywhere() {
     let stage = Stage::new().await;
 
     stage.withstands(claims::lies(&stage.forgers[0], || stage.claims())).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_gateways_link_takes_no_lie_that_the_catalog_itself_would_not_take_for_its_own() {
+    let stage = Stage::new().await;
+    let payload = || stage.claims().to_string();
+    let forger = &stage.forgers[0];
+    let mut lies = signatures::no_tokens(forger, payload);
+    lies.extend(headers::lies(forger, payload));
+    lies.extend(signatures::lies(forger, std::iter::empty(), payload));
+    lies.extend(claims::lies(forger, || stage.claims()));
+    let jwks = stage.world.get("/.well-known/jwks.json", "").await.text;
+    let keys = catalog_gateway::jwt::KeySet::of_jwks(jwks.as_bytes()).unwrap();
+    let (issuer, audience) = ("https://catalog.example.com".to_owned(), "gateway".to_owned());
+    let rules = catalog_gateway::jwt::Rules { issuer, audience };
+    let records = stage.world.catalog.live().settings.keys.clone();
+    let server = Keyring::open(&stage.world.keys()).unwrap().verifier(&records).unwrap();
+    let now = stage.world.clock.now();
+    // No gateway of ours has the list of time zones.
+    let is_of_zones = |lie: &&Lie| lie.what().contains("timezone");
+
+    let mut taken = Vec::new();
+    for lie in lies.iter().filter(|lie| !is_of_zones(lie)) {
+        let ours = server.verify(lie.token(), &rules.issuer.parse().unwrap(), now);
+        let ours = ours.is_ok_and(|verified| verified.is_for(&rules.audience));
+        let theirs = rules.verify(lie.token(), &keys, now).is_ok();
+        assert_eq!(theirs, ours, "{}", lie.what());
+        taken.extend(theirs.then(|| lie.what()));
+    }
+
+    assert!(lies.len() > 500 && taken.len() < 40, "{} lies, taken: {taken:?}", lies.len());
+    assert!(rules.verify(&stage.genuine, &keys, now).is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,7 @@
 use catalog::domain::{
     Event, Recorded, Status,
     event::{Position, TokensRevokedByRule},
-    index::{LiveIndex, LiveToken},
+    index::{End, LiveIndex, LiveToken},
     revoke::RevocationReason,
     rule::Predicate,
 };
@@ -97,6 +97,34 @@ proptest! {
             prop_assert_eq!(index.get(jti(number)).unwrap().status(at(0)), Status::Revoked);
         }
         prop_assert_eq!(index.rule_to_expand(), None);
+    }
+
+    #[test]
+    fn of_a_token_that_no_rule_covers_the_log_is_asked_once_a_rule(happenings in happenings()) {
+        let (log, told) = tell(&happenings);
+        if told.is_empty() {
+            return Ok(());
+        }
+        let mut index = LiveIndex::default();
+        index.follow(&log);
+        let known = index.get(jti(0)).unwrap().clone();
+        let first = everything(&log);
+        index.follow([&first]);
+        let second = Recorded { position: first.position.next(), ..first.clone() };
+
+        // What is over at once is over: there is nothing to be spared of.
+        index.learn(jti(0), first.position, End::AtOnce);
+        prop_assert_eq!(index.get(jti(0)), None);
+        index.learn(jti(0), first.position, known.end);
+        let is_spared = known.end != End::AtOnce;
+        prop_assert_eq!(index.get(jti(0)), is_spared.then_some(&known));
+        index.follow([&second]);
+        prop_assert_eq!(index.get(jti(0)), None);
+        index.learn(jti(0), second.position, known.end);
+        prop_assert_eq!(index.get(jti(0)), is_spared.then_some(&known));
+        index.cover(first.position, [], true);
+        index.cover(second.position, [], true);
+        prop_assert_eq!(index.get(jti(0)), Some(&known));
     }
 
     #[test]

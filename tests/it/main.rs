@@ -31,6 +31,7 @@ mod disk_full;
 mod doors;
 mod faults;
 mod feed;
+mod gateway;
 mod hostile;
 mod http_bad_input;
 mod http_checks;

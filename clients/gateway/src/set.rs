@@ -15,6 +15,7 @@ use crate::{
     freshness::Freshness,
     loader::Loader,
     now::{Now, micros},
+    reader::Reader,
     table::Table,
     wire::{Item, Mark, Page},
     writer::{Readers, Writer},
@@ -133,8 +134,27 @@ impl RevocationSet {
     #[inline]
     pub fn check(&self, jti: Uuid, kid: &str, now: Now) -> Verdict {
         // First for how long, then what: what is read later is at least as new.
-        let is_fresh = self.0.freshness.is_fresh(now);
-        let known = self.0.known.load();
+        let is_fresh = self.is_fresh(now);
+        self.judge(&self.0.known.load(), is_fresh, jti, kid, now)
+    }
+
+    /// A reader of its own for a thread that checks all the time.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(self)
+    }
+
+    pub(crate) fn known(&self) -> &ArcSwap<Known> {
+        &self.0.known
+    }
+
+    #[inline]
+    pub(crate) fn is_fresh(&self, now: Now) -> bool {
+        self.0.freshness.is_fresh(now)
+    }
+
+    #[inline]
+    pub(crate) fn judge(&self, known: &Known, is_fresh: bool, jti: Uuid, kid: &str, now: Now) -> Verdict {
         let state = known.table.get(jti);
         let is_revoked = state.0 != 0 && state.is_revoked(self.0.freshness.latest(now));
         if is_revoked || (known.is_compromised(kid) && !state.is_spared()) {

@@ -8,7 +8,7 @@ use crate::{
     loader::{Loader, Tokens, add_key},
     now::Now,
     set::{Applied, Known},
-    wire::{Mark, Page},
+    wire::{Item, Mark, Page},
 };
 
 const SECOND: i64 = 1_000_000;
@@ -153,15 +153,24 @@ impl Writer {
         self.show(readers);
     }
 
-    /// Tokens before keys, so that those that a compromised key signed before are spared from the first moment.
+    /// Those that are spared before their keys, so that they are from the first moment. Everything else after the keys, so that
+    /// nothing is let go that a key holds back.
     fn learn(&mut self, page: &Page, now: Now, readers: &impl Readers) {
-        let (table, keys) = (self.tokens.table.clone(), self.keys.len());
         let over = self.heard.map_or(i64::MIN, |heard| over(&heard, now));
-        for item in &page.items {
-            self.tokens.learn(item, over);
-            add_key(&mut self.keys, item);
+        let is_spared = |item: &&Item| matches!(item, Item::Spared { .. });
+        self.learn_tokens(page.items.iter().filter(is_spared), over, readers);
+        let keys = self.keys.len();
+        page.items.iter().for_each(|item| add_key(&mut self.keys, item));
+        if keys != self.keys.len() {
+            self.show(readers);
         }
-        if !Arc::ptr_eq(&table, &self.tokens.table) || keys != self.keys.len() {
+        self.learn_tokens(page.items.iter().filter(|item| !is_spared(item)), over, readers);
+    }
+
+    fn learn_tokens<'a>(&mut self, items: impl Iterator<Item = &'a Item>, over: i64, readers: &impl Readers) {
+        let table = self.tokens.table.clone();
+        items.for_each(|item| self.tokens.learn(item, over));
+        if !Arc::ptr_eq(&table, &self.tokens.table) {
             self.show(readers);
         }
     }

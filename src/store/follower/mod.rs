@@ -36,7 +36,7 @@ use crate::domain::{
     Position, Recorded,
     ambient::Clock,
     causes::Causes,
-    index::{LiveIndex, LiveToken},
+    index::{End, LiveIndex, LiveToken},
 };
 
 /// How soon what another process has appended is known here when no signal came.
@@ -121,6 +121,19 @@ impl LiveTokens {
     #[must_use]
     pub fn last_known(&self, jti: Uuid) -> Option<LiveToken> {
         self.read().as_ref()?.index.get(jti).cloned()
+    }
+
+    /// The last rule of which is not known yet which tokens it covers.
+    #[must_use]
+    pub fn last_rule(&self) -> Option<Position> {
+        self.read().as_ref()?.index.last_rule()
+    }
+
+    /// Takes in what the log said of a token when it was asked, after [`last_rule`](Self::last_rule) said this.
+    pub fn learn(&self, jti: Uuid, rule: Position, said: End) {
+        if let Some(memory) = self.write().as_mut() {
+            memory.index.learn(jti, rule, said);
+        }
     }
 
     /// For how long the memory is answered from, and what is done then.

@@ -38,6 +38,15 @@ impl Lie {
         Self { what, token, is_evidence: true }
     }
 
+    /// What is wrong with it.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// Anybody could have made it, or it is over, or it is somebody else's.
     pub fn noise(what: String, token: String) -> Self {
         Self { what, token, is_evidence: false }

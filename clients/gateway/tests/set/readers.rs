@@ -22,7 +22,7 @@ fn what_the_writer_has_learnt_every_reader_knows_while_the_table_grows_under_the
         for reader in 0..2_u64 {
             let (set, learnt) = (set.clone(), &learnt);
             scope.spawn(move || {
-                let mut seed = reader;
+                let (mut seed, mut own) = (reader, set.reader());
                 loop {
                     let done = learnt.load(SeqCst);
                     if done == CHANGES {
@@ -34,6 +34,8 @@ fn what_the_writer_has_learnt_every_reader_knows_while_the_table_grows_under_the
                         let verdict = set.check(jti(number), "key", at(0));
                         assert!(number >= u128::from(done) || verdict == Verdict::Revoked, "{number} after {done}");
                         assert_ne!(verdict, Verdict::Stale);
+                        let verdict = own.check(jti(number), "key", at(0));
+                        assert!(number >= u128::from(done) || verdict == Verdict::Revoked, "{number} after {done}");
                         // What nobody ever revokes.
                         assert_eq!(set.check(jti(number + (1 << 40)), "key", at(0)), Verdict::NotRevoked);
                     }
@@ -83,7 +85,9 @@ fn a_token_that_is_fresh_by_a_snapshot_is_judged_by_that_snapshot() {
         for _ in 0..2 {
             let (set, is_done) = (set.clone(), &is_done);
             scope.spawn(move || {
+                let mut own = set.reader();
                 while is_done.load(SeqCst) == 0 {
+                    assert_ne!(own.check(jti(1), "key", at(0)), Verdict::NotRevoked);
                     assert_ne!(set.check(jti(1), "key", at(0)), Verdict::NotRevoked);
                 }
             });
@@ -91,6 +95,35 @@ fn a_token_that_is_fresh_by_a_snapshot_is_judged_by_that_snapshot() {
         for position in 0..3_000 {
             set.apply(&page(None, position, vec![revoked(1)], 0), at(0)).unwrap();
             set.apply(&page(Some(position + 5), position + 6, vec![], 0), at(0)).unwrap_err();
+        }
+        is_done.store(1, SeqCst);
+    });
+}
+
+#[test]
+fn a_token_that_is_resumed_with_the_end_of_its_key_is_never_good_in_between() {
+    let set = RevocationSet::new(Duration::from_secs(5));
+    set.apply(&page(None, 0, vec![], 0), at(0)).unwrap();
+    let is_done = AtomicU64::new(0);
+    let kid = |position: i64| format!("key-{position}");
+
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            let (set, is_done) = (set.clone(), &is_done);
+            scope.spawn(move || {
+                while is_done.load(SeqCst) == 0 {
+                    // Suspended at this position, and of a compromised key at the next.
+                    let number = (set.status(at(0)).mark.unwrap().position + 1) / 2;
+                    let verdict = set.check(jti(number.unsigned_abs().into()), &kid(number), at(0));
+                    assert!(verdict == Verdict::Revoked || number == 0, "{number}");
+                }
+            });
+        }
+        for number in 1..=1_000_i64 {
+            let (jti, exp, after) = (jti(number.unsigned_abs().into()), FAR, 2 * number - 2);
+            set.apply(&page(Some(after), after + 1, vec![Item::Suspended { jti, exp }], 0), at(0)).unwrap();
+            let over = vec![Item::Resumed { jti, exp }, Item::KeyCompromised { kid: kid(number) }];
+            set.apply(&page(Some(after + 1), after + 2, over, 0), at(0)).unwrap();
         }
         is_done.store(1, SeqCst);
     });

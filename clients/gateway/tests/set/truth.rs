@@ -39,13 +39,12 @@ impl Truth {
         page(after, upto, self.items(after.unwrap_or(0), upto), u64::try_from(ms).unwrap())
     }
 
-    /// Whether a token was refused by all that the log said at any time since `since`, with its deadlines at `now`.
+    /// Whether a token was refused by all that the log said at any time since `since`, with its deadlines at `now`. What a
+    /// change does, it does one after the other.
     pub fn refused_since(&self, since: i64, jti: Uuid, kid: &str, now: DateTime<Utc>) -> bool {
-        let before = self.changes.iter().take_while(|(ms, _)| *ms <= since).count();
-        (before..=self.changes.len()).all(|upto| {
-            let upto = i64::try_from(upto).unwrap();
-            refuses(&self.items(0, upto), jti, kid, now)
-        })
+        let items = self.items(0, self.head());
+        let before: usize = self.changes.iter().filter(|(ms, _)| *ms <= since).map(|(_, items)| items.len()).sum();
+        (before..=items.len()).all(|upto| refuses(&items[..upto], jti, kid, now))
     }
 }
 

@@ -1,0 +1,137 @@
+//! The layer in front of a service.
+
+use axum::{
+    Extension, Router,
+    body::Body,
+    http::{Request, Response, StatusCode, header},
+    routing::get,
+};
+use catalog_gateway::{
+    RevocationSet,
+    confirm::Confirmer,
+    jwt::{Verified, Verifier},
+    tower::Guard,
+};
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::catalog::{Catalog, JTI, Key, claims, rules, set};
+
+async fn sub(Extension(verified): Extension<Verified>) -> String {
+    verified.claims.sub
+}
+
+/// Status, challenge and body of the answer to a request with these credentials.
+async fn ask(guard: Guard, credentials: &[&str]) -> (u16, Option<String>, String) {
+    let router = Router::new().route("/", get(sub)).layer(guard);
+    let mut request = Request::get("/");
+    for credential in credentials {
+        request = request.header(header::AUTHORIZATION, *credential);
+    }
+    let response: Response<Body> = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let (parts, body) = response.into_parts();
+    let challenge = parts.headers.get(header::WWW_AUTHENTICATE).map(|value| value.to_str().unwrap().to_owned());
+    let body = axum::body::to_bytes(body, 65_536).await.unwrap();
+    if parts.status != StatusCode::OK {
+        assert_eq!(parts.headers[header::CONTENT_TYPE], "application/problem+json");
+    }
+    (parts.status.as_u16(), challenge, String::from_utf8(body.to_vec()).unwrap())
+}
+
+async fn guard(key: &Key, set: RevocationSet) -> (Catalog, Guard) {
+    let catalog = Catalog::with_keys(&[key]).await;
+    let guard = Guard::new(Verifier::new(catalog.client.clone(), rules()), set).named("edge \"one\"");
+    (catalog, guard)
+}
+
+fn code(body: &str) -> String {
+    serde_json::from_str::<Value>(body).unwrap()["code"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_good_token_passes_with_its_claims() {
+    let key = Key::new("one");
+    let (_catalog, guard) = guard(&key, set(&[])).await;
+
+    for scheme in ["Bearer", "bearer", "BEARER  "] {
+        let credential = format!("{scheme} {}", key.token(&claims()));
+        assert_eq!(ask(guard.clone(), &[&credential]).await, (200, None, "alice@example.com".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_good_is_answered_401_and_why_is_not_said() {
+    let key = Key::new("one");
+    let (_catalog, guard) = guard(&key, set(&[JTI])).await;
+    let (good, stranger) =
+        (format!("Bearer {}", key.token(&claims())), format!("Bearer {}", Key::new("one").token(&claims())));
+    let missing = Some("Bearer realm=\"edge one\"".to_owned());
+    let invalid = Some("Bearer realm=\"edge one\", error=\"invalid_token\"".to_owned());
+
+    let mut bodies = Vec::new();
+    for credentials in [&[&*good][..], &[&stranger], &["Bearer "], &["Bearer x"], &[&good, &good]] {
+        let (status, challenge, body) = ask(guard.clone(), credentials).await;
+        assert_eq!(
+            (status, &challenge, code(&body).as_str()),
+            (401, &invalid, "credential_invalid"),
+            "{credentials:?}"
+        );
+        bodies.push(body);
+    }
+    assert!(bodies.iter().all(|body| *body == bodies[0]));
+    for credentials in [&[][..], &["Basic Og=="], &["Bearer"]] {
+        let (status, challenge, body) = ask(guard.clone(), credentials).await;
+        assert_eq!(
+            (status, &challenge, code(&body).as_str()),
+            (401, &missing, "credential_missing"),
+            "{credentials:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_permission_is_asked_for_where_one_is_needed() {
+    let key = Key::new("one");
+    let (_catalog, guard) = guard(&key, set(&[])).await;
+    let good = format!("Bearer {}", key.token(&claims()));
+    let mut nothing_named = claims();
+    nothing_named["scopes"]["permissions"] = json!([]);
+    let nothing_named = format!("Bearer {}", key.token(&nothing_named));
+
+    assert_eq!(ask(guard.clone().requiring("servers.use"), &[&good]).await.0, 200);
+    for (permission, credential) in [("tools.write", &good), ("tools.read", &nothing_named)] {
+        let (status, challenge, body) = ask(guard.clone().requiring(permission), &[credential]).await;
+        let expected = format!("Bearer realm=\"edge one\", error=\"insufficient_scope\", scope=\"{permission}\"");
+        assert_eq!((status, challenge, code(&body).as_str()), (403, Some(expected), "permission_missing"));
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_can_tell_is_answered_503() {
+    let key = Key::new("one");
+    let good = format!("Bearer {}", key.token(&claims()));
+    let (_catalog, stale) = guard(&key, RevocationSet::new(std::time::Duration::from_secs(5))).await;
+    let (catalog, keyless) = guard(&key, set(&[])).await;
+    catalog.served().is_down = true;
+
+    for guard in [stale, keyless] {
+        let (status, challenge, body) = ask(guard, &[&good]).await;
+        assert_eq!((status, challenge, code(&body).as_str()), (503, None, "unavailable"));
+    }
+}
+
+#[tokio::test]
+async fn where_the_catalog_confirms_only_what_it_issued_passes() {
+    let key = Key::new("one");
+    let (catalog, guard) = guard(&key, set(&[])).await;
+    let guard = guard.confirmed_by(Confirmer::new(catalog.client.clone()));
+    let token = key.token(&claims());
+    let credential = format!("Bearer {token}");
+
+    assert_eq!(ask(guard.clone(), &[&credential]).await.0, 401);
+    catalog.served().active.push(token);
+    assert_eq!(ask(guard.clone(), &[&credential]).await.0, 200);
+    // It was told once, and that is remembered.
+    catalog.served().active.clear();
+    assert_eq!(ask(guard, &[&credential]).await.0, 200);
+}

@@ -1,0 +1,89 @@
+//! The catalog's keys: asked for when they are needed, and kept.
+
+use catalog_gateway::{
+    Now,
+    jwt::{Invalid, KeysUnavailable, Verifier, VerifyError},
+};
+
+use super::catalog::{Catalog, Key, claims, rules};
+
+async fn verdict(verifier: &Verifier, key: &Key) -> Result<(), VerifyError> {
+    verifier.verify(&key.token(&claims()), Now::read().wall()).await.map(|_| ())
+}
+
+const UNKNOWN: Result<(), VerifyError> = Err(VerifyError::Invalid(Invalid::UnknownKey));
+
+#[tokio::test]
+async fn keys_are_asked_for_once_and_an_unknown_one_does_not_ask_again_at_once() {
+    let (one, two) = (Key::new("one"), Key::new("two"));
+    let catalog = Catalog::with_keys(&[&one]).await;
+    let verifier = Verifier::new(catalog.client.clone(), rules());
+
+    for _ in 0..3 {
+        assert_eq!(verdict(&verifier, &one).await, Ok(()));
+        assert_eq!(verdict(&verifier, &two).await, UNKNOWN);
+    }
+
+    assert_eq!(catalog.served().asked_for_keys, 1);
+}
+
+#[tokio::test]
+async fn a_key_that_is_published_later_is_found_five_seconds_after_the_last_look() {
+    let (one, two) = (Key::new("one"), Key::new("two"));
+    let catalog = Catalog::with_keys(&[&one]).await;
+    let verifier = Verifier::new(catalog.client.clone(), rules());
+    assert_eq!(verdict(&verifier, &one).await, Ok(()));
+    catalog.served().keys.push(two.jwk());
+
+    assert_eq!(verdict(&verifier, &two).await, UNKNOWN);
+    pass(5).await;
+
+    assert_eq!(verdict(&verifier, &two).await, Ok(()));
+    pass(5).await;
+    assert_eq!(verdict(&verifier, &Key::new("three")).await, UNKNOWN);
+    let served = catalog.served();
+    assert_eq!((served.asked_for_keys, served.unchanged), (3, 1), "the last time nothing had changed");
+}
+
+#[tokio::test]
+async fn while_the_catalog_is_away_known_keys_are_good_and_unknown_ones_cannot_be_judged() {
+    let (one, two) = (Key::new("one"), Key::new("two"));
+    let catalog = Catalog::with_keys(&[&one]).await;
+    catalog.served().is_down = true;
+    let verifier = Verifier::new(catalog.client.clone(), rules());
+    assert_eq!(verdict(&verifier, &one).await, Err(KeysUnavailable.into()));
+    catalog.served().is_down = false;
+    pass(1).await;
+    assert_eq!(verdict(&verifier, &one).await, Ok(()));
+
+    catalog.served().is_down = true;
+    pass(300).await;
+
+    assert_eq!(verdict(&verifier, &one).await, Ok(()));
+    assert_eq!(verdict(&verifier, &two).await, Err(KeysUnavailable.into()));
+    assert_eq!(verdict(&verifier, &one).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_key_that_was_withdrawn_ends_after_five_minutes() {
+    let (one, two) = (Key::new("one"), Key::new("two"));
+    let catalog = Catalog::with_keys(&[&one]).await;
+    let verifier = Verifier::new(catalog.client.clone(), rules());
+    assert_eq!(verdict(&verifier, &one).await, Ok(()));
+    catalog.served().keys = vec![two.jwk(), Key::new("three").jwk()];
+
+    pass(300).await;
+
+    // Whoever comes first is judged by what is known, and has the keys asked for.
+    while verdict(&verifier, &one).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(verdict(&verifier, &two).await, Ok(()));
+}
+
+/// Has the clock of the runtime go on by so many seconds.
+async fn pass(seconds: u64) {
+    tokio::time::pause();
+    tokio::time::advance(std::time::Duration::from_secs(seconds)).await;
+    tokio::time::resume();
+}
