@@ -23,8 +23,11 @@ use futures_util::stream;
 use serde::Deserialize;
 use tokio::sync::Semaphore;
 use utoipa::{
-    IntoParams, PartialSchema,
-    openapi::path::{Parameter, ParameterIn},
+    IntoParams,
+    openapi::{
+        path::{Parameter, ParameterIn},
+        schema::{ObjectBuilder, Type},
+    },
 };
 
 use self::reader::Reader;
@@ -47,6 +50,9 @@ use crate::{
 const LIMIT_DEFAULT: u16 = 1_000;
 const EVENT_STREAM: &str = "text/event-stream";
 const LAST_EVENT_ID: &str = "last-event-id";
+
+/// An `id`, or a position, or nothing.
+const ID: &str = r"^([0-9]{1,18}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9]{1,18}\.[0-9a-f]{64}(\.[0-9]{1,9}\.[0-9]{1,18})?)?$";
 
 /// Each reader of the stream costs a task and a connection, and is written to every second.
 const READERS_MAX: usize = 10_000;
@@ -78,7 +84,8 @@ pub(super) struct LastEventId(Option<String>);
 impl IntoParams for LastEventId {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let description = "The `id` of the last event that a stream told before it broke off; wins over `after`.";
-        vec![parameter(LAST_EVENT_ID, ParameterIn::Header, String::schema(), description)]
+        let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(ID));
+        vec![parameter(LAST_EVENT_ID, ParameterIn::Header, schema.into(), description)]
     }
 }
 
