@@ -119,6 +119,7 @@ pub(super) async fn run(shell: &Shell<'_>, command: ClientsCommand) -> Result<Ou
 }
 
 async fn add(shell: &Shell<'_>, args: AddArgs) -> Result<Outcome, CliError> {
+    output::require_stdout()?;
     let AddArgs { name, permissions, teams, all_teams } = args;
     let teams = match teams {
         _ if all_teams => Some(Teams::Every),
@@ -128,16 +129,17 @@ async fn add(shell: &Shell<'_>, args: AddArgs) -> Result<Outcome, CliError> {
     let secret = ClientSecret::generate(&*shell.ambient.entropy);
     let added = ClientAdded::new(name, all(permissions), teams, secret.digest())?;
     let settled = change(shell, ChangeClient::Add(added)).await?;
-    show(&secret)?;
+    show(&settled.now, &secret)?;
     note(&settled, "added");
     Ok(Outcome::Done)
 }
 
 async fn rotate(shell: &Shell<'_>, args: RotateArgs) -> Result<Outcome, CliError> {
+    output::require_stdout()?;
     let RotateArgs { name, overlap } = args;
     let secret = ClientSecret::generate(&*shell.ambient.entropy);
     let settled = change(shell, ChangeClient::Rotate { name, secret_sha256: secret.digest(), overlap }).await?;
-    show(&secret)?;
+    show(&settled.now, &secret)?;
     note(&settled, "has another secret");
     match settled.now.old_until(shell.ambient.clock.now()) {
         Some(until) => output::say(&format!("older secrets are good until {}", view::instant(until))),
@@ -184,11 +186,13 @@ async fn change(shell: &Shell<'_>, change: ChangeClient) -> Result<Settled<Clien
 }
 
 /// The one moment at which a secret is written out.
-fn show(secret: &ClientSecret) -> Result<(), CliError> {
+fn show(client: &Client, secret: &ClientSecret) -> Result<(), CliError> {
     let mut out = Out::stdout();
-    out.line(secret.expose())?;
-    out.flush()?;
-    Ok(())
+    out.line(secret.expose()).and_then(|()| out.flush()).map_err(|source| CliError::NotShown {
+        made: "the client has a new secret",
+        remedy: format!("'catalog clients rotate {}' shows another; nobody will ever see this one", client.name),
+        source,
+    })
 }
 
 fn note(settled: &Settled<Client>, what: &str) {

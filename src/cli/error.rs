@@ -165,9 +165,11 @@ pub enum CliError {
     /// A secret that is shown once would be lost.
     #[error("stdout is closed, and nobody would have the token; none was asked for")]
     NowhereToShow,
-    /// A token was issued, and the one place to show it cannot be written.
-    #[error("the token was issued, and cannot be written to stdout")]
+    /// What was made is shown once, and the place to show it cannot be written.
+    #[error("{made}, and cannot be written to stdout")]
     NotShown {
+        /// What was made.
+        made: &'static str,
         /// What to do about it.
         remedy: String,
         /// What the system said.

@@ -9,7 +9,7 @@ use super::{
     config::Listen,
     issue_args::IssueArgs,
     operator,
-    output::{self, Format, Out},
+    output::{self, Format, Out, TOKEN_MADE},
     session::{self, Need, Start},
 };
 use crate::{
@@ -33,7 +33,7 @@ pub(super) async fn run(shell: &Shell<'_>, args: IssueArgs) -> Result<Outcome, C
             Ok(()) => Ok(Outcome::Done),
             Err(source) => {
                 let remedy = format!("issue another; 'catalog revoke {}' ends this one", issued.token.jti);
-                Err(CliError::NotShown { remedy, source })
+                Err(CliError::NotShown { made: TOKEN_MADE, remedy, source })
             }
         }
     })

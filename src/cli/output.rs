@@ -75,6 +75,9 @@ impl<W: Write> Out<W> {
     }
 }
 
+/// What a token that cannot be shown is told with.
+pub(super) const TOKEN_MADE: &str = "the token was issued";
+
 /// Refuses a stdout that swallows whatever is written: a secret that is shown once would be lost.
 pub(super) fn require_stdout() -> Result<(), CliError> {
     if swallows(&io::stdout()) { Err(CliError::NowhereToShow) } else { Ok(()) }

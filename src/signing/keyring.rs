@@ -175,6 +175,13 @@ impl Keyring {
         self.faults.iter().find(|fault| fault.keeps_out(kid)).map_or(PrivateHalf::Missing, PrivateHalf::Unusable)
     }
 
+    /// Why there is no such key here: its file cannot be used, or there is none in the directory.
+    #[must_use]
+    pub fn why_not(self, kid: &Kid, directory: &Path) -> KeyringError {
+        let fault = self.faults.into_iter().find(|fault| fault.keeps_out(kid));
+        fault.unwrap_or_else(|| KeyringError::NoSuchKey { kid: kid.clone(), directory: directory.to_owned() })
+    }
+
     /// The names of the keys, in lexicographic order.
     pub fn kids(&self) -> impl Iterator<Item = &Kid> {
         self.keys.keys()

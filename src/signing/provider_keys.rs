@@ -80,6 +80,9 @@ pub enum JwksFault {
     /// It is no JWK Set, or has a member twice.
     #[error("the answer is not a JWK Set")]
     Form,
+    /// It has no key at all, which nobody means who signs tokens.
+    #[error("the JWK Set is empty")]
+    Empty,
     /// It shows private keys, which are everybody's now.
     #[error("the JWK Set has the private member '{0}': its keys are out")]
     PrivateMember(&'static str),
@@ -102,6 +105,9 @@ impl ProviderKeys {
     pub fn read(json: &[u8]) -> Result<Self, JwksFault> {
         let set = strict_json::read_object(json).ok_or(JwksFault::Form)?;
         let Some(Value::Array(members)) = set.get("keys") else { return Err(JwksFault::Form) };
+        if members.is_empty() {
+            return Err(JwksFault::Empty);
+        }
         let mut keys = Self { keys: Vec::new(), ignored: Vec::new() };
         for member in members {
             let Value::Object(jwk) = member else { return Err(JwksFault::Form) };

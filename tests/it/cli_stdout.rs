@@ -47,6 +47,24 @@ async fn a_token_of_the_shell_that_cannot_be_written_is_named_so_that_it_can_be_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_secret_of_a_client_that_cannot_be_written_is_told_to_be_lost_and_how_to_have_another() {
+    let site = Site::new().await;
+    site.admin();
+    let (add, rotate) = (["clients", "add", "edge", "--permissions", "tokens.check"], ["clients", "rotate", "edge"]);
+
+    for redirection in [">&-", "1</dev/null"] {
+        let told = redirected(&site, &add, redirection).bad(2);
+        assert!(told.contains("stdout is closed") && told.contains("hint: "), "{told}");
+    }
+    for arguments in [&add[..], &rotate] {
+        let told = redirected(&site, arguments, ">/dev/full").bad(2);
+        assert!(told.contains("the client has a new secret, and cannot be written to stdout"), "{told}");
+        assert!(told.contains("'catalog clients rotate edge' shows another"), "{told}");
+    }
+    assert!(site.cli(&rotate).good().starts_with("catsec_"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_stdout_is_closed_no_token_is_asked_for() {
     let office = Office::new().await;
     let (jti, _) = office.issue(&["--sub", "a"]);

@@ -13,7 +13,7 @@ use crate::{
         CliError, Outcome, Shell, event_line,
         interrupt::Interrupt,
         issue_args::IssueArgs,
-        output::{self, Format, Out},
+        output::{self, Format, Out, TOKEN_MADE},
     },
     domain::{
         IssueToken,
@@ -63,7 +63,7 @@ pub(super) async fn obtain<B: Serialize>(
     tell(&issued);
     match hand_over(&issued, &value, format) {
         Ok(()) => Ok(Outcome::Done),
-        Err(source) => Err(CliError::NotShown { remedy: again(&key), source }),
+        Err(source) => Err(CliError::NotShown { made: TOKEN_MADE, remedy: again(&key), source }),
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
         key::{Algorithm, JWKS_MAX_AGE_SECONDS},
         text::Kid,
     },
-    signing::{Keyring, KeyringError},
+    signing::Keyring,
 };
 
 /// Make a key, or take one that is here, and make its public half known
@@ -79,15 +79,14 @@ pub(super) async fn run(shell: &Shell<'_>, args: AddArgs) -> Result<Outcome, Cli
 
 /// The key that was asked for, made or found. It waits for files, and for RS256 up to seconds.
 fn key(shell: &Shell<'_>, args: &AddArgs, directory: &Path) -> Result<KeyAdded, CliError> {
-    let mut keyring = Keyring::open_locked(directory, shell.passphrase()?)?;
+    // Another file that cannot be used is no reason to have no next key: it is when one is out that there has to be one.
+    let mut keyring = Keyring::open_usable(directory, shell.passphrase()?)?;
     let kid = match (&args.kid, &args.file, args.alg) {
         (Some(kid), ..) => kid.clone(),
         (None, Some(file), _) => keyring.add_key_file(file, None, None)?,
         (None, None, Some(Algorithm::Hs256)) => keyring.add_secret(config::secret(&shell.global, shell.variables)?)?,
         (None, None, alg) => keyring.add_generated(alg.unwrap_or(Algorithm::EdDsa))?,
     };
-    let facts = keyring
-        .facts(&kid)
-        .ok_or_else(|| KeyringError::NoSuchKey { kid: kid.clone(), directory: directory.to_owned() })?;
+    let Some(facts) = keyring.facts(&kid) else { return Err(keyring.why_not(&kid, directory).into()) };
     Ok(KeyAdded { kid: facts.kid, alg: facts.alg, jwk: facts.jwk, dev: args.dev })
 }

@@ -54,6 +54,23 @@ async fn a_key_is_added_activated_and_retired_and_its_history_says_who_signed_wh
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_next_key_is_made_whatever_became_of_other_files() {
+    let site = Site::new().await;
+    site.admin();
+    let (old, damaged) = (kid(&site), site.cli(&["keys", "add"]).good());
+    std::fs::write(site.data().join(format!("keys/{damaged}.pem")), "no key").unwrap();
+
+    let next = site.cli(&["keys", "add"]).good();
+    site.cli(&["keys", "compromise", &old, "--activate", &next, "--yes"]).good();
+    let said = site.cli(&["keys", "add", &damaged]).bad(2);
+
+    assert!(said.contains(&format!("{damaged}.pem' holds no PEM block")), "{said}");
+    let listed = site.cli(&["keys", "list", "--format", "json"]).json();
+    let signs = listed.as_array().unwrap().iter().find(|key| key["state"] == json!("signs")).unwrap();
+    assert_eq!(signs["kid"], json!(next));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_that_cannot_sign_here_is_activated_only_by_who_says_that_it_is_elsewhere() {
     let site = Site::new().await;
     let locked = site.with("CATALOG_KEY_PASSPHRASE", "correct horse battery staple");
