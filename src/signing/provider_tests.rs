@@ -251,7 +251,7 @@ fn an_address_has_to_be_verified_and_of_a_domain_that_its_provider_speaks_for() 
     }
     assert_eq!(
         of_claims(&claims_with("email", json!("Alice@EXAMPLE.Org"))).unwrap().subject.as_str(),
-        "Alice@example.org"
+        "alice@example.org"
     );
 }
 

@@ -201,7 +201,7 @@ impl<'a> ProviderToken<'a> {
     }
 }
 
-/// An address of one of the provider's domains, the domain in lower case.
+/// An address of one of the provider's domains, in lower case: a person is one person however a provider writes it.
 fn within(address: &str, trusted: &TrustedIssuer) -> Result<String, LoginRefusal> {
     let (local, domain) = address.split_once('@').ok_or(LoginRefusal::EmailUnusable)?;
     let domain = EmailDomain::parse(domain.to_ascii_lowercase()).map_err(|_| LoginRefusal::EmailUnusable)?;
@@ -211,5 +211,5 @@ fn within(address: &str, trusted: &TrustedIssuer) -> Result<String, LoginRefusal
     if !trusted.speaks_for(&domain) {
         return Err(LoginRefusal::OtherDomain);
     }
-    Ok(format!("{local}@{domain}"))
+    Ok(format!("{}@{domain}", local.to_lowercase()))
 }
