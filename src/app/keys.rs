@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use super::{Catalog, OpenError, settings::Settled};
 use crate::{
     domain::{
-        Act, Origin, Position,
+        Act, Origin, Position, Refusal,
         event::KeyAdded,
-        key_life::{ActivateKey, CompromiseKey, LiveTokens, RetireKey, compromise_key},
+        key_life::{ActivateKey, CompromiseKey, KeyRefusal, LiveTokens, RetireKey, compromise_key},
         text::Kid,
     },
     store::{
@@ -24,6 +24,8 @@ pub struct CompromisePreview {
     pub revoked: Preview,
     /// Those that were issued before, and stay.
     pub kept: u64,
+    /// What has to be done first, or it is refused.
+    pub missing: Option<Refusal>,
 }
 
 impl Catalog {
@@ -71,13 +73,17 @@ impl Catalog {
     /// [`OpenError`].
     pub async fn preview_compromise(&self, command: &CompromiseKey) -> Result<CompromisePreview, OpenError> {
         let (reads, now) = (self.database.reads(), self.ambient.clock.now());
-        compromise_key(&log::settings(reads).await?, command, now)?;
+        let missing = match compromise_key(&log::settings(reads).await?, command, now) {
+            Ok(_) => None,
+            Err(refusal @ Refusal::Key(KeyRefusal::Signs { .. })) => Some(refusal),
+            Err(refusal) => return Err(refusal.into()),
+        };
         let (kid, from) = (command.kid.clone(), command.from);
         let filter = Filter { kid: Some(kid.clone()), issued_from: Some(from), ..Filter::default() };
         let revoked = preview::preview(reads, filter, None, now).await?;
         let live = key_usage::live(reads, &kid, now).await?.1.map_or(0, |LiveTokens { count, .. }| count);
         let kept = live.saturating_sub(revoked.counts.active + revoked.counts.suspended);
-        Ok(CompromisePreview { revoked, kept })
+        Ok(CompromisePreview { revoked, kept, missing })
     }
 
     /// Says that others may have a key: it signs no more, and its tokens from a position on are revoked, all at once.

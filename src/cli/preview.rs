@@ -111,6 +111,9 @@ impl Preview {
         };
         let mut rows: Vec<Vec<String>> = states.iter().map(|(state, tokens)| count("status", state, *tokens)).collect();
         rows.extend(shares("subject", "erased", &self.by_subject));
+        // Each token is of one subject, so what is left is that of those who are not named.
+        let named: u64 = self.by_subject.iter().map(|share| share.tokens).sum();
+        rows.extend((named < self.active).then(|| count("subject", "all others", self.active - named)));
         rows.extend(shares("team", "every team", &self.by_team));
         rows.extend(shares("path", NOTHING, &self.by_path));
         rows.extend(self.sample.iter().map(Sample::cells));

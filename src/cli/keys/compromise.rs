@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     app::{
-        CompromisePreview, Settled,
+        CompromisePreview, OpenError, Settled,
         view::{RulePreview, instant},
     },
     domain::{
@@ -87,6 +87,11 @@ pub(super) async fn run(shell: &Shell<'_>, args: CompromiseArgs) -> Result<Outco
         let CompromiseArgs { kid, activate: successor, elsewhere, note, dry_run, yes, format, .. } = args;
         let command = CompromiseKey { kid, from, since, note, successor };
         let preview = catalog.preview_compromise(&command).await?;
+        match preview.missing.clone().map(OpenError::from) {
+            Some(missing) if dry_run => output::say(&format!("note: {missing} (--activate)")),
+            Some(missing) => return Err(missing.into()),
+            None => {}
+        }
         if let Some(successor) = &command.successor {
             private_half::require(shell, session, &catalog.live().settings, successor, elsewhere)?;
         }

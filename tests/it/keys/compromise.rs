@@ -97,7 +97,9 @@ async fn ten_thousand_tokens_of_a_key_end_at_once_on_both_servers_and_those_of_o
         .unwrap();
     assert_eq!(ids.len(), 10_020);
 
-    let CompromisePreview { revoked, kept } = world.catalog.preview_compromise(&all_of(&stolen)).await.unwrap();
+    let CompromisePreview { revoked, kept, missing } =
+        world.catalog.preview_compromise(&all_of(&stolen)).await.unwrap();
+    assert_eq!(missing, None);
     let now = world.catalog.ambient().clock.now();
     let before = world.catalog.live_tokens(&ids).await.unwrap();
     let was_active = before.values().filter(|token| token.status(now) == Status::Active).count();
@@ -295,6 +297,9 @@ async fn an_operator_sees_how_many_tokens_of_whom_would_end_before_they_do() {
     let figures = ["status  active  4 tokens\n", "subject  alice@example.com  2 tokens\n", "path  api  3 tokens\n"];
 
     let refused = compromise(&["--yes"]).bad(1);
+    let foretold = compromise(&["--dry-run"]);
+    assert!(foretold.stderr.contains("signs; another has to take its place first (--activate)"), "{}", foretold.stderr);
+    assert!(foretold.good().contains("alice@example.com"));
     let new = site.cli(&["keys", "add"]).good();
     let seen = compromise(&["--activate", &new, "--dry-run"]);
     let foreseen = compromise(&["--activate", &new, "--dry-run", "--format", "json"]).json();

@@ -43,6 +43,20 @@ async fn a_dry_run_tells_what_the_api_tells_and_changes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_very_many_subjects_some_are_named_and_the_others_counted() {
+    let office = Office::new().await;
+    for number in 0..23 {
+        let wish = json!({"sub": format!("user-{number:02}"), "teams": ["ops"]});
+        office.server.client.post("/tokens", &office.admin, wish).await;
+    }
+
+    let told = office.run(&["revoke", "--where", "path=api", "--dry-run"]).good();
+
+    assert_eq!(told.matches("subject\tuser-").count(), 20, "{told}");
+    assert!(told.contains("subject\tall others\t3 tokens\n"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_nobody_can_be_asked_a_rule_is_added_by_yes_alone() {
     let office = Office::new().await;
     let [(_, one), (_, other)] = [office.issue(&["--sub", "ci"]), office.issue(&["--sub", "bob"])];
