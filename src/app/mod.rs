@@ -65,7 +65,7 @@ use crate::{
     signing::{SignedToken, SigningError},
     store::{
         AppendError, Appender, Database, LiveTokens, Lookups,
-        follower::{Followed, Staleness},
+        follower::{self, Followed, Staleness},
     },
 };
 
@@ -318,6 +318,9 @@ impl Catalog {
         drop(self.appender);
         // The task ends by itself once its queue has no entrance; it only fails by a panic, which was reported.
         let _ = self.task.await;
+        if let Err(error) = follower::tell_the_rest(&self.database, &self.live_tokens).await {
+            tracing::debug!(error = %Causes(&error), "the servers of this log were not told to look");
+        }
         self.database.close().await;
     }
 }

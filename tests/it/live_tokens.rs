@@ -296,3 +296,19 @@ async fn a_log_that_lost_its_end_is_loaded_anew_and_nothing_is_told_from_before(
     assert_eq!(status(&kept).await, "active");
     assert!(server.said().contains("loaded anew"), "{}", server.said());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_that_appends_and_ends_has_the_servers_look_at_once() {
+    let database = TestDatabase::migrated().await;
+    let site = Site::on(&database.url());
+    site.admin();
+    let mut listener = sqlx::postgres::PgListener::connect(&database.url()).await.unwrap();
+    listener.listen("catalog_log").await.unwrap();
+
+    site.cli(&["keys", "list"]).good();
+    site.cli(&["keys", "add"]).good();
+
+    let said = tokio::time::timeout(std::time::Duration::from_secs(10), listener.recv()).await.unwrap().unwrap();
+    assert_eq!(said.payload(), "", "no server's own name");
+    assert!(listener.next_buffered().is_none(), "who only reads says nothing");
+}

@@ -21,6 +21,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use tokio::{
     sync::Notify,
     time::{Instant, timeout},
@@ -261,6 +262,17 @@ pub async fn follow(database: &Database, live: &LiveTokens, clock: &Arc<dyn Cloc
         signal::tell(database, &own, &live.appended)
     );
     never
+}
+
+/// Tells others of what was appended here and was not told yet: whoever appends and ends does not follow.
+///
+/// # Errors
+/// [`StoreError`]: the others look by themselves, a little later.
+pub async fn tell_the_rest(database: &Database, live: &LiveTokens) -> Result<(), StoreError> {
+    match live.appended.notified().now_or_never() {
+        Some(()) => signal::tell_once(database).await,
+        None => Ok(()),
+    }
 }
 
 async fn keep_following(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Infallible {

@@ -52,6 +52,16 @@ async fn telling(database: &Database, own: &str, appended: &Notify) -> Result<In
     }
 }
 
+/// Says once that somebody has appended who ends now, and so has nobody to say it for.
+pub(super) async fn tell_once(database: &Database) -> Result<(), StoreError> {
+    bounded(async {
+        // The pool has a connection, which the process had its settings by.
+        let said = sqlx::query("select pg_notify($1, '')").bind(channel(database));
+        Ok(said.execute(database.reads()).await.map(drop)?)
+    })
+    .await
+}
+
 fn channel(database: &Database) -> String {
     format!("{}_log", database.schema().as_str())
 }
