@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,6 +19,7 @@ use crate::{
     loader::Loader,
     now::{Now, micros},
     reader::Reader,
+    state::State,
     table::Table,
     wire::{Item, Mark, Page},
     writer::{Readers, Writer},
@@ -94,6 +98,8 @@ pub struct RevocationSet(Arc<Shared>);
 
 struct Shared {
     known: ArcSwap<Known>,
+    /// How many keys `known` has, written after it.
+    keys: AtomicUsize,
     freshness: Freshness,
     staleness_max: i64,
     writer: Mutex<Writer>,
@@ -123,6 +129,7 @@ impl RevocationSet {
     pub fn new(max_staleness: Duration) -> Self {
         Self(Arc::new(Shared {
             known: ArcSwap::from_pointee(Known::nothing()),
+            keys: AtomicUsize::new(0),
             freshness: Freshness::stale(),
             staleness_max: micros(max_staleness),
             writer: Mutex::default(),
@@ -156,6 +163,17 @@ impl RevocationSet {
     #[inline]
     pub(crate) fn judge(&self, known: &Known, is_fresh: bool, jti: Uuid, kid: &str, now: Now) -> Verdict {
         let state = known.table.get(jti);
+        let is_revoked = state.0 != 0 && state.is_revoked(self.0.freshness.latest(now));
+        // A token may be let go because its key was given up just before: whoever has seen the one has to see the other.
+        if !is_revoked && self.0.keys.load(Ordering::Acquire) != known.keys.len() {
+            let known = self.0.known.load();
+            return self.weigh(&known, known.table.get(jti), is_fresh, kid, now);
+        }
+        self.weigh(known, state, is_fresh, kid, now)
+    }
+
+    #[inline]
+    fn weigh(&self, known: &Known, state: State, is_fresh: bool, kid: &str, now: Now) -> Verdict {
         let is_revoked = state.0 != 0 && state.is_revoked(self.0.freshness.latest(now));
         if is_revoked || (known.is_compromised(kid) && !state.is_spared()) {
             Verdict::Revoked
@@ -247,7 +265,9 @@ impl RevocationSet {
 
 impl Readers for Shared {
     fn show(&self, known: Known) {
+        let keys = known.keys.len();
         self.known.store(Arc::new(known));
+        self.keys.store(keys, Ordering::Release);
     }
 
     fn freshness(&self) -> &Freshness {
