@@ -144,17 +144,16 @@ impl<'a> Prospect<'a> {
         Ok(())
     }
 
-    /// Tells whoever has agreed before.
+    /// Tells whoever has agreed before, or is asked next.
     fn tell(&self) {
-        self.figures.tell("this");
+        self.figures.say();
         self.tell_of_others();
     }
 
     /// Shows it to a person, and asks.
     async fn agree(&self) -> Result<(), CliError> {
         preview::require_person()?;
-        self.figures.say();
-        self.tell_of_others();
+        self.tell();
         preview::agree(&format!("Give up the key {} and revoke these tokens?", self.view.kid)).await
     }
 

@@ -363,6 +363,7 @@ async fn successors_that_another_key_signed_stay_and_are_told() {
     for done in [&whole, &done] {
         assert!(done.stderr.contains(&format!("note: {left} kid={old} --successors ends them, too\n")), "{done:?}");
     }
+    assert!(done.stderr.contains("\nsubject  "), "of whom is told before it is done: {done:?}");
     let narrow = format!("--where 'kid={old} and issued_after={}Z' --successors ends it, too", &since[..19]);
     assert!(part.stderr.contains(&narrow), "{part:?}");
     assert_eq!(part.json()["successors_left"], json!(1), "the other one's predecessor is not given up");
