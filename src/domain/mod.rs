@@ -43,6 +43,7 @@ pub mod issue;
 pub mod key;
 pub mod key_history;
 pub mod key_life;
+mod live_token;
 pub mod malformed;
 pub mod membership;
 pub mod object;
