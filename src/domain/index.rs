@@ -8,15 +8,24 @@ use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use uuid::Uuid;
 
-use super::{Event, Position, Recorded, changes::Changes};
+use super::{
+    Event, Position, Recorded,
+    changes::Changes,
+    live_lists::{LiveLists, Slot, kept_until},
+    status_list::{Entry, StatusListBegun},
+};
 
-pub use super::live_token::{End, LiveToken};
+pub use super::{
+    live_lists::{LiveList, told_from},
+    live_token::{End, LiveToken},
+};
 
 /// The tokens that may still be used, as of a position. Events are taken in the order of the log and none is left out.
 #[derive(Debug, Default)]
 pub struct LiveIndex {
-    tokens: IndexMap<Uuid, LiveToken>,
+    tokens: IndexMap<Uuid, Known>,
     position: Position,
+    lists: LiveLists,
     // What is known to have happened after `position`: the latest event of a token, and rules.
     ahead: HashMap<Uuid, Position>,
     // Rules of which is not known yet which tokens they cover.
@@ -25,6 +34,13 @@ pub struct LiveIndex {
     spared: HashMap<Uuid, Position>,
     looked_at: usize,
     changes: Changes,
+}
+
+#[derive(Debug)]
+struct Known {
+    token: LiveToken,
+    // Where its status list says what it is, if it has one.
+    slot: Option<Slot>,
 }
 
 /// How others are told what a rule covers.
@@ -37,11 +53,23 @@ enum Covers {
 }
 
 impl LiveIndex {
-    /// An index of these tokens as of a position, with the rules whose tokens are not all revoked among them.
+    /// An index as of a position, with room for so many tokens, which come by [`insert`](Self::insert), and with the rules
+    /// whose tokens are not all revoked among them.
     #[must_use]
-    pub fn new(position: Position, tokens: IndexMap<Uuid, LiveToken>, rules: BTreeSet<Position>) -> Self {
+    pub fn new(position: Position, rules: BTreeSet<Position>, lists: &[StatusListBegun], room: usize) -> Self {
         let rules = rules.into_iter().map(|rule| (rule, Covers::Tokens)).collect();
-        Self { tokens, position, rules, ..Self::default() }
+        let mut index = Self { tokens: IndexMap::with_capacity(room), position, rules, ..Self::default() };
+        lists.iter().for_each(|begun| index.lists.begin(begun));
+        index
+    }
+
+    /// Adds a token as it stands in the log.
+    pub fn insert(&mut self, jti: Uuid, token: LiveToken, entry: Option<Entry>) {
+        let slot = entry.and_then(|entry| self.lists.enter(entry));
+        if let Some(slot) = slot {
+            self.lists.say(slot, jti, &token);
+        }
+        self.tokens.insert(jti, Known { token, slot });
     }
 
     /// Up to where in the log it goes.
@@ -65,7 +93,7 @@ impl LiveIndex {
     /// A token, if it is known and nothing is known to have happened to it since. `None` = the log is to be asked.
     #[must_use]
     pub fn get(&self, jti: Uuid) -> Option<&LiveToken> {
-        let token = self.tokens.get(&jti)?;
+        let token = &self.tokens.get(&jti)?.token;
         let is_spared = |rule| self.spared.get(&jti).is_some_and(|spared| rule <= *spared);
         let is_covered_perhaps = self.last_rule().is_some_and(|rule| token.issued < rule && !is_spared(rule));
         let is_behind = !self.ahead.is_empty() && self.ahead.contains_key(&jti);
@@ -81,8 +109,8 @@ impl LiveIndex {
     /// Takes in what the log said of a token when it was asked, knowing every rule up to this one: where none covers the
     /// token, it need not be asked again.
     pub fn learn(&mut self, jti: Uuid, rule: Position, said: End) {
-        if !self.rules.is_empty() && self.tokens.get(&jti).is_some_and(|token| token.end == said && said != End::AtOnce)
-        {
+        let knows_so = self.tokens.get(&jti).is_some_and(|known| known.token.end == said && said != End::AtOnce);
+        if !self.rules.is_empty() && knows_so {
             self.spared.insert(jti, rule);
         }
     }
@@ -113,8 +141,9 @@ impl LiveIndex {
     fn apply(&mut self, recorded: &Recorded) {
         match &recorded.occurrence.event {
             Event::TokenIssued(issued) => {
-                self.tokens.insert(issued.jti, LiveToken::issued(issued, recorded));
+                self.insert(issued.jti, LiveToken::issued(issued, recorded), issued.status_list);
             }
+            Event::StatusListBegun(begun) => self.lists.begin(begun),
             Event::TokenRevoked(revoked) => {
                 let effective_from = revoked.effective_from;
                 self.change(revoked.jti, |token| token.revoke(revoked));
@@ -172,15 +201,18 @@ impl LiveIndex {
     }
 
     fn change(&mut self, jti: Uuid, change: impl FnOnce(&mut LiveToken)) {
-        if let Some(token) = self.tokens.get_mut(&jti) {
+        if let Some(Known { token, slot }) = self.tokens.get_mut(&jti) {
             change(token);
+            if let Some(slot) = *slot {
+                self.lists.say(slot, jti, token);
+            }
         }
     }
 
     /// Has others told of a token. Of one that is not known nobody needs to hear: it is expired.
     fn tell(&mut self, jti: Uuid, item: impl FnOnce(Uuid, i64) -> Item) {
-        if let Some(token) = self.tokens.get(&jti) {
-            self.changes.push(item(jti, token.expires_at.timestamp()));
+        if let Some(known) = self.tokens.get(&jti) {
+            self.changes.push(item(jti, known.token.expires_at.timestamp()));
         }
     }
 
@@ -206,8 +238,12 @@ impl LiveIndex {
     pub fn cover(&mut self, rule: Position, covered: impl IntoIterator<Item = Uuid>, is_last: bool) {
         let is_of_key = self.is_of_key(rule);
         for jti in covered {
-            let Some(token) = self.tokens.get_mut(&jti).filter(|token| token.end != End::AtOnce) else { continue };
+            let known = self.tokens.get_mut(&jti).filter(|known| known.token.end != End::AtOnce);
+            let Some(Known { token, slot }) = known else { continue };
             token.end(End::AtOnce);
+            if let Some(slot) = *slot {
+                self.lists.say(slot, jti, token);
+            }
             if !is_of_key {
                 let exp = token.expires_at.timestamp();
                 self.changes.push(Item::Revoked { jti, exp, effective_from: None });
@@ -238,6 +274,23 @@ impl LiveIndex {
         std::mem::take(&mut self.changes)
     }
 
+    /// The status lists at `now`, in the order in which they began.
+    pub fn status_lists(&mut self, now: DateTime<Utc>) -> impl Iterator<Item = &LiveList> {
+        while let Some(jti) = self.lists.due(now) {
+            let known = self.tokens.get(&jti).filter(|known| known.token.has_ended(now));
+            if let Some(slot) = known.and_then(|known| known.slot) {
+                self.lists.end(slot);
+            }
+        }
+        self.lists.all()
+    }
+
+    /// Whether there is such a list.
+    #[must_use]
+    pub fn has_status_list(&self, id: Uuid) -> bool {
+        self.lists.get(id).is_some()
+    }
+
     /// Looks at the next `most` tokens and forgets those that are expired: the log tells what they were.
     pub fn forget_expired(&mut self, now: DateTime<Utc>, most: usize) {
         for _ in 0..most.min(self.tokens.len()) {
@@ -245,12 +298,21 @@ impl LiveIndex {
                 self.looked_at = 0;
             }
             match self.tokens.get_index(self.looked_at) {
-                Some((_, token)) if now >= token.expires_at => {
-                    self.tokens.swap_remove_index(self.looked_at);
+                Some((_, known)) if known.is_over(now) => {
+                    let forgotten = self.tokens.swap_remove_index(self.looked_at);
+                    if let Some(slot) = forgotten.and_then(|(_, known)| known.slot) {
+                        self.lists.leave(slot);
+                    }
                 }
                 Some(_) => self.looked_at += 1,
                 None => return,
             }
         }
+    }
+}
+
+impl Known {
+    fn is_over(&self, now: DateTime<Utc>) -> bool {
+        now >= self.slot.map_or(self.token.expires_at, |_| kept_until(&self.token))
     }
 }

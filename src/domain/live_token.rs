@@ -79,7 +79,7 @@ impl LiveToken {
         self.end = self.end.min(end);
     }
 
-    fn has_ended(&self, now: DateTime<Utc>) -> bool {
+    pub(super) fn has_ended(&self, now: DateTime<Utc>) -> bool {
         match self.end {
             End::AtOnce => true,
             End::From(deadline) => now >= deadline,

@@ -19,7 +19,7 @@ use super::{
     people,
     reach::Reach,
     row::{self, TokenRow},
-    rules,
+    rules, status_lists,
 };
 use crate::domain::{
     Command, Event, Occurrence, Position, Recorded, Refusal, Settings, State, Token,
@@ -290,7 +290,9 @@ impl Draft {
             let occurrence = Occurrence { event, occurred_at: command.now, origin: command.origin.clone() };
             recorded.push(self.chain(occurrence, entropy)?);
         }
-        if let (Some(named), Some(event)) = (&command.idempotency, recorded.first()) {
+        // A status list may have begun first.
+        let answer = recorded.iter().find(|recorded| recorded.occurrence.event.jti().is_some()).or(recorded.first());
+        if let (Some(named), Some(event)) = (&command.idempotency, answer) {
             let answered = Answered { request_digest: named.request_digest, at: command.now, event: event.clone() };
             self.state.remember(named.scope.clone(), answered.clone());
             self.named.push((named.scope.clone(), answered));
@@ -349,6 +351,7 @@ impl Draft {
         if written.rows_affected() == tokens.len() as u64 {
             rules::insert(connection, self.state.rules()).await?;
             people::insert(connection, &self.state).await?;
+            status_lists::insert(connection, self.state.entries()).await?;
             return idempotency::insert(connection, &self.named).await;
         }
         // A row of another issuance already has one of the identifiers.

@@ -5,6 +5,7 @@ grant update on {schema}.log_head to {writer};
 grant insert, update on {schema}.tokens to {writer};
 grant insert on {schema}.token_teams to {writer};
 grant insert on {schema}.token_permissions to {writer};
+grant insert on {schema}.status_list_entries to {writer};
 grant insert, update on {schema}.token_spans to {writer};
 grant insert, update (filled_to) on {schema}.revocation_rules to {writer};
 grant insert, update on {schema}.people to {writer};

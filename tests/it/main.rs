@@ -63,6 +63,7 @@ mod seed;
 mod shadows;
 mod shutdown;
 mod sight;
+mod status_lists;
 mod suspension;
 mod sweeping;
 mod tampering;
