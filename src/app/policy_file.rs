@@ -166,7 +166,7 @@ impl File {
         }
         let membership = self.membership.map(membership).transpose()?;
         let trusted_issuers = providers::trusted_issuers(self.trusted_issuers, &teams)?;
-        let status_lists = self.status_lists.map(status_lists::rules).transpose()?;
+        let status_lists = self.status_lists.as_ref().map(status_lists::rules).transpose()?;
         let reuse = self.rotation.reuse;
         Ok(Rules { api, cli_dev, shell, teams, membership, reuse, trusted_issuers, status_lists })
     }

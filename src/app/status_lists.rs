@@ -4,14 +4,13 @@
 use std::{
     collections::HashMap,
     convert::Infallible,
-    io::{self, Write},
+    io,
     sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
-use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest, Sha256};
 use tokio::{
     task::JoinError,
@@ -25,10 +24,10 @@ use crate::{
         Path,
         causes::Causes,
         key::Algorithm,
-        status_list::{StatusListBegun, TTL_SECONDS_DEFAULT},
+        status_list::{PackedList, StatusListBegun, TTL_SECONDS_DEFAULT},
         text::Kid,
     },
-    signing::{Keyring, SigningError, StatusList, StatusListClaims},
+    signing::{Keyring, SigningError, StatusList, StatusListClaims, gzip},
     store::follower::{ListVersion, ListedTokens},
 };
 
@@ -141,7 +140,7 @@ struct Draft {
 }
 
 enum Content {
-    New(crate::domain::status_list::PackedList),
+    New(PackedList),
     AsBefore(StatusList),
 }
 
@@ -182,13 +181,6 @@ impl Tagged {
     fn new(bytes: Vec<u8>) -> Self {
         Self { tag: format!("\"{}\"", hex::encode(Sha256::digest(&bytes))), bytes: bytes.into() }
     }
-}
-
-/// What base64 has made longer is all there is to save, and that is soon done.
-fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
-    encoder.write_all(bytes)?;
-    encoder.finish()
 }
 
 impl StatusLists {
@@ -251,11 +243,12 @@ impl Catalog {
         let drafts: Vec<Draft> = drafts.collect();
         if !drafts.is_empty() {
             let keyring = live.keyring.clone();
-            let make =
-                move || drafts.into_iter().map(|draft| draft.make(&keyring, &terms)).collect::<Result<Vec<_>, _>>();
-            let made = tokio::task::spawn_blocking(make).await??;
-            metrics::status_lists_made(made.len());
-            published.extend(made.into_iter().map(|(id, list)| (id, Arc::new(list))));
+            let anew = tokio::task::spawn_blocking(move || {
+                drafts.into_iter().map(|draft| draft.make(&keyring, &terms)).collect::<Result<Vec<_>, _>>()
+            });
+            let anew = anew.await??;
+            metrics::status_lists_made(anew.len());
+            published.extend(anew.into_iter().map(|(id, list)| (id, Arc::new(list))));
         }
         self.status_lists.put(published);
         Ok(())

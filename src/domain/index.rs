@@ -59,7 +59,9 @@ impl LiveIndex {
     pub fn new(position: Position, rules: BTreeSet<Position>, lists: &[StatusListBegun], room: usize) -> Self {
         let rules = rules.into_iter().map(|rule| (rule, Covers::Tokens)).collect();
         let mut index = Self { tokens: IndexMap::with_capacity(room), position, rules, ..Self::default() };
-        lists.iter().for_each(|begun| index.lists.begin(begun));
+        for begun in lists {
+            index.lists.begin(begun);
+        }
         index
     }
 

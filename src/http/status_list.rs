@@ -7,9 +7,8 @@ use axum::{
     http::{HeaderValue, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use serde::Deserialize;
 use utoipa::{
-    IntoParams,
+    IntoParams, PartialSchema,
     openapi::path::{Parameter, ParameterIn},
 };
 use uuid::Uuid;
@@ -19,7 +18,7 @@ use super::{
     etag::{self, IfNoneMatch},
     openapi::{parameter, problems},
     problem::{Code, Problem},
-    query::Parameters,
+    query::Given,
 };
 use crate::{
     app::{Catalog, StatusListError, schema::of},
@@ -51,13 +50,14 @@ impl<S: Send + Sync> FromRequestParts<S> for List {
     }
 }
 
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct AsOf {
-    /// Another time, in seconds since 1970 (section 8.4). There are no lists of other times.
-    #[param(value_type = Option<u64>, nullable = false)]
-    time: Option<String>,
+/// Another time than the present. What else a query string has, caches may have added.
+enum AsOf {}
+
+impl IntoParams for AsOf {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "Another time, in seconds since 1970 (section 8.4). There are no lists of other times.";
+        vec![parameter("time", ParameterIn::Query, u64::schema(), description)]
+    }
 }
 
 problems!(
@@ -109,7 +109,7 @@ pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, mut parts: Parts
 
 async fn answer(catalog: &Catalog, parts: &mut Parts) -> Result<Response, Problem> {
     let List(id) = List::from_request_parts(parts, &()).await?;
-    let Parameters(AsOf { time }) = Parameters::from_request_parts(parts, &()).await?;
+    let time = Given::read(&parts.uri)?.take("time");
     if !accept::takes(&parts.headers, STATUS_LIST) {
         return Err(Problem::not_acceptable(STATUS_LIST));
     }

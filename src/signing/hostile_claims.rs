@@ -16,15 +16,8 @@ fn with(pointer: &str, value: Value) -> String {
 }
 
 /// Every object of the claims, and the whole.
-const OBJECTS: [&str; 7] = [
-    "",
-    "/user",
-    "/scopes",
-    "/scopes/time_restrictions",
-    "/scopes/usage_limits",
-    "/status",
-    "/status/status_list",
-];
+const OBJECTS: [&str; 7] =
+    ["", "/user", "/scopes", "/scopes/time_restrictions", "/scopes/usage_limits", "/status", "/status/status_list"];
 
 /// The claims with text put at the end of the object at a pointer.
 fn with_appended(pointer: &str, member: &str) -> String {

@@ -52,6 +52,6 @@ pub use provider_keys::{IgnoredKey, JwksFault, ProviderKeys};
 pub use provider_token::{ProviderToken, Untaken};
 pub use secret::{SharedSecret, WeakSecret};
 pub use signed_token::SignedToken;
-pub use status_list::{StatusList, StatusListClaims};
+pub use status_list::{StatusList, StatusListClaims, gzip};
 pub use thumbprint::thumbprint;
 pub use verify::{IAT_AHEAD_SECONDS_MAX, Invalid, Signed, Verified, Verifier};

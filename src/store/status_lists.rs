@@ -60,13 +60,13 @@ pub(super) async fn differences(
     let mut rows = sqlx::query_as::<_, (Uuid, i32, i64)>(include_str!("status_list_all.sql")).fetch(connection);
     while let Some((list, idx, position)) = rows.try_next().await? {
         let position = Position(position);
-        match expected.remove(&position) {
-            Some(entry) if entry == (Entry { list, idx: index(idx) }) => {}
-            Some(_) => {
-                found.push((Some(position), "the row of status_list_entries is not what the event says".to_owned()))
-            }
-            None => found.push((None, format!("the row of status_list_entries at {position} has no event"))),
-        }
+        let entry = Entry { list, idx: index(idx) };
+        let what = match expected.remove(&position) {
+            Some(folded) if folded == entry => continue,
+            Some(_) => (Some(position), "the row of status_list_entries is not what the event says".to_owned()),
+            None => (None, format!("the row of status_list_entries at {position} has no event")),
+        };
+        found.push(what);
     }
     let missing = expected.into_keys();
     found.extend(missing.map(|position| (Some(position), "status_list_entries has no row for the token".to_owned())));

@@ -24,7 +24,7 @@ pub(super) struct Lists {
 }
 
 /// The rules, if every value is one that can be kept.
-pub(super) fn rules(lists: Lists) -> Result<StatusListRules, Contradiction> {
+pub(super) fn rules(lists: &Lists) -> Result<StatusListRules, Contradiction> {
     let at = lists.url.span();
     let wrong = |what: &str| Contradiction { at: at.clone(), what: format!("status-lists.url: {what}") };
     let url = lists.url.get_ref().trim_end_matches('/');

@@ -104,7 +104,7 @@ impl History {
 
     fn issue(&self, request: IssueToken, jti: Uuid) -> Act {
         let (signer, membership) = (self.signer.clone(), None);
-        let draw = Box::new(Draw::new(&self.chance));
+        let draw = Box::new(Draw::new(&self.chance.of_one(self.issued)));
         Act::Issue { command: Box::new(request), jti, signer, membership, draw }
     }
 

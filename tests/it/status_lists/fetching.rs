@@ -119,7 +119,7 @@ async fn whoever_asks_for_another_form_another_time_or_another_list_is_told_so_o
         (path.clone(), &cwt[..], 406, "not_acceptable"),
         (format!("{path}?time=1686925000"), &[][..], 501, "history_not_kept"),
         (format!("{path}?time=now"), &[][..], 400, "malformed"),
-        (format!("{path}?at=1"), &[][..], 400, "malformed"),
+        (format!("{path}?time=1&time=2"), &[][..], 400, "malformed"),
         (unknown.to_owned(), &[][..], 404, "route_unknown"),
         (path.to_uppercase().replace("/STATUS-LISTS", "/status-lists"), &[][..], 400, "malformed"),
     ] {
@@ -132,6 +132,7 @@ async fn whoever_asks_for_another_form_another_time_or_another_list_is_told_so_o
     for accept in [ACCEPT, "*/*", "application/*;q=0.1"] {
         assert_eq!(ask(&world, "GET", &path, &[("accept", accept)]).await.0, 200, "{accept}");
     }
+    assert_eq!(ask(&world, "GET", &format!("{path}?cache=1"), &[]).await.0, 200);
     // Whoever asks needs no credential, and a bad one does not matter.
     assert_eq!(ask(&world, "GET", &path, &[("authorization", "Bearer nonsense")]).await.0, 200);
     assert_eq!(ask(&world, "POST", &path, &[]).await.0, 405);
