@@ -97,8 +97,8 @@ pub(super) async fn show(shell: &Shell<'_>, args: ShowArgs) -> Result<Outcome, C
 pub(super) fn check(shell: &Shell<'_>, args: &CheckArgs) -> Result<Outcome, CliError> {
     let (_, rules) = read(&args.file)?;
     let identity = Identity::choose(&shell.global, Listen::choose(None, shell.variables)?, shell.variables)?;
-    if let Some(issuer) = identity.issuer.filter(|issuer| rules.trusted_issuer(issuer).is_some()) {
-        return Err(OpenError::from(Refusal::OwnIssuer { issuer }).into());
+    if let Some(own) = identity.issuer.and_then(|issuer| rules.trusted_like(&issuer).cloned()) {
+        return Err(OpenError::from(Refusal::OwnIssuer { issuer: own.issuer }).into());
     }
     output::say(&format!("{} is a policy", args.file.display()));
     Ok(Outcome::Done)

@@ -92,9 +92,11 @@ async fn a_policy_that_trusts_the_catalog_itself_is_refused_where_its_issuer_is_
     let path = file(&site, &provider.policy());
     let check = |site: &Site| site.cli(&["policy", "check", path.to_str().unwrap()]);
 
-    let itself = check(&site.with("CATALOG_ISSUER", &provider.issuer)).bad(1);
+    for spelling in [provider.issuer.clone(), format!("{}/", provider.issuer)] {
+        let itself = check(&site.with("CATALOG_ISSUER", &spelling)).bad(1);
 
-    assert!(itself.contains(&format!("'{}' is this catalog's own issuer", provider.issuer)), "{itself}");
+        assert!(itself.contains(&format!("'{}' is this catalog's own issuer", provider.issuer)), "{itself}");
+    }
     assert_eq!(check(&site.with("CATALOG_ISSUER", "https://catalog.example.com")).code, 0);
     assert_eq!(check(&site).code, 0, "nobody said who the catalog is");
 }
