@@ -261,7 +261,7 @@ async fn what_anybody_could_have_written_is_refused_and_fills_no_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_diagnostics_say_whose_token_is_not_taken_and_why() {
+async fn the_diagnostics_and_the_shell_say_whose_token_is_not_taken_and_why() {
     let (site, provider) = (Site::new().await, Provider::new().await);
     site.admin();
     let policy = site.data().join("policy.toml");
@@ -277,6 +277,21 @@ async fn the_diagnostics_say_whose_token_is_not_taken_and_why() {
     for token in [&id_token, &forged, &foreign] {
         assert_eq!(server.client.get("/whoami", token).await.status, 401);
     }
+    let mut fresh = provider.claims(chrono::Utc::now().timestamp());
+    let fresh_id_token = provider.sign(&json!({"typ": "JWT", "alg": "EdDSA", "kid": "k1"}), &fresh);
+    fresh["aud"] = json!("somebody else");
+    let for_another = provider.token(&fresh);
+    let at_the_shell =
+        |token: &str| site.with("CATALOG_URL", &server.client.url).with("CATALOG_TOKEN", token).cli(&["whoami"]).bad(2);
+    let shown = at_the_shell(&fresh_id_token);
+    assert!(
+        shown.contains(&format!("error: the presented token of {} is not taken: it is an ID token", provider.issuer))
+    );
+    assert!(shown.contains("hint: the token in CATALOG_TOKEN is an ID token, or another"), "{shown}");
+    assert!(shown.contains("present the access token of the same login"), "{shown}");
+    let shown = at_the_shell(&for_another);
+    assert!(shown.contains("is not taken: it is not meant for this catalog"), "{shown}");
+    assert!(shown.contains(&format!("hint: the token in CATALOG_TOKEN is an access token of {}", provider.issuer)));
 
     let said = server.stop().await;
     for part in [
