@@ -62,7 +62,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
     println!("|---|---|---|---|---|---|");
     for one_in in SHARES {
         let packed = list(arguments.entries, one_in);
-        let (mut bare, mut made, mut ratio) = (Figures::default(), Figures::default(), Figures::default());
+        let (mut bare, mut whole, mut ratio) = (Figures::default(), Figures::default(), Figures::default());
         let (mut compressed, mut sent) = (0, 0);
         for _ in 0..arguments.rounds {
             let begun = Instant::now();
@@ -70,11 +70,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Error> {
             bare.push(begun.elapsed().as_secs_f64() * 1_000.0);
             let begun = Instant::now();
             (_, sent) = black_box(make(&packed)?);
-            made.push(begun.elapsed().as_secs_f64() * 1_000.0);
-            ratio.push(made.last() / bare.last());
+            whole.push(begun.elapsed().as_secs_f64() * 1_000.0);
+            ratio.push(whole.last() / bare.last());
         }
-        let (bare, made, ratio) = (bare.spread(1), made.spread(1), ratio.spread(2));
-        println!("| one in {one_in} | {bare} | {made} | {ratio} | {compressed} | {sent} |");
+        let (bare, whole, ratio) = (bare.spread(1), whole.spread(1), ratio.spread(2));
+        println!("| one in {one_in} | {bare} | {whole} | {ratio} | {compressed} | {sent} |");
     }
     Ok(())
 }
