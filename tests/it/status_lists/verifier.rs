@@ -46,8 +46,8 @@ pub fn read(list: &Value, uri: &str, now: i64, idx: u64) -> Result<u8, String> {
         return Err("the list has no ttl, or other bits".to_owned());
     }
     let mut bytes = Vec::new();
-    let lst = URL_SAFE_NO_PAD.decode(list["status_list"]["lst"].as_str().ok_or("no lst")?);
-    ZlibDecoder::new(&*lst.map_err(|_| "not base64url")?).read_to_end(&mut bytes).map_err(|_| "not zlib")?;
+    let compressed = URL_SAFE_NO_PAD.decode(list["status_list"]["lst"].as_str().ok_or("no lst")?);
+    ZlibDecoder::new(&*compressed.map_err(|_| "not base64url")?).read_to_end(&mut bytes).map_err(|_| "not zlib")?;
     let byte = bytes.get(usize::try_from(idx / 4).unwrap()).ok_or("beyond the list")?;
     Ok(byte >> (idx % 4 * 2) & 0b11)
 }
