@@ -36,10 +36,17 @@ const DECIDE_TIMEOUT: Duration = Duration::from_millis(3_500);
 /// How long a commit may take before its outcome counts as unknown.
 const COMMIT_TIMEOUT: Duration = Duration::from_millis(3_500);
 
-/// Writes a batch that issues tokens: the head, the events, each touched token, and what listings find new ones by.
-static ISSUED: &str = concat!(include_str!("append_events.sql"), include_str!("append_issued.sql"));
-/// Writes a batch that issues none. It opens no index that only new tokens need.
-static CHANGED: &str = concat!(include_str!("append_events.sql"), include_str!("append_changed.sql"));
+/// Writes a batch that issues tokens: the head, the events, the tokens, and what listings find them by.
+static ISSUED: &str = concat!(include_str!("append_events.sql"), include_str!("append_issued.sql"), "select");
+/// Writes a batch that changes tokens: the head, the events, revocations, and what else may change of a token.
+static CHANGED: &str = concat!(include_str!("append_events.sql"), include_str!("append_changed.sql"), "select");
+/// Writes a batch that does both. Neither of the others opens an index that it does not need.
+static BOTH: &str = concat!(
+    include_str!("append_events.sql"),
+    include_str!("append_changed.sql"),
+    include_str!("append_issued.sql"),
+    "select"
+);
 
 /// The appender's own connection and what it remembers between batches.
 pub(super) struct Writer {
@@ -336,23 +343,26 @@ impl Draft {
             return Ok(());
         }
         let mut touched: Vec<&Token> = self.state.touched().collect();
-        // Neighbours in the log are neighbours in the table, too: a listing finds them on the same pages.
+        // Neighbours in the log are neighbours in the tables, too: a listing finds them on the same pages.
         touched.sort_unstable_by_key(|token| token.issued);
-        let tokens: Vec<TokenRow> = touched.iter().copied().map(TokenRow::from).collect();
-        let issued = &touched[touched.partition_point(|token| token.issued <= self.begun)..];
-        let query = if issued.is_empty() {
-            row::bind_changes(self.bind(sqlx::query(CHANGED)), &tokens)
-        } else {
-            row::bind(Reach::of(issued.iter().copied()).bind(self.bind(sqlx::query(ISSUED))), &tokens)
+        let rows: Vec<TokenRow> = touched.iter().copied().map(TokenRow::from).collect();
+        let first_issued = touched.partition_point(|token| token.issued <= self.begun);
+        let (changed, issued) = rows.split_at(first_issued);
+        let is_changed = !changed.is_empty() || rows.iter().any(TokenRow::is_revoked);
+        let sql = match (issued.is_empty(), is_changed) {
+            (true, _) => CHANGED,
+            (false, true) => BOTH,
+            (false, false) => ISSUED,
         };
-        let written = query.execute(&mut *connection).await?;
-        if written.rows_affected() == tokens.len() as u64 {
-            rules::insert(connection, self.state.rules()).await?;
-            people::insert(connection, &self.state).await?;
-            return idempotency::insert(connection, &self.named).await;
+        let mut query = row::bind_changed(row::bind_revoked(self.bind(sqlx::query(sql)), &rows), changed);
+        if !issued.is_empty() {
+            let reach = Reach::of(touched[first_issued..].iter().copied());
+            query = row::bind_issued(reach.bind(query), issued);
         }
-        // A row of another issuance already has one of the identifiers.
-        Err(issued_before())
+        query.execute(&mut *connection).await?;
+        rules::insert(connection, self.state.rules()).await?;
+        people::insert(connection, &self.state).await?;
+        idempotency::insert(connection, &self.named).await
     }
 
     /// Binds the head and the events, column by column.

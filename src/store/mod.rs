@@ -30,6 +30,7 @@ pub mod tally;
 pub mod tokens;
 pub mod trouble;
 pub mod verify;
+mod verify_names;
 mod verify_reach;
 mod verify_rules;
 

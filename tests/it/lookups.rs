@@ -39,7 +39,7 @@ async fn a_row_that_cannot_be_read_keeps_its_answer_from_nobody_else() {
     let admin = world.admin().await;
     let broken = world.issue_dev(plain("mallory@example.com")).await;
     let whole = world.issue_dev(plain("alice@example.com")).await;
-    world.database.tamper(&format!("update tokens set kid = '' where jti = '{}'", broken.token.jti)).await;
+    world.database.tamper(&format!("update issued_tokens set kid = '' where jti = '{}'", broken.token.jti)).await;
     let presented = |index| if index % 2 == 0 { broken.signed.expose() } else { whole.signed.expose() };
 
     let replies = join_all((0..CHECKS).map(|index| world.introspect(presented(index), &admin))).await;
@@ -56,7 +56,7 @@ async fn while_the_tokens_cannot_be_read_no_check_has_a_verdict_and_afterwards_e
     let admin = world.admin().await;
     let issued = world.issue_dev(plain("alice@example.com")).await;
     let mut locking = world.database.superuser().connect().await.unwrap();
-    locking.execute("begin; lock table tokens in access exclusive mode").await.unwrap();
+    locking.execute("begin; lock table issued_tokens in access exclusive mode").await.unwrap();
 
     let replies = join_all((0..CHECKS).map(|_| world.introspect(issued.signed.expose(), &admin))).await;
 
@@ -90,7 +90,7 @@ async fn a_statement_that_was_planned_while_the_catalog_was_empty_does_not_read_
     })
     .await;
     let read = "select relname::text, seq_tup_read, idx_tup_fetch from pg_stat_user_tables \
-                 where relname in ('tokens', 'events')";
+                 where relname in ('issued_tokens', 'events')";
     let read: Vec<(String, i64, i64)> = sqlx::query_as(read).fetch_all(&mut connection).await.unwrap();
     assert_eq!(read.len(), 2);
     for (table, in_no_order, by_index) in read {
