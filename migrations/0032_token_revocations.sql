@@ -19,7 +19,7 @@ select issued_pos, revoked_pos, revoked_at, effective_from, revocation_reason, r
  where revoked_pos is not null
  order by issued_pos;
 
--- Which tokens may hold a name. Whoever looks for the holders of one deletes those that are revoked by then.
+-- Which tokens may hold a name. An issuance under a name deletes those that are revoked by then.
 create table token_names (
     sub text collate "C" not null,
     name text collate "C" not null,

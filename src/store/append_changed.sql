@@ -17,13 +17,13 @@
         revocation_note,
         revoked_by
       from unnest(
-               $14::bigint[],
-               $15::bigint[],
-               $16::timestamptz[],
-               $17::timestamptz[],
-               $18::text[],
-               $19::text[],
-               $20::text[]
+               $16::bigint[],
+               $17::bigint[],
+               $18::timestamptz[],
+               $19::timestamptz[],
+               $20::text[],
+               $21::text[],
+               $22::text[]
            ) as revocation (
                issued_pos,
                revoked_pos,
@@ -33,6 +33,7 @@
                revocation_note,
                revoked_by
            )
+     where exists (select from head)
         on conflict (issued_pos) do update
        set revoked_pos = excluded.revoked_pos,
            revoked_at = excluded.revoked_at,
@@ -49,12 +50,12 @@
            suspended_by = changed.suspended_by,
            suspended_by_full_admin = changed.suspended_by_full_admin
       from unnest(
-               $21::uuid[],
-               $22::bigint[],
-               $23::timestamptz[],
-               $24::uuid[],
-               $25::text[],
-               $26::boolean[]
+               $23::uuid[],
+               $24::bigint[],
+               $25::timestamptz[],
+               $26::uuid[],
+               $27::text[],
+               $28::boolean[]
            ) as changed (
                jti,
                suspended_pos,
@@ -63,7 +64,8 @@
                suspended_by,
                suspended_by_full_admin
            )
-     where token.jti = changed.jti
+     where exists (select from head)
+       and token.jti = changed.jti
        and (
                token.suspended_pos,
                token.suspended_at,

@@ -6,7 +6,8 @@
     select
         team,
         issued_pos
-      from unnest($27::text[], $28::bigint[]) as reached (team, issued_pos)
+      from unnest($29::text[], $30::bigint[]) as reached (team, issued_pos)
+     where exists (select from head)
 ), reached_permissions as (
     insert into token_permissions (
         permission,
@@ -15,7 +16,8 @@
     select
         permission,
         issued_pos
-      from unnest($29::text[], $30::bigint[]) as reached (permission, issued_pos)
+      from unnest($31::text[], $32::bigint[]) as reached (permission, issued_pos)
+     where exists (select from head)
 ), spans as (
     insert into token_spans (
         span,
@@ -30,13 +32,25 @@
         iat_max,
         exp_min,
         exp_max
-      from unnest($31::bigint[], $32::timestamptz[], $33::timestamptz[], $34::timestamptz[], $35::timestamptz[])
+      from unnest($33::bigint[], $34::timestamptz[], $35::timestamptz[], $36::timestamptz[], $37::timestamptz[])
         as times (span, iat_min, iat_max, exp_min, exp_max)
+     where exists (select from head)
         on conflict (span) do update
        set iat_min = least(token_spans.iat_min, excluded.iat_min),
            iat_max = greatest(token_spans.iat_max, excluded.iat_max),
            exp_min = least(token_spans.exp_min, excluded.exp_min),
            exp_max = greatest(token_spans.exp_max, excluded.exp_max)
+), freed as (
+    delete
+      from token_names as named
+     using unnest($39::text[], $40::text[]) as wanted (sub, name),
+           token_revocations as revocation
+     where exists (select from head)
+       and named.sub = wanted.sub
+       and named.name = wanted.name
+       and named.exp > $3
+       and revocation.issued_pos = named.issued_pos
+       and revocation.effective_from is null
 ), names as (
     insert into token_names (
         sub,
@@ -49,8 +63,9 @@
         name,
         exp,
         issued_pos
-      from unnest($37::text[], $38::text[], $58::timestamptz[], $56::bigint[]) as named (sub, name, exp, issued_pos)
-     where sub is not null
+      from unnest($39::text[], $40::text[], $60::timestamptz[], $58::bigint[]) as named (sub, name, exp, issued_pos)
+     where exists (select from head)
+       and sub is not null
        and name is not null
 ), issued as (
     insert into issued_tokens (
@@ -125,40 +140,40 @@
         suspended_by,
         suspended_by_full_admin
       from unnest(
-               $36::uuid[],
-               $37::text[],
-               $38::text[],
+               $38::uuid[],
                $39::text[],
                $40::text[],
                $41::text[],
                $42::text[],
                $43::text[],
                $44::text[],
-               $45::boolean[],
+               $45::text[],
                $46::text[],
-               $47::text[],
+               $47::boolean[],
                $48::text[],
                $49::text[],
-               $50::jsonb[],
+               $50::text[],
                $51::text[],
-               $52::text[],
-               $53::boolean[],
+               $52::jsonb[],
+               $53::text[],
                $54::text[],
-               $55::integer[],
-               $56::bigint[],
-               $57::timestamptz[],
-               $58::timestamptz[],
-               $59::bytea[],
-               $60::bigint[],
-               $61::timestamptz[],
-               $62::uuid[],
-               $63::uuid[],
+               $55::boolean[],
+               $56::text[],
+               $57::integer[],
+               $58::bigint[],
+               $59::timestamptz[],
+               $60::timestamptz[],
+               $61::bytea[],
+               $62::bigint[],
+               $63::timestamptz[],
                $64::uuid[],
-               $65::text[],
-               $66::timestamptz[],
+               $65::uuid[],
+               $66::uuid[],
                $67::text[],
-               $68::text[],
-               $69::boolean[]
+               $68::timestamptz[],
+               $69::text[],
+               $70::text[],
+               $71::boolean[]
            ) as token (
                jti,
                sub,
@@ -195,4 +210,5 @@
                suspended_by,
                suspended_by_full_admin
            )
+     where exists (select from head)
 )

@@ -1,16 +1,3 @@
-with wanted as (
-    select sub, name
-      from unnest($1::text[], $2::text[]) as wanted (sub, name)
-), freed as (
-    delete
-      from token_names as named
-     using wanted, token_revocations as revocation
-     where named.sub = wanted.sub
-       and named.name = wanted.name
-       and named.exp > $3
-       and revocation.issued_pos = named.issued_pos
-       and revocation.effective_from is null
-)
 select
     tokens.jti,
     tokens.sub,
@@ -54,7 +41,7 @@ select
     suspended_by_full_admin,
     exists (select from revocation_rules where position = tokens.revoked_pos) as by_rule,
     (select jsonb_agg(to_jsonb(rule) order by position) from revocation_rules as rule where filled_to > 0) as rules
-  from wanted
+  from unnest($1::text[], $2::text[]) as wanted (sub, name)
   join token_names as named
     on named.sub = wanted.sub
    and named.name = wanted.name

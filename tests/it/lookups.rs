@@ -99,3 +99,22 @@ async fn a_statement_that_was_planned_while_the_catalog_was_empty_does_not_read_
         assert!(by_index < 12 * 60, "{by_index} rows of {table} were read by an index");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_issues_under_a_name_again_and_again_does_not_look_at_all_that_were_revoked() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    for _ in 0..CHECKS {
+        let issued = world.post("/tokens", &admin, json!({"sub": "ci@example.com", "name": "job"})).await;
+        assert_eq!(issued.status, 201, "{}", issued.text);
+        let jti = issued.json()["token"]["jti"].as_str().unwrap().to_owned();
+        assert_eq!(world.post("/tokens", &admin, json!({"sub": "ci@example.com", "name": "job"})).await.status, 409);
+        assert_eq!(world.delete(&format!("/tokens/{jti}"), &admin, json!({})).await.status, 204);
+    }
+
+    let mut connection = world.database.superuser().connect().await.unwrap();
+    let kept = "select count(*) from token_names where sub = 'ci@example.com'";
+    let kept: i64 = sqlx::query_scalar(kept).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(kept, 1, "the last one's own");
+    world.verify().await;
+}

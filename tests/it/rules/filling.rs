@@ -13,7 +13,7 @@ use catalog::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use uuid::Uuid;
 
 use super::{meets, none, revoke};
