@@ -79,5 +79,22 @@ comment on column token_names.exp is 'The first instant at which it is expired';
 comment on column token_names.issued_pos is 'The token, by the position of the event that issued it';
 comment on view tokens is 'What is known of each token: how it was issued, and its revocation';
 
+do $$
+declare
+    described record;
+begin
+    for described in
+        select attname, col_description(attrelid, attnum) as comment
+          from pg_attribute
+         where attrelid in ('issued_tokens'::regclass, 'token_revocations'::regclass)
+           and attnum > 0
+           and not attisdropped
+         order by attrelid = 'issued_tokens'::regclass
+    loop
+        execute format('comment on column tokens.%I is %L', described.attname, described.comment);
+    end loop;
+end
+$$;
+
 analyze token_revocations;
 analyze token_names;

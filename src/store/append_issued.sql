@@ -43,12 +43,12 @@
 ), freed as (
     delete
       from token_names as named
-     using unnest($39::text[], $40::text[]) as wanted (sub, name),
+     using unnest($39::text[], $40::text[], $59::timestamptz[]) as wanted (sub, name, iat),
            token_revocations as revocation
      where exists (select from head)
        and named.sub = wanted.sub
        and named.name = wanted.name
-       and named.exp > $3
+       and named.exp > wanted.iat
        and revocation.issued_pos = named.issued_pos
        and revocation.effective_from is null
 ), names as (

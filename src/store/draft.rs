@@ -24,7 +24,8 @@ use crate::domain::{
 /// Writes a batch that issues tokens: the head, the events, the tokens, and what listings find them by.
 static ISSUED: &str = concat!(include_str!("append_events.sql"), include_str!("append_issued.sql"), "select from head");
 /// Writes a batch that changes tokens: the head, the events, revocations, and what else may change of a token.
-static CHANGED: &str = concat!(include_str!("append_events.sql"), include_str!("append_changed.sql"), "select from head");
+static CHANGED: &str =
+    concat!(include_str!("append_events.sql"), include_str!("append_changed.sql"), "select from head");
 /// Writes a batch that does both. Neither of the others opens an index that it does not need.
 static BOTH: &str = concat!(
     include_str!("append_events.sql"),

@@ -8,8 +8,8 @@ use tokio::time::{Duration, timeout};
 use super::{Database, StoreError, listing, rules::RuleRow, tokens::Filter};
 use crate::domain::{Position, Predicate, Rule};
 
-/// The most rows of one transaction.
-pub const FILL_MAX: u16 = 5_000;
+/// The most rows of one transaction: what it leaves to be written is what others' next commit waits for.
+pub const FILL_MAX: u16 = 1_000;
 /// How long one transaction may take. Nobody waits for it; it is only not to last for ever.
 const FILL_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -20,8 +20,6 @@ pub enum Step {
     Done,
     /// There is more to do.
     More {
-        /// The rule.
-        rule: Position,
         /// How many rows were filled.
         rows: u64,
     },
@@ -59,7 +57,7 @@ async fn step(pool: &PgPool, rows_max: u16) -> Result<Step, StoreError> {
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await?;
-    Ok(Step::More { rule: rule.position, rows })
+    Ok(Step::More { rows })
 }
 
 async fn are_all_filled(connection: &mut PgConnection) -> Result<bool, StoreError> {

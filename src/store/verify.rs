@@ -94,7 +94,9 @@ pub async fn verify(
 ) -> Result<Verification, StoreError> {
     let mut connection = database.connect_as_writer().await?;
     // This one reads everything, and thinks between what it reads.
-    connection.execute("set idle_in_transaction_session_timeout to 0; set enable_seqscan to on; set enable_hashjoin to on").await?;
+    connection
+        .execute("set idle_in_transaction_session_timeout to 0; set enable_seqscan to on; set enable_hashjoin to on")
+        .await?;
     connection.execute("begin isolation level repeatable read read only").await?;
     let mut walk = Walk::new();
     walk.check_times(&mut connection).await?;

@@ -8,7 +8,10 @@ use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::StoreError;
-use crate::domain::{Position, Rule, Token, text::{Name, Subject}};
+use crate::domain::{
+    Position, Rule, Token,
+    text::{Name, Subject},
+};
 
 #[derive(FromRow)]
 struct NameRow {

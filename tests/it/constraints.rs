@@ -159,12 +159,7 @@ const OTHERS: &[Case] = &[
         &["is_admin = false, teams = null"],
     ),
     ("token_revocations_pkey", "update token_revocations set issued_pos = 0 + ", "issued_pos", &["1"]),
-    (
-        "token_revocations_after_issuance",
-        "update token_revocations set revoked_pos = issued_pos",
-        "+ 1",
-        &["", "- 1"],
-    ),
+    ("token_revocations_after_issuance", "update token_revocations set revoked_pos = issued_pos", "+ 1", &["", "- 1"]),
     (
         "token_revocations_times_are_finite",
         "update token_revocations set",

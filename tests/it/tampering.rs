@@ -221,7 +221,9 @@ async fn a_deleted_event_is_found_at_the_position_that_is_missing() {
         ("delete from events where position = 8", &[(LAST, Density), (0, Projection)]),
         (&format!("delete from events where position = 8; {LOWER_HEAD}"), &[(0, Projection)]),
         (
-            &format!("delete from events where position >= 7; {LOWER_HEAD} delete from issued_tokens where issued_pos = 8"),
+            &format!(
+                "delete from events where position >= 7; {LOWER_HEAD} delete from issued_tokens where issued_pos = 8"
+            ),
             &[(ALICE, Projection)],
         ),
         ("delete from events", &[(1, Density), (0, Projection), (0, Projection), (0, Projection)]),
