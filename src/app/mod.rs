@@ -12,6 +12,7 @@ mod live;
 mod login;
 mod membership;
 pub mod metrics;
+pub mod named_files;
 mod open;
 pub mod policy_file;
 mod providers;

@@ -9,7 +9,7 @@ use super::{
     claims::Teams,
     origin::Path,
     text::{Audience, Issuer, Kid, Permission, TeamId},
-    trusted_issuer::TrustedIssuer,
+    trusted_issuer::{TrustedIssuer, are_alike},
 };
 
 /// The rules in force, recorded as `policy.applied.v1`; every issuance names the version that allowed it.
@@ -288,6 +288,12 @@ impl Rules {
     #[must_use]
     pub fn trusted_issuer(&self, issuer: &Issuer) -> Option<&TrustedIssuer> {
         self.trusted_issuers.iter().find(|trusted| trusted.issuer == *issuer)
+    }
+
+    /// The identity provider whose name leads to the same place.
+    #[must_use]
+    pub fn trusted_like(&self, issuer: &Issuer) -> Option<&TrustedIssuer> {
+        self.trusted_issuers.iter().find(|trusted| are_alike(&trusted.issuer, issuer))
     }
 
     /// The rules of one door; every door past the API is held to the shell's.

@@ -113,7 +113,7 @@ problems!(Problems = [FORM_BODY, &[Code::PositionAhead]]);
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "What is said of it.", body = Introspection),
-        (status = 400, description = "There is no token in the form, or a parameter of the query is wrong.", body = OAuthError),
+        (status = 400, description = "There is no token in the form, or a second credential is, or a parameter of the query is wrong.", body = OAuthError),
         (status = 401, description = "The caller may not ask.", body = OAuthError, headers(
             ("www-authenticate" = String, description = "What the caller lacks (RFC 6750 section 3, RFC 7617 section 2)."),
         )),

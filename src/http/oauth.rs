@@ -19,8 +19,12 @@ pub(super) const FORM_BODY: &[Code] = &[Code::BodyTooSlow, Code::BodyTooLarge, C
 
 const TOKEN_MISSING: &str = "token is missing";
 
+/// What says in a form who asks (RFC 6749 section 2.3.1, RFC 7521 section 4.2, RFC 6750 section 2.2). Here the header
+/// says it, or nothing does.
+const FORM_CREDENTIALS: [&str; 3] = ["client_secret", "client_assertion", "access_token"];
+
 /// The form of a request (RFC 7662 section 2.1, RFC 7009 section 2.1). [`token`] reads it: other parameters change
-/// nothing.
+/// nothing, but credentials, which are not taken from a form.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes what is read name by name")]
 pub(super) struct TokenForm {
@@ -48,16 +52,26 @@ enum OAuthErrorCode {
     InvalidRequest,
 }
 
-/// The one `token` of a form body; other parameters, such as a hint, change nothing.
+/// The one `token` of a form body; other parameters, such as a hint, change nothing, but that one which is a credential
+/// is refused: with the header it is one too many (RFC 6749 section 2.3), and alone it is not taken (section 5.2).
 pub(super) async fn token(request: Request) -> Result<String, Response> {
     let request = {
         let (parts, unread) = request.into_parts();
         let read = body::bytes(Request::from_parts(parts.clone(), unread), &()).await;
         Request::from_parts(parts, read.map_err(bad_request)?.into())
     };
+    let has_header = request.headers().contains_key(header::AUTHORIZATION);
     let Form(members) = Form::<Vec<(String, String)>>::from_request(request, &())
         .await
         .map_err(|_| invalid_request("the body must be application/x-www-form-urlencoded"))?;
+    if let Some((name, _)) = members.iter().find(|(name, _)| FORM_CREDENTIALS.contains(&name.as_str())) {
+        return Err(if has_header {
+            invalid_request(&format!("{name} in the form is a second credential beside the Authorization header"))
+        } else {
+            let told = format!("{name} in the form is not taken: who asks says so in the Authorization header");
+            invalid_client(Problem::bad_client(), OAuthError::invalid_client(told))
+        });
+    }
     let mut tokens = members.into_iter().filter(|(name, _)| name == "token").map(|(_, value)| value);
     match (tokens.next(), tokens.next()) {
         (Some(token), None) if !token.is_empty() => Ok(token),
@@ -77,15 +91,21 @@ pub(super) fn bad_request(problem: Problem) -> Response {
 
 /// A caller that may not ask gets the OAuth form of the answer; a database that is gone stays a problem.
 pub(super) fn unauthorized(problem: Problem) -> Response {
-    let response = problem.into_response();
-    if !matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-        return response;
+    if matches!(problem.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        invalid_client(problem, unknown_client())
+    } else {
+        problem.into_response()
     }
+}
+
+/// A caller is told this, under the challenge of the way by which it came.
+fn invalid_client(problem: Problem, error: OAuthError) -> Response {
+    let response = problem.into_response();
     let challenge = response.headers().get(header::WWW_AUTHENTICATE).cloned();
     let challenge = challenge.unwrap_or_else(|| HeaderValue::from_static("Bearer realm=\"catalog\""));
     let headers =
         [(header::WWW_AUTHENTICATE, challenge), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    (StatusCode::UNAUTHORIZED, headers, Json(unknown_client())).into_response()
+    (StatusCode::UNAUTHORIZED, headers, Json(error)).into_response()
 }
 
 fn invalid_request(description: &str) -> Response {
@@ -96,7 +116,7 @@ fn invalid_request(description: &str) -> Response {
 pub(super) fn unknown_client() -> OAuthError {
     let description =
         "this needs an active token of the catalog, or a client, with the permission that the route asks for";
-    OAuthError { error: OAuthErrorCode::InvalidClient, error_description: description.to_owned() }
+    OAuthError::invalid_client(description.to_owned())
 }
 
 /// What a form without a token is told.
@@ -105,6 +125,10 @@ pub(super) fn missing_token() -> OAuthError {
 }
 
 impl OAuthError {
+    fn invalid_client(description: String) -> Self {
+        Self { error: OAuthErrorCode::InvalidClient, error_description: description }
+    }
+
     fn invalid_request(description: &str) -> Self {
         Self { error: OAuthErrorCode::InvalidRequest, error_description: description.to_owned() }
     }

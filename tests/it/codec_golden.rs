@@ -111,7 +111,7 @@ fn sample_policy() -> Policy {
     Policy { version: 2, rules, text: Some("[api]\n".to_owned()) }
 }
 
-/// An identity provider of which everything is said.
+/// An identity provider of which almost everything is said.
 fn sample_provider() -> TrustedIssuer {
     let claim = |name: &str| name.parse().unwrap();
     let role = Role::Permissions(vec!["audit.read".parse().unwrap()]);
@@ -121,6 +121,8 @@ fn sample_provider() -> TrustedIssuer {
         audience: "https://catalog.example.com".parse().unwrap(),
         email_domains: vec!["example.com".parse().unwrap()],
         claims: ClaimNames { subject: claim("sub"), email: claim("mail"), groups: claim("g"), roles: claim("r") },
+        // A policy from before there was this says nothing of it, and is read so.
+        optional_claims: [].into(),
         permissions: vec!["tokens.create".parse().unwrap()],
         teams: [("engineers".parse().unwrap(), "red".parse().unwrap())].into(),
         roles: [("auditor".parse().unwrap(), role), ("ops".parse().unwrap(), Role::Admin)].into(),

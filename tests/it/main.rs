@@ -63,6 +63,7 @@ mod seed;
 mod shadows;
 mod shutdown;
 mod sight;
+mod standards;
 mod suspension;
 mod sweeping;
 mod tampering;

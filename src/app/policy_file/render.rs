@@ -117,6 +117,7 @@ fn trusted_issuer(file: &mut String, trusted: &TrustedIssuer) {
     for (key, claim) in named {
         entry(file, key, &quoted(ClaimName::as_str(claim)));
     }
+    entry(file, "optional_claims", &list(trusted.optional_claims.iter().map(|claim| claim.as_str())));
     entry(file, "permissions", &list(trusted.permissions.iter().map(Permission::as_str)));
     mapping(file, "trusted_issuer.teams", trusted.teams.iter().map(|(group, team)| (group, quoted(team.as_str()))));
     mapping(file, "trusted_issuer.roles", trusted.roles.iter().map(|(role, worth)| (role, role_worth(worth))));

@@ -10,7 +10,7 @@ use proptest::{
 use super::*;
 use crate::domain::{
     text::{EmailDomain, Group},
-    trusted_issuer::{ClaimNames, KeySource, Role, TrustedIssuer},
+    trusted_issuer::{ClaimNames, KeySource, OptionalClaim, Role, TrustedIssuer},
 };
 
 fn fault(text: &str) -> (usize, String) {
@@ -153,6 +153,12 @@ fn every_mistake_about_a_provider_is_told_with_its_line_and_key() {
         (with("[\"example.com\"]", "[\"example.com\", \"example.com\"]"), 5, "'example.com', which is claimed already"),
         (second(""), 11, "has 'example.com', which is claimed already: one provider speaks for a domain"),
         (trusting("") + &trusting(""), 8, "trusted_issuer.issuer 'https://login.example.com' is there twice"),
+        (
+            trusting("") + &trusting("").replace("login.example.com\"", "Login.example.com/\""),
+            8,
+            "trusted_issuer.issuer 'https://Login.example.com/' is there twice",
+        ),
+        (trusting("optional_claims = [\"sub\"]\n"), 7, "unknown variant `sub`, expected `client_id` or `jti`"),
         (trusting("[trusted_issuer.roles]\nops = \"root\"\n"), 8, "expected \"admin\" or a list of permissions"),
         (trusting("[trusted_issuer.roles]\nops = [\"Tools\"]\n"), 8, "'Tools' is not a permission"),
         (
@@ -255,20 +261,21 @@ fn provider(number: usize) -> impl Strategy<Value = TrustedIssuer> {
     };
     let role = prop_oneof![Just(Role::Admin), grants().prop_map(Role::Permissions)];
     let teams = btree_map(name(), select(&["red", "blue"][..]).prop_map(|team| team.parse().unwrap()), 0..3);
-    (keys, grants(), teams, btree_map(name(), role, 1..3)).prop_map(move |(keys, permissions, teams, roles)| {
-        TrustedIssuer {
-            issuer: format!("https://login-{number}.example.com").parse().unwrap(),
-            keys,
-            audience: "https://catalog.example.com".parse().unwrap(),
-            email_domains: vec![
-                EmailDomain::parse(format!("of-{number}.example")).unwrap(),
-                format!("{number}.de").parse().unwrap(),
-            ],
-            claims: ClaimNames { groups: "memberOf".parse().unwrap(), ..ClaimNames::default() },
-            permissions,
-            teams,
-            roles,
-        }
+    let optional = vec(select(&OptionalClaim::ALL[..]), 0..3);
+    let parts = (keys, grants(), teams, btree_map(name(), role, 1..3), optional);
+    parts.prop_map(move |(keys, permissions, teams, roles, optional)| TrustedIssuer {
+        issuer: format!("https://login-{number}.example.com").parse().unwrap(),
+        keys,
+        audience: "https://catalog.example.com".parse().unwrap(),
+        email_domains: vec![
+            EmailDomain::parse(format!("of-{number}.example")).unwrap(),
+            format!("{number}.de").parse().unwrap(),
+        ],
+        claims: ClaimNames { groups: "memberOf".parse().unwrap(), ..ClaimNames::default() },
+        optional_claims: optional.into_iter().collect(),
+        permissions,
+        teams,
+        roles,
     })
 }
 
