@@ -185,7 +185,7 @@ impl Bench {
         }
         self.filled().await?;
         let ended = Instant::now();
-        row.filled_ms.push((ended - begun).as_secs_f64() * 1_000.0);
+        row.filled_ms.push(ended.duration_since(begun).as_secs_f64() * 1_000.0);
         issuer.waits(begun, ended, &mut row.issuer).await?;
         revoker.waits(begun, ended, &mut row.revoker).await?;
         eprintln!("a rule over {covered} tokens: refused after {:.1} ms", row.refused_ms.last());
@@ -274,12 +274,12 @@ impl Watched {
         let mut before: Vec<Duration> =
             latencies.iter().filter(|(at, taken)| *at + *taken < begun).map(|(_, taken)| *taken).collect();
         let p99 = percentile_ms(&mut before, 0.99);
-        let took = (ended - begun).min(QUIET / 2);
+        let took = ended.duration_since(begun).min(QUIET / 2);
         let mut without: Vec<Duration> = (1..)
             .map(|number| took * number)
-            .take_while(|before| *before < QUIET)
-            .filter_map(|before| begun.checked_sub(before))
-            .map(|from| longest(from, from + took - Duration::from_micros(1)))
+            .take_while(|back| *back < QUIET)
+            .filter_map(|back| begun.checked_sub(back))
+            .map(|from| longest(from, from + took))
             .collect();
         waits.beside.push(longest(begun, ended).as_secs_f64() * 1_000.0 / p99);
         waits.without.push(percentile_ms(&mut without, 0.5) / p99);
