@@ -275,10 +275,9 @@ impl Watched {
             latencies.iter().filter(|(at, taken)| *at + *taken < begun).map(|(_, taken)| *taken).collect();
         let p99 = percentile_ms(&mut before, 0.99);
         let took = ended.duration_since(begun).min(QUIET / 2);
-        let mut without: Vec<Duration> = (1..)
-            .map(|number| took * number)
-            .take_while(|back| *back < QUIET)
-            .filter_map(|back| begun.checked_sub(back))
+        let starts = std::iter::successors(begun.checked_sub(took), |from| from.checked_sub(took));
+        let mut without: Vec<Duration> = starts
+            .take_while(|from| begun.duration_since(*from) < QUIET)
             .map(|from| longest(from, from + took))
             .collect();
         waits.beside.push(longest(begun, ended).as_secs_f64() * 1_000.0 / p99);
