@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::TryStreamExt;
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
 use super::{StoreError, verify::Difference};
@@ -33,21 +33,15 @@ pub(super) async fn load(
     Ok(())
 }
 
-/// Writes the entries that a batch gave to tokens.
-pub(super) async fn insert(
-    connection: &mut PgConnection,
+/// Binds the entries that a batch gave to tokens, column by column.
+pub(super) fn bind<'q>(
+    query: Query<'q, Postgres, PgArguments>,
     entries: &BTreeMap<Position, Entry>,
-) -> Result<(), StoreError> {
-    if entries.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(include_str!("status_list_insert.sql"))
+) -> Query<'q, Postgres, PgArguments> {
+    query
         .bind(entries.values().map(|entry| entry.list).collect::<Vec<_>>())
         .bind(entries.values().map(|entry| column(entry.idx)).collect::<Vec<_>>())
         .bind(entries.keys().map(|position| position.0).collect::<Vec<_>>())
-        .execute(connection)
-        .await?;
-    Ok(())
 }
 
 /// Where the rows differ from the fold.
