@@ -31,7 +31,7 @@ pub(super) async fn load(database: &Database, now: DateTime<Utc>) -> Result<Memo
 
 async fn index(connection: &mut PgConnection, position: Position, now: DateTime<Utc>) -> Result<LiveIndex, StoreError> {
     // It reads all there is, which other reads never do.
-    connection.execute("set local enable_seqscan to on").await?;
+    connection.execute("set local enable_seqscan to on; set local enable_hashjoin to on").await?;
     let count: i64 =
         sqlx::query_scalar("select count(*) from tokens where exp > $1").bind(now).fetch_one(&mut *connection).await?;
     let mut tokens = IndexMap::with_capacity(usize::try_from(count).unwrap_or_default());
