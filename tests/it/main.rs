@@ -67,4 +67,5 @@ mod standards;
 mod suspension;
 mod sweeping;
 mod tampering;
+mod time_travel;
 mod why_inactive;
