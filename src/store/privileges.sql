@@ -9,6 +9,7 @@ grant insert on {schema}.past_revocations to {writer};
 grant insert on {schema}.past_suspensions to {writer};
 grant insert on {schema}.token_teams to {writer};
 grant insert on {schema}.token_permissions to {writer};
+grant insert on {schema}.status_list_entries to {writer};
 grant insert, update on {schema}.token_spans to {writer};
 grant insert, update (filled_to) on {schema}.revocation_rules to {writer};
 grant insert, update on {schema}.people to {writer};
