@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -282,3 +283,9 @@ def test_without_cryptography_it_says_what_to_install(monkeypatch: pytest.Monkey
         pytest.raises(SignaturesUnavailable, match="signatures"),
     ):
         SignatureVerifier(catalog)
+
+
+def test_without_being_asked_for_it_loads_no_cryptography() -> None:
+    looked = "import sys, catalog_gateway; sys.exit('cryptography' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", looked], check=False).returncode == 0
