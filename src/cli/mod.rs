@@ -1,6 +1,7 @@
 //! The command line: arguments into commands, outcomes into text and exit codes. stdout is data, stderr is talk.
 
 mod audit_events;
+mod audit_rebuild;
 mod audit_verify;
 mod banner;
 mod client;
@@ -144,6 +145,7 @@ enum Command {
 enum AuditCommand {
     Events(audit_events::EventsArgs),
     Verify(audit_verify::VerifyArgs),
+    Rebuild(audit_rebuild::RebuildArgs),
 }
 
 /// Show, check and apply the rules of what may be issued
@@ -227,6 +229,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Whoami(args) => client::whoami::run(shell, args).await,
         Command::Audit(AuditCommand::Events(args)) => audit_events::run(shell, args).await,
         Command::Audit(AuditCommand::Verify(args)) => audit_verify::run(shell, args).await,
+        Command::Audit(AuditCommand::Rebuild(args)) => audit_rebuild::run(shell, args).await,
         Command::Keys(command) => keys::run(shell, command).await,
         Command::Clients(command) => clients::run(shell, command).await,
         Command::Policy(PolicyCommand::Show(args)) => policy::show(shell, args).await,

@@ -53,6 +53,7 @@ mod paused;
 mod people;
 mod policy;
 mod readme;
+mod rebuild;
 mod resumption;
 mod reuse;
 mod revoke_several;
