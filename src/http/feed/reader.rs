@@ -32,7 +32,7 @@ const LOGIN_TIME_MAX: Duration = Duration::from_mins(5);
 /// A reader.
 pub(super) struct Reader {
     catalog: Arc<Catalog>,
-    authority: Authority,
+    authority: Arc<Authority>,
     at: Cursor,
     stage: Stage,
     is_idle: bool,
@@ -58,7 +58,7 @@ impl Reader {
     /// A reader that knows everything up to a place.
     pub(super) fn new(
         catalog: Arc<Catalog>,
-        authority: Authority,
+        authority: Arc<Authority>,
         at: Cursor,
         place: SemaphorePermit<'static>,
     ) -> Self {
