@@ -59,8 +59,15 @@ struct Bench {
 struct Row {
     refused_ms: Figures,
     filled_ms: Figures,
-    issuer: Figures,
-    revoker: Figures,
+    issuer: Waits,
+    revoker: Waits,
+}
+
+/// The longest that somebody waited, as multiples of its p99 without a rule: beside one, and in as long a time without.
+#[derive(Default)]
+struct Waits {
+    beside: Figures,
+    without: Figures,
 }
 
 /// The latencies of somebody who asks all the time.
@@ -178,9 +185,9 @@ impl Bench {
         }
         self.filled().await?;
         let ended = Instant::now();
-        row.filled_ms.push((ended - begun).as_secs_f64() * 1_000.0);
-        row.issuer.push(issuer.stall(begun, ended).await?);
-        row.revoker.push(revoker.stall(begun, ended).await?);
+        row.filled_ms.push(ended.duration_since(begun).as_secs_f64() * 1_000.0);
+        issuer.waits(begun, ended, &mut row.issuer).await?;
+        revoker.waits(begun, ended, &mut row.revoker).await?;
         eprintln!("a rule over {covered} tokens: refused after {:.1} ms", row.refused_ms.last());
         Ok(())
     }
@@ -256,15 +263,26 @@ impl Watched {
         Self { task: tokio::spawn(work(stop.clone())), stop }
     }
 
-    /// The longest that it waited between two instants, as a multiple of its p99 before.
-    async fn stall(self, begun: Instant, ended: Instant) -> Result<f64, Error> {
+    /// The longest that it waited between two instants, and the most usual of such times before.
+    async fn waits(self, begun: Instant, ended: Instant, waits: &mut Waits) -> Result<(), Error> {
         self.stop.store(true, Ordering::Relaxed);
         let latencies = self.task.await??;
+        let longest = |from: Instant, to: Instant| {
+            let within = latencies.iter().filter(|(at, taken)| *at + *taken >= from && *at <= to);
+            within.map(|(_, taken)| *taken).max().unwrap_or_default()
+        };
         let mut before: Vec<Duration> =
             latencies.iter().filter(|(at, taken)| *at + *taken < begun).map(|(_, taken)| *taken).collect();
-        let during = latencies.iter().filter(|(at, taken)| *at + *taken >= begun && *at <= ended);
-        let longest = during.map(|(_, taken)| *taken).max().unwrap_or_default();
-        Ok(longest.as_secs_f64() * 1_000.0 / percentile_ms(&mut before, 0.99))
+        let p99 = percentile_ms(&mut before, 0.99);
+        let took = ended.duration_since(begun).min(QUIET / 2);
+        let starts = std::iter::successors(begun.checked_sub(took), |from| from.checked_sub(took));
+        let mut without: Vec<Duration> = starts
+            .take_while(|from| begun.duration_since(*from) < QUIET)
+            .map(|from| longest(from, from + took))
+            .collect();
+        waits.beside.push(longest(begun, ended).as_secs_f64() * 1_000.0 / p99);
+        waits.without.push(percentile_ms(&mut without, 0.5) / p99);
+        Ok(())
     }
 }
 
@@ -277,16 +295,18 @@ fn print(arguments: &Arguments, rows: &[Row]) {
     println!("{} rules of each size among {} tokens; median (least–most)", arguments.rounds, arguments.tokens);
     println!();
     println!(
-        "| covered | every check refused after ms | rows filled after ms | issuer's longest wait, × its p99 | revoker's longest wait, × its p99 |"
+        "| covered | every check refused after ms | rows filled after ms | issuer's longest wait, × its p99 | in as long without a rule | revoker's longest wait, × its p99 | in as long without a rule |"
     );
-    println!("|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|");
     for (covered, row) in arguments.covered.iter().zip(rows) {
         println!(
-            "| {covered} | {} | {} | {} | {} |",
+            "| {covered} | {} | {} | {} | {} | {} | {} |",
             row.refused_ms.spread(1),
             row.filled_ms.spread(0),
-            row.issuer.spread(2),
-            row.revoker.spread(2),
+            row.issuer.beside.spread(2),
+            row.issuer.without.spread(2),
+            row.revoker.beside.spread(2),
+            row.revoker.without.spread(2),
         );
     }
 }

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use super::Catalog;
 use crate::{
-    domain::{Path, Position, Settings, causes::Causes, key::KeyRecord, text::Kid},
-    signing::{Keyring, KeyringError, Verifier},
+    domain::{Path, Position, Settings, key::KeyRecord, text::Kid},
+    signing::{Keyring, KeyringError, PrivateHalf, Verifier},
     store::{
         StoreError,
         follower::{Stale, Staleness},
@@ -65,19 +65,25 @@ impl Live {
         self.signer(Path::Api).is_some_and(|kid| self.keyring.facts(kid).is_some())
     }
 
+    /// Why nothing that the API is asked for can be signed here, in a line; `None` when it can.
+    #[must_use]
+    pub fn cannot_sign(&self) -> Option<String> {
+        let kid = self.signer(Path::Api)?;
+        match self.keyring.private_half(kid) {
+            PrivateHalf::Here => None,
+            PrivateHalf::Missing => Some(format!("the signing key {kid} is not here")),
+            PrivateHalf::Unusable(fault) => Some(format!("the signing key {kid} cannot be used: {fault}")),
+        }
+    }
+
     /// Which key files here cannot be used, and why: a line for each.
     #[must_use]
     pub fn broken_keys(&self) -> Vec<String> {
-        let told = |fault: &KeyringError| {
-            let hint = fault.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
-            format!("{}{hint}", Causes(fault))
-        };
-        self.keyring.faults().iter().map(told).collect()
+        self.keyring.faults().iter().map(KeyringError::told).collect()
     }
 
     /// Which private halves are to be deleted, in a line; `None` when none is.
-    #[must_use]
-    pub fn kept_keys(&self) -> Option<String> {
+    fn kept_keys(&self) -> Option<String> {
         let over = self.settings.keys.iter().filter_map(|key| Some((&key.kid, key.over()?)));
         let kept = over.filter(|(kid, _)| self.keyring.facts(kid).is_some());
         let kept: Vec<String> = kept.map(|(kid, over)| format!("{kid} ({over})")).collect();

@@ -37,7 +37,7 @@ struct Answer {
 
 /// Why a source gave no answer.
 #[derive(Debug, thiserror::Error)]
-enum SourceError {
+pub(super) enum SourceError {
     #[error(transparent)]
     Read(#[from] fetch::ReadError),
     #[error(transparent)]
@@ -96,7 +96,8 @@ impl Catalog {
     }
 }
 
-async fn ask(source: &MembershipSource) -> Result<Directory, SourceError> {
+/// Asks the source once.
+pub(super) async fn ask(source: &MembershipSource) -> Result<Directory, SourceError> {
     let bytes = match source {
         MembershipSource::File(path) => fetch::read(path, BYTES_MAX, ANSWER_TIME_MAX).await?,
         MembershipSource::Url(url) => fetch::get(url, BYTES_MAX, ANSWER_TIME_MAX).await?,

@@ -12,6 +12,7 @@ mod live;
 mod login;
 mod membership;
 pub mod metrics;
+pub mod named_files;
 mod open;
 pub mod policy_file;
 mod providers;
@@ -22,6 +23,7 @@ pub mod schema;
 mod seed;
 mod settings;
 mod shadows;
+mod status_lists;
 mod suspend;
 mod sweep;
 mod upkeep;
@@ -43,6 +45,7 @@ pub use requester::{AskedBy, Requester};
 pub use revocations::{RevokedByRule, RevokedTokens, Rotated, RuleError};
 pub use seed::{Plan, SeedError, Seeded};
 pub use settings::Settled;
+pub use status_lists::{PublishError, PublishedList, StatusListError};
 pub use suspend::ChangedTokens;
 
 use denials::Denials;
@@ -53,6 +56,7 @@ use membership::Members;
 use providers::Providers;
 use reuses::Reuses;
 use shadows::Shadows;
+use status_lists::StatusLists;
 
 use crate::{
     domain::{
@@ -94,6 +98,7 @@ pub struct Catalog {
     shadows: Arc<Shadows>,
     reuses: Arc<Reuses>,
     rules_added: Notify,
+    status_lists: StatusLists,
     issuer: Issuer,
     log_id: Uuid,
     opened_at: Position,

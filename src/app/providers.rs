@@ -59,7 +59,7 @@ pub struct ProviderUnavailable {
 
 /// Why a provider gave no keys.
 #[derive(Debug, thiserror::Error)]
-enum AskError {
+pub(super) enum AskError {
     #[error(transparent)]
     Fetch(#[from] fetch::FetchError),
     #[error(transparent)]
@@ -188,7 +188,8 @@ impl Known {
     }
 }
 
-async fn ask(source: &KeySource) -> Result<ProviderKeys, AskError> {
+/// Asks for the keys once.
+pub(super) async fn ask(source: &KeySource) -> Result<ProviderKeys, AskError> {
     let json = match source {
         KeySource::JwksUri(uri) => fetch::get(uri, BYTES_MAX, ANSWER_TIME_MAX).await?,
         KeySource::JwksFile(path) => fetch::read(path, BYTES_MAX, ANSWER_TIME_MAX).await?,

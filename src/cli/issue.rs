@@ -25,6 +25,7 @@ pub(super) async fn run(shell: &Shell<'_>, args: IssueArgs) -> Result<Outcome, C
     let origin = operator::origin(shell, Path::CliDev)?;
     session::run(shell, Need::Database, async |session| {
         let catalog = session.catalog(shell, start).await?;
+        session.warn_of_broken_keys(&catalog);
         let issued = catalog.issue(command, Requester::new(Authority::of_shell(), origin.clone())).await;
         catalog.close().await;
         let issued = issued?;

@@ -230,7 +230,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Keys(command) => keys::run(shell, command).await,
         Command::Clients(command) => clients::run(shell, command).await,
         Command::Policy(PolicyCommand::Show(args)) => policy::show(shell, args).await,
-        Command::Policy(PolicyCommand::Check(args)) => policy::check(shell, &args),
+        Command::Policy(PolicyCommand::Check(args)) => policy::check(shell, &args).await,
         Command::Policy(PolicyCommand::Apply(args)) => policy::apply(shell, args).await,
         Command::Migrate(_) => migrate::run(shell).await,
         Command::Decode(args) => decode::run(args, shell.ambient.clock.now()),

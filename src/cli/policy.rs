@@ -13,7 +13,7 @@ use super::{
     session::{self, Need, Start},
 };
 use crate::{
-    app::{OpenError, Settled, policy_file},
+    app::{OpenError, Settled, named_files, policy_file},
     domain::{
         Path, Refusal,
         configure::ApplyPolicy,
@@ -94,12 +94,13 @@ pub(super) async fn show(shell: &Shell<'_>, args: ShowArgs) -> Result<Outcome, C
     .await
 }
 
-pub(super) fn check(shell: &Shell<'_>, args: &CheckArgs) -> Result<Outcome, CliError> {
+pub(super) async fn check(shell: &Shell<'_>, args: &CheckArgs) -> Result<Outcome, CliError> {
     let (_, rules) = read(&args.file)?;
     let identity = Identity::choose(&shell.global, Listen::choose(None, shell.variables)?, shell.variables)?;
-    if let Some(issuer) = identity.issuer.filter(|issuer| rules.trusted_issuer(issuer).is_some()) {
-        return Err(OpenError::from(Refusal::OwnIssuer { issuer }).into());
+    if let Some(own) = identity.issuer.and_then(|issuer| rules.trusted_like(&issuer).cloned()) {
+        return Err(OpenError::from(Refusal::OwnIssuer { issuer: own.issuer }).into());
     }
+    warn_of_files(&rules).await;
     output::say(&format!("{} is a policy", args.file.display()));
     Ok(Outcome::Done)
 }
@@ -108,6 +109,7 @@ pub(super) async fn apply(shell: &Shell<'_>, args: ApplyArgs) -> Result<Outcome,
     let (text, rules) = read(&args.file)?;
     let start = Start::choose(shell, false, Listen::choose(None, shell.variables)?)?;
     let origin = operator::origin(shell, Path::CliAdmin)?;
+    warn_of_files(&rules).await;
     session::run(shell, Need::Catalog, async |session| {
         let catalog = session.catalog(shell, start).await?;
         let settled = catalog.apply_policy(ApplyPolicy { rules, text }, origin).await;
@@ -121,6 +123,17 @@ pub(super) async fn apply(shell: &Shell<'_>, args: ApplyArgs) -> Result<Outcome,
         Ok(Outcome::Done)
     })
     .await
+}
+
+/// Tells of files that the policy names and that are of no use here. On the servers they may be.
+async fn warn_of_files(rules: &Rules) {
+    let faults = named_files::faults(rules).await;
+    for fault in &faults {
+        output::say(&format!("warning: {fault}"));
+    }
+    if !faults.is_empty() {
+        output::say("note: that is so on this machine; each server reads the files that a policy names for itself");
+    }
 }
 
 fn read(file: &std::path::Path) -> Result<(String, Rules), CliError> {

@@ -104,9 +104,10 @@ async fn bind(listen: Listen) -> Result<TcpListener, CliError> {
 impl Server<'_> {
     async fn serve(&self, session: &Session, start: Start, listener: TcpListener) -> Result<(), CliError> {
         let catalog = Arc::new(self.interrupt.or(session.catalog(self.shell, start)).await?);
-        session.warn_of_kept_keys(&catalog);
+        session.warn_of_key_files(&catalog);
         let ready = async {
             catalog.load_live_tokens().await;
+            catalog.load_status_lists().await;
             Ok(())
         };
         self.interrupt.or(ready).await?;
@@ -118,10 +119,9 @@ impl Server<'_> {
     async fn answer(&self, session: &Session, catalog: &Arc<Catalog>, listener: TcpListener) -> Result<(), CliError> {
         let address = listener.local_addr().map_err(CliError::Serve)?;
         self.interrupt.or(banner::show(self.shell, session, address)).await?;
-        if !catalog.can_sign() {
-            self.shell
-                .log_format()?
-                .warn("the signing key is not here: this server lists, revokes and checks, and issues nothing");
+        if let Some(why) = catalog.live().cannot_sign() {
+            let told = format!("{why}: this server lists, revokes and checks, and issues nothing");
+            self.shell.log_format()?.warn(&told);
         }
         let router = http::router(catalog.clone(), self.recorder.clone());
         let stop = CancellationToken::new();

@@ -117,9 +117,6 @@ impl Session {
             ambient: shell.ambient.clone(),
         };
         let catalog = Catalog::open(opening).await?;
-        for warning in catalog.live().broken_keys() {
-            self.talk.warn(&warning);
-        }
         let logged = catalog.live().settings.shape(Path::Api).map_err(OpenError::from)?.alg;
         match alg {
             Some(given) if given != logged => {
@@ -138,15 +135,18 @@ impl Session {
             return Err(OpenError::from(Refusal::NotConfigured).into());
         }
         let catalog = self.catalog(shell, start).await?;
-        self.warn_of_kept_keys(&catalog);
+        self.warn_of_key_files(&catalog);
         Ok(catalog)
     }
 
-    /// Tells of private halves that nobody needs any more, where keys are looked after.
-    pub(super) fn warn_of_kept_keys(&self, catalog: &Catalog) {
-        if let Some(warning) = catalog.live().kept_keys() {
-            self.talk.warn(&warning);
-        }
+    /// Tells of the key files all that an operator should know, where keys are looked after.
+    pub(super) fn warn_of_key_files(&self, catalog: &Catalog) {
+        catalog.live().key_warnings().iter().for_each(|warning| self.talk.warn(warning));
+    }
+
+    /// Tells of those that cannot be used, where one is needed.
+    pub(super) fn warn_of_broken_keys(&self, catalog: &Catalog) {
+        catalog.live().broken_keys().iter().for_each(|warning| self.talk.warn(warning));
     }
 
     /// What an operator should know of the fences around the log. Nobody but us reaches a private cluster, whose owner we are.

@@ -103,8 +103,8 @@ pub fn apply_policy(settings: &Settings, command: &ApplyPolicy) -> Result<Option
             return Err(KeyRefusal::Over { kid: kid.clone(), over }.into());
         }
     }
-    if let Some(issuer) = settings.issuer.as_ref().filter(|issuer| rules.trusted_issuer(issuer).is_some()) {
-        return Err(Refusal::OwnIssuer { issuer: issuer.clone() });
+    if let Some(own) = settings.issuer.as_ref().and_then(|issuer| rules.trusted_like(issuer)) {
+        return Err(Refusal::OwnIssuer { issuer: own.issuer.clone() });
     }
     let current = settings.policy.as_ref();
     if current.is_some_and(|policy| policy.rules == *rules && policy.text.as_ref() == Some(text)) {

@@ -35,7 +35,12 @@ pub enum What {
     /// It was put away.
     Retired,
     /// Others may have it.
-    Compromised,
+    Compromised {
+        /// From where on no token that it signed is believed.
+        from: Position,
+        /// The instant that was named for that, if one was.
+        since: Option<DateTime<Utc>>,
+    },
 }
 
 impl What {
@@ -49,7 +54,7 @@ impl What {
             Self::ActivatedForShell => "activated_for_shell",
             Self::RelievedForShell => "relieved_for_shell",
             Self::Retired => "retired",
-            Self::Compromised => "compromised",
+            Self::Compromised { .. } => "compromised",
         }
     }
 }
@@ -90,7 +95,7 @@ fn changes(before: &Signers, after: &Signers) -> impl Iterator<Item = (Kid, What
 fn of_itself(event: &Event) -> Option<(&Kid, What)> {
     match event {
         Event::KeyAdded(key) => Some((&key.kid, What::Added)),
-        Event::KeyCompromised(key) => Some((&key.kid, What::Compromised)),
+        Event::KeyCompromised(key) => Some((&key.kid, What::Compromised { from: key.from, since: key.since })),
         Event::KeyRetired(key) => Some((&key.kid, What::Retired)),
         _ => None,
     }

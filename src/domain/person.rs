@@ -11,7 +11,7 @@ use super::{
     claims::{CATALOG_AUDIENCE, Teams},
     policy::Audiences,
     text::{Audience, Email, Issuer, Permission, Subject},
-    trusted_issuer::Grant,
+    trusted_issuer::{Grant, OptionalClaim},
 };
 
 /// Who presented an access token of a trusted issuer, as far as it was believed.
@@ -35,6 +35,12 @@ pub enum LoginRefusal {
     /// An ID token, or one that lacks what an access token has (RFC 9068 section 4).
     #[error("it is an ID token, or another that is no access token (RFC 9068: typ at+jwt, with sub, iat and exp)")]
     NotAnAccessToken,
+    /// It does not say which client had it issued.
+    #[error("it has no client_id, which RFC 9068 section 2.2 requires and the policy does not let it leave out")]
+    ClientIdMissing,
+    /// It has no identifier.
+    #[error("it has no jti, which RFC 9068 section 2.2 requires and the policy does not let it leave out")]
+    JtiMissing,
     /// It is meant for somebody else.
     #[error("it is not meant for this catalog")]
     OtherAudience,
@@ -52,10 +58,22 @@ pub enum LoginRefusal {
     SubjectUnusable,
 }
 
+impl From<OptionalClaim> for LoginRefusal {
+    /// A token without a claim that it has to have.
+    fn from(missing: OptionalClaim) -> Self {
+        match missing {
+            OptionalClaim::ClientId => Self::ClientIdMissing,
+            OptionalClaim::Jti => Self::JtiMissing,
+        }
+    }
+}
+
 impl LoginRefusal {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::NotAnAccessToken,
+        Self::ClientIdMissing,
+        Self::JtiMissing,
         Self::OtherAudience,
         Self::EmailUnverified,
         Self::EmailUnusable,
@@ -68,6 +86,8 @@ impl LoginRefusal {
     pub fn code(self) -> &'static str {
         match self {
             Self::NotAnAccessToken => "not_an_access_token",
+            Self::ClientIdMissing => "client_id_missing",
+            Self::JtiMissing => "jti_missing",
             Self::OtherAudience => "other_audience",
             Self::EmailUnverified => "email_unverified",
             Self::EmailUnusable => "email_unusable",

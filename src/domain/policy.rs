@@ -8,8 +8,9 @@ use super::{
     authority::RoutePermission,
     claims::Teams,
     origin::Path,
+    status_list::StatusListRules,
     text::{Audience, Issuer, Kid, Permission, TeamId},
-    trusted_issuer::TrustedIssuer,
+    trusted_issuer::{TrustedIssuer, are_alike},
 };
 
 /// The rules in force, recorded as `policy.applied.v1`; every issuance names the version that allowed it.
@@ -47,6 +48,9 @@ pub struct Rules {
     /// The identity providers whose access tokens are taken.
     #[serde(default, skip_serializing_if = "is_default")]
     pub trusted_issuers: Vec<TrustedIssuer>,
+    /// Which tokens get an entry in a status list; without it none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_lists: Option<StatusListRules>,
 }
 
 /// The rules of one door.
@@ -281,6 +285,7 @@ impl Rules {
             membership: None,
             reuse: Reuse::Record,
             trusted_issuers: Vec::new(),
+            status_lists: None,
         }
     }
 
@@ -288,6 +293,12 @@ impl Rules {
     #[must_use]
     pub fn trusted_issuer(&self, issuer: &Issuer) -> Option<&TrustedIssuer> {
         self.trusted_issuers.iter().find(|trusted| trusted.issuer == *issuer)
+    }
+
+    /// The identity provider whose name leads to the same place.
+    #[must_use]
+    pub fn trusted_like(&self, issuer: &Issuer) -> Option<&TrustedIssuer> {
+        self.trusted_issuers.iter().find(|trusted| are_alike(&trusted.issuer, issuer))
     }
 
     /// The rules of one door; every door past the API is held to the shell's.

@@ -157,7 +157,7 @@ pub enum Refusal {
     /// A policy trusts the catalog itself like an identity provider.
     #[error("trusted_issuer.issuer '{issuer}' is this catalog's own issuer; its own tokens are taken anyway")]
     OwnIssuer {
-        /// `iss` of both.
+        /// The catalog's, as the policy spells it.
         issuer: Issuer,
     },
     /// Longer than the policy allows.

@@ -1,6 +1,6 @@
 //! Identity providers whose access tokens are taken: what each may say of a person, and what that is worth here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,9 @@ pub struct TrustedIssuer {
     /// Which claims say what.
     #[serde(default, skip_serializing_if = "is_default")]
     pub claims: ClaimNames,
+    /// What its tokens may leave out of what RFC 9068 requires.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub optional_claims: BTreeSet<OptionalClaim>,
     /// What everybody may do whom it vouches for.
     #[serde(default, skip_serializing_if = "is_default")]
     pub permissions: Vec<Permission>,
@@ -69,6 +72,31 @@ impl Default for ClaimNames {
     }
 }
 
+/// A claim that RFC 9068 section 2.2 requires of an access token, and from which nothing follows here: a policy may do
+/// without it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptionalClaim {
+    /// `client_id`: the client that had the token issued.
+    ClientId,
+    /// `jti`: the token's identifier at its provider.
+    Jti,
+}
+
+impl OptionalClaim {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::ClientId, Self::Jti];
+
+    /// The claim's name.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientId => "client_id",
+            Self::Jti => "jti",
+        }
+    }
+}
+
 /// What a role of a provider is worth here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -95,6 +123,11 @@ impl TrustedIssuer {
     #[must_use]
     pub fn speaks_for(&self, domain: &EmailDomain) -> bool {
         self.email_domains.contains(domain)
+    }
+
+    /// What its tokens have to say of [`OptionalClaim::ALL`].
+    pub fn required_claims(&self) -> impl Iterator<Item = OptionalClaim> {
+        OptionalClaim::ALL.into_iter().filter(|claim| !self.optional_claims.contains(claim))
     }
 
     /// Whether its people are known here by something else than their addresses.
@@ -130,6 +163,27 @@ impl TrustedIssuer {
     }
 }
 
+/// Whether two names lead to one place: scheme and host are the same in any case, the scheme's own port may be said, and
+/// a slash may end either (RFC 3986 section 6.2). Only `iss` itself is compared to the letter.
+#[must_use]
+pub fn are_alike(one: &Issuer, other: &Issuer) -> bool {
+    normalized(one) == normalized(other)
+}
+
+fn normalized(issuer: &Issuer) -> String {
+    let text = issuer.as_str().trim_end_matches('/');
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
+    let port = match scheme.as_str() {
+        "https" => ":443",
+        "http" => ":80",
+        _ => "",
+    };
+    let host = host.strip_suffix(port).unwrap_or(&host).trim_end_matches([':', '.']);
+    format!("{scheme}://{host}{path}")
+}
+
 fn of_name<'a, T>(table: &'a BTreeMap<Group, T>, name: &str) -> Option<&'a T> {
     // A name that no table can have is none that maps to anything.
     table.get(&Group::parse(name).ok()?)
@@ -150,6 +204,7 @@ mod tests {
             audience: "https://catalog.example.com".parse().unwrap(),
             email_domains: vec!["example.com".parse().unwrap()],
             claims: ClaimNames::default(),
+            optional_claims: BTreeSet::new(),
             permissions: vec!["tokens.create".parse().unwrap()],
             teams: [("engineers".parse().unwrap(), "red".parse().unwrap())].into(),
             roles: [
@@ -162,6 +217,38 @@ mod tests {
 
     fn these(teams: &[&str]) -> Teams {
         Teams::These(teams.iter().map(|team| team.parse().unwrap()).collect())
+    }
+
+    #[test]
+    fn an_issuer_is_the_same_place_in_another_spelling_and_no_other_place() {
+        let alike = |one: &str, other: &str| are_alike(&one.parse().unwrap(), &other.parse().unwrap());
+
+        for spelling in [
+            "https://catalog.example.com",
+            "https://catalog.example.com/",
+            "https://catalog.example.com//",
+            "HTTPS://Catalog.Example.COM",
+            "https://catalog.example.com:443",
+            "https://catalog.example.com:443/",
+            "https://catalog.example.com:",
+            "https://catalog.example.com.",
+        ] {
+            assert!(alike(spelling, "https://catalog.example.com"), "{spelling}");
+        }
+        assert!(alike("http://127.0.0.1:80/a/", "http://127.0.0.1/a"));
+        for other in [
+            "http://catalog.example.com",
+            "https://catalog.example.com:8443",
+            "https://catalog.example.com:80",
+            "https://catalog.example.com/A",
+            "https://catalog.example.com/a",
+            "https://catalog.example.org",
+            "catalog.example.com",
+        ] {
+            assert!(!alike(other, "https://catalog.example.com"), "{other}");
+        }
+        assert!(!alike("https://catalog.example.com/A", "https://catalog.example.com/a"), "a path has its case");
+        assert!(alike("mcpgateway", "mcpgateway") && !alike("mcpgateway", "McpGateway"), "a name that is no address");
     }
 
     #[test]

@@ -29,6 +29,7 @@ use crate::{
         authority::RoutePermission,
         claims::{CanonicalUuid, Claims, Scopes, Teams, TokenUse, User},
         index::LiveToken,
+        status_list::StatusClaim,
         text::{Audience, Environment, FullName, Issuer, Namespace, Subject},
     },
     signing::Verified,
@@ -84,6 +85,10 @@ pub(super) struct ActiveToken<'a> {
     namespaces: &'a [Namespace],
     /// What narrows it.
     scopes: &'a Scopes,
+    /// Where in a status list its status stands, only where the policy has lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    status: Option<&'a StatusClaim>,
     /// The door it was issued through.
     path: Path,
     /// Whether it came past the API's controls.
@@ -115,7 +120,7 @@ problems!(Problems = [FORM_BODY, &[Code::PositionAhead]]);
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "What is said of it.", body = Introspection),
-        (status = 400, description = "There is no token in the form, or a parameter of the query is wrong.", body = OAuthError),
+        (status = 400, description = "There is no token in the form, or a second credential is, or a parameter of the query is wrong.", body = OAuthError),
         (status = 401, description = "The caller may not ask.", body = OAuthError, headers(
             ("www-authenticate" = String, description = "What the caller lacks (RFC 6750 section 3, RFC 7617 section 2)."),
         )),
@@ -170,6 +175,7 @@ impl<'a> Introspection<'a> {
             teams: &claims.teams,
             namespaces: &claims.namespaces,
             scopes: &claims.scopes,
+            status: claims.status.as_ref(),
             path: token.path,
             out_of_band: token.out_of_band,
             position: token.issued,

@@ -23,8 +23,12 @@ pub(super) const FORM_BODY: &[Code] = &[Code::BodyTooSlow, Code::BodyTooLarge, C
 const FORM: &str = "application/x-www-form-urlencoded";
 const TOKEN_MISSING: &str = "token is missing";
 
+/// What says in a form who asks (RFC 6749 section 2.3.1, RFC 7521 section 4.2, RFC 6750 section 2.2). Here the header
+/// says it, or nothing does.
+const FORM_CREDENTIALS: [&str; 3] = ["client_secret", "client_assertion", "access_token"];
+
 /// The form of a request (RFC 7662 section 2.1, RFC 7009 section 2.1). [`token`] reads it: other parameters change
-/// nothing.
+/// nothing, but credentials, which are not taken from a form.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it describes what is read name by name")]
 pub(super) struct TokenForm {
@@ -52,7 +56,8 @@ enum OAuthErrorCode {
     InvalidRequest,
 }
 
-/// The one `token` of a form body; other parameters, such as a hint, change nothing.
+/// The one `token` of a form body; other parameters, such as a hint, change nothing, but that one which is a credential
+/// is refused: with the header it is one too many (RFC 6749 section 2.3), and alone it is not taken (section 5.2).
 pub(super) async fn token(parts: &Parts, body: Body) -> Result<String, Response> {
     let form = body::bytes(&parts.headers, body).await.map_err(bad_request)?;
     if !body::is_of(&parts.headers, FORM) {
@@ -61,7 +66,16 @@ pub(super) async fn token(parts: &Parts, body: Body) -> Result<String, Response>
     // What is no text is no token, but gets the answer of one.
     let form = str::from_utf8(&form).map_or_else(|_| String::from_utf8_lossy(&form), Cow::Borrowed);
     let members = form.split('&').map(|member| member.split_once('=').unwrap_or((member, "")));
-    let mut tokens = members.filter(|(name, _)| meant(name) == "token").map(|(_, value)| meant(value));
+    let members: Vec<(Cow<'_, str>, &str)> = members.map(|(name, value)| (meant(name), value)).collect();
+    if let Some((name, _)) = members.iter().find(|(name, _)| FORM_CREDENTIALS.contains(&&**name)) {
+        return Err(if parts.headers.contains_key(header::AUTHORIZATION) {
+            invalid_request(&format!("{name} in the form is a second credential beside the Authorization header"))
+        } else {
+            let told = format!("{name} in the form is not taken: who asks says so in the Authorization header");
+            invalid_client(Problem::bad_client(), OAuthError::invalid_client(told))
+        });
+    }
+    let mut tokens = members.iter().filter(|(name, _)| name == "token").map(|(_, value)| meant(value));
     match (tokens.next(), tokens.next()) {
         (Some(token), None) if !token.is_empty() => Ok(token.into_owned()),
         (Some(_), Some(_)) => Err(invalid_request("token is given more than once")),
@@ -89,15 +103,21 @@ pub(super) fn bad_request(problem: Problem) -> Response {
 
 /// A caller that may not ask gets the OAuth form of the answer; a database that is gone stays a problem.
 pub(super) fn unauthorized(problem: Problem) -> Response {
-    let response = problem.into_response();
-    if !matches!(response.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-        return response;
+    if matches!(problem.status(), StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        invalid_client(problem, unknown_client())
+    } else {
+        problem.into_response()
     }
+}
+
+/// A caller is told this, under the challenge of the way by which it came.
+fn invalid_client(problem: Problem, error: OAuthError) -> Response {
+    let response = problem.into_response();
     let challenge = response.headers().get(header::WWW_AUTHENTICATE).cloned();
     let challenge = challenge.unwrap_or_else(|| HeaderValue::from_static("Bearer realm=\"catalog\""));
     let headers =
         [(header::WWW_AUTHENTICATE, challenge), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
-    (StatusCode::UNAUTHORIZED, headers, Json(unknown_client())).into_response()
+    (StatusCode::UNAUTHORIZED, headers, Json(error)).into_response()
 }
 
 fn invalid_request(description: &str) -> Response {
@@ -108,7 +128,7 @@ fn invalid_request(description: &str) -> Response {
 pub(super) fn unknown_client() -> OAuthError {
     let description =
         "this needs an active token of the catalog, or a client, with the permission that the route asks for";
-    OAuthError { error: OAuthErrorCode::InvalidClient, error_description: description.to_owned() }
+    OAuthError::invalid_client(description.to_owned())
 }
 
 /// What a form without a token is told.
@@ -117,6 +137,10 @@ pub(super) fn missing_token() -> OAuthError {
 }
 
 impl OAuthError {
+    fn invalid_client(description: String) -> Self {
+        Self { error: OAuthErrorCode::InvalidClient, error_description: description }
+    }
+
     fn invalid_request(description: &str) -> Self {
         Self { error: OAuthErrorCode::InvalidRequest, error_description: description.to_owned() }
     }

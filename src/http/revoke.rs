@@ -37,8 +37,8 @@ problems!(Problems = [FORM_BODY, WRITE]);
     request_body(content = TokenForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "If it was active and within reach, it is revoked."),
-        (status = 400, description = "There is no token in the form, or a parameter in the query.", body = OAuthError),
-        (status = 401, description = "The credential besides may not revoke.", body = OAuthError, headers(
+        (status = 400, description = "There is no token in the form, or a second credential is, or a parameter is in the query.", body = OAuthError),
+        (status = 401, description = "The credential besides may not revoke, or is in the form.", body = OAuthError, headers(
             ("www-authenticate" = String, description = "What the caller lacks (RFC 6750 section 3, RFC 7617 section 2)."),
         )),
         Problems,

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::domain::{Malformed, key::Algorithm, text::Kid};
+use crate::domain::{Malformed, causes::Causes, key::Algorithm, text::Kid};
 
 /// The permission bits that the key directory may have.
 pub(super) const DIRECTORY_MODE_MAX: u32 = 0o700;
@@ -161,6 +161,13 @@ impl KeyringError {
         matches!(self, Self::Broken { fault: KeyFault::Encrypted | KeyFault::OtherPassphrase, .. })
     }
 
+    /// What is the matter, and what a person can do about it, in a line.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let hint = self.hint().map(|hint| format!("; {hint}")).unwrap_or_default();
+        format!("{}{hint}", Causes(self))
+    }
+
     /// What a person can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
@@ -218,6 +225,15 @@ impl PrivateHalf<'_> {
             Self::Unusable(fault) if fault.is_lock() => "locked",
             Self::Unusable(_) => "unusable",
             Self::Missing => "missing",
+        }
+    }
+
+    /// Why the file that there is cannot be used, in a line.
+    #[must_use]
+    pub fn fault(self) -> Option<String> {
+        match self {
+            Self::Unusable(fault) => Some(fault.told()),
+            Self::Here | Self::Missing => None,
         }
     }
 }

@@ -126,7 +126,7 @@ fn a_header_that_names_no_key_of_ours_is_foreign() {
 }
 
 #[test]
-fn a_header_with_anything_but_typ_alg_and_kid_is_not_ours() {
+fn rfc_8725_section_3_10_a_header_with_anything_but_typ_alg_and_kid_is_not_ours() {
     let bench = Bench::get();
     let ours = header("EdDSA", &bench.eddsa);
     let extra = |member: &str| ours.replace('}', &format!(",{member}}}"));
@@ -180,7 +180,7 @@ fn order_and_white_space_of_a_header_are_free() {
 }
 
 #[test]
-fn a_key_verifies_with_its_one_algorithm() {
+fn rfc_8725_section_3_1_a_key_verifies_with_its_one_algorithm() {
     let bench = Bench::get();
     for own in bench.records() {
         for said in Algorithm::ALL.into_iter().filter(|said| *said != own.alg) {
@@ -192,7 +192,7 @@ fn a_key_verifies_with_its_one_algorithm() {
 }
 
 #[test]
-fn a_public_key_is_no_shared_secret() {
+fn rfc_8725_section_2_1_a_public_key_is_no_shared_secret() {
     let bench = Bench::get();
     for key in bench.records().into_iter().filter(|key| key.alg != Algorithm::Hs256) {
         let jwk = key.jwk.clone().expect("a public half");
@@ -367,7 +367,7 @@ fn each_part_has_one_spelling() {
 }
 
 #[test]
-fn the_type_is_that_of_an_access_token_in_any_case() {
+fn rfc_9068_section_4_the_type_is_that_of_an_access_token_in_any_case() {
     let typ = |typ: &str| header_verdict(&header("EdDSA", &Bench::get().eddsa).replace("at+jwt", typ));
 
     for good in ["at+jwt", "AT+JWT", "application/at+jwt", "Application/At+Jwt"] {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     IAT_AHEAD_SECONDS_MAX, Invalid,
-    fixtures::{Bench, JTI, NOW, at, issuer, payload, verdict},
+    fixtures::{Bench, JTI, NOW, at, base64url, header, issuer, payload, verdict, verify},
 };
 use crate::domain::text::Issuer;
 
@@ -16,7 +16,8 @@ fn with(pointer: &str, value: Value) -> String {
 }
 
 /// Every object of the claims, and the whole.
-const OBJECTS: [&str; 5] = ["", "/user", "/scopes", "/scopes/time_restrictions", "/scopes/usage_limits"];
+const OBJECTS: [&str; 7] =
+    ["", "/user", "/scopes", "/scopes/time_restrictions", "/scopes/usage_limits", "/status", "/status/status_list"];
 
 /// The claims with text put at the end of the object at a pointer.
 fn with_appended(pointer: &str, member: &str) -> String {
@@ -44,7 +45,7 @@ fn no_object_of_the_claims_takes_an_unknown_member() {
 }
 
 #[test]
-fn no_object_of_the_claims_takes_a_member_twice() {
+fn rfc_7519_section_4_no_object_of_the_claims_takes_a_member_twice() {
     for object in OBJECTS {
         for (name, value) in members(object) {
             let escaped = format!("\\u{:04x}{}", name.as_bytes()[0], &name[1..]);
@@ -72,6 +73,7 @@ fn each_claim_is_needed_but_those_that_are_written_only_where_there_is_something
                 "/scopes/time_restrictions/days",
                 "/scopes/usage_limits/requests_per_hour",
                 "/scopes/usage_limits/requests_per_day",
+                "/status",
             ];
             let expected = if optional.contains(&pointer.as_str()) { Ok(()) } else { Err(Invalid::Claims) };
             assert_eq!(verdict(&payload.to_string()), expected, "{pointer}");
@@ -120,6 +122,23 @@ fn each_claim_has_its_one_type() {
             }
         }
     }
+}
+
+#[test]
+fn rfc_8725_section_3_7_header_and_claims_are_utf_8() {
+    let bench = Bench::get();
+    let (head, body) = (header("EdDSA", &bench.eddsa), payload().to_string());
+    let utf_16 = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>();
+    let latin_1 =
+        body.replacen("tokens", "t\u{f6}kens", 1).chars().map(|c| u8::try_from(c).expect("a byte")).collect::<Vec<_>>();
+    let sealed =
+        |head: &[u8], body: &[u8]| bench.seal(&bench.eddsa, &format!("{}.{}", base64url(head), base64url(body)));
+
+    assert!(verify(&sealed(head.as_bytes(), body.as_bytes())).is_ok());
+    for lie in [utf_16(&body), latin_1, [b"\xef\xbb\xbf", body.as_bytes()].concat()] {
+        assert_eq!(verify(&sealed(head.as_bytes(), &lie)), Err(Invalid::Claims));
+    }
+    assert_eq!(verify(&sealed(&utf_16(&head), body.as_bytes())), Err(Invalid::Foreign));
 }
 
 #[test]
@@ -179,7 +198,7 @@ fn instants_are_whole_numbers_of_64_bits() {
 }
 
 #[test]
-fn a_token_lives_until_the_second_before_exp() {
+fn rfc_7519_section_4_1_4_a_token_lives_until_the_second_before_exp() {
     let bench = Bench::get();
     let token = bench.token(&payload().to_string());
     let verify = |seconds| bench.verifier().verify(&token, &issuer(), at(seconds)).map(|_| ());
@@ -233,7 +252,7 @@ fn an_iat_lies_at_most_five_seconds_ahead() {
 }
 
 #[test]
-fn issuer_client_and_audience_are_compared_exactly() {
+fn rfc_8725_section_3_8_issuer_client_and_audience_are_compared_exactly() {
     for iss in [
         "https://tokens.example/",
         "https://TOKENS.example",

@@ -116,6 +116,11 @@ impl<'a> ProviderToken<'a> {
             return Err(refused(LoginRefusal::OtherAudience));
         }
         let iat = self.check_times(now)?.ok_or_else(|| refused(LoginRefusal::NotAnAccessToken))?;
+        if let Some(missing) =
+            trusted.required_claims().find(|claim| self.text(claim.as_str()).is_none_or(str::is_empty))
+        {
+            return Err(refused(missing.into()));
+        }
         self.read_person(trusted, iat).map_err(refused)
     }
 

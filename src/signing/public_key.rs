@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn rsa_has_an_odd_modulus_of_2048_to_4096_bits_and_a_large_odd_exponent() {
+    fn rfc_7518_section_3_3_rsa_has_an_odd_modulus_of_2048_to_4096_bits_and_a_large_odd_exponent() {
         let modulus = |bytes| [0xff].repeat(bytes);
 
         assert_eq!(rsa_fault(&modulus(256), &[1, 0, 1]), None);

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rfc_8725_section_2_6_a_member_that_stands_twice_is_refused_at_every_depth() {
+    fn rfc_7519_section_4_a_member_that_stands_twice_is_refused_at_every_depth() {
         for text in [r#"{"a":1,"a":1}"#, r#"{"a":{"b":1,"b":2}}"#, r#"[{"a":1,"\u0061":2}]"#] {
             assert_eq!(read(text.as_bytes()), None, "{text}");
         }

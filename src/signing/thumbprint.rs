@@ -34,7 +34,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rsa_key_of_rfc_7638_section_3_1_has_the_thumbprint_printed_there() {
+    fn rfc_7638_section_3_1_the_rsa_example_has_the_thumbprint_printed_there() {
         let n = "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc\
                  _BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQ\
                  R0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bF\
@@ -47,7 +47,20 @@ mod tests {
     }
 
     #[test]
-    fn the_ed25519_key_of_rfc_8037_appendix_a_has_the_thumbprint_printed_there() {
+    fn rfc_7638_section_3_members_are_hashed_in_their_order_whatever_the_order_and_space_of_the_key() {
+        // The EC key of RFC 7517 appendix A.1; the thumbprint is what sha256sum says of its required members.
+        let (x, y) = ("MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM");
+
+        for json in [
+            format!(r#"{{"kty":"EC","crv":"P-256","x":"{x}","y":"{y}"}}"#),
+            format!(r#"{{ "y": "{y}", "x": "{x}", "kty": "EC", "crv": "P-256" }}"#),
+        ] {
+            assert_eq!(of(&json), "cn-I_WNMClehiVp51i_0VpOENW1upEerA8sEam5hn-s", "{json}");
+        }
+    }
+
+    #[test]
+    fn rfc_8037_appendix_a_3_the_ed25519_example_has_the_thumbprint_printed_there() {
         let json = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
         assert_eq!(of(json), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");

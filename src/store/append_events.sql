@@ -4,6 +4,9 @@ with head as (
            digest = $2,
            recorded_at = $3
      where id = 1
+       and position = $14
+       and digest = $15
+    returning id
 ), appended as (
     insert into events (
         position,
@@ -42,4 +45,5 @@ with head as (
                $12::bytea[],
                $13::bytea[]
            ) as event (position, kind, jti, path, request_id, body, personal, salt, personal_commitment, digest)
+     where exists (select from head)
 )

@@ -1,45 +1,34 @@
-//! One batch, six steps: lock the head, load the state, decide, write, commit, answer.
+//! One batch, six steps: find the head, load the state, decide, write, commit, answer.
+//!
+//! While nobody else appends, the head is only read, and the write takes effect if it is still there: one statement less to
+//! begin with, one less to commit, and nobody waits for a lock that is held while this process thinks. Once somebody else
+//! has appended, the head is locked first, until this process finds it again as it left it.
 
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use sqlx::{Executor, PgConnection, Postgres, Row, postgres::PgArguments, query::Query};
+use sqlx::{Executor, PgConnection, Row};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
     Database, Head, LiveTokens, StoreError,
-    appender::{AppendError, Appended, Request},
-    chain::{self, Sha256Digest},
-    codec, idempotency,
+    appender::{AppendError, Request},
+    chain::Sha256Digest,
+    draft::{Decision, Draft},
     load::load,
     log,
     metrics::{self, Outcome},
     names::Names,
-    people,
-    reach::Reach,
-    row::{self, TokenRow},
-    rules,
 };
-use crate::domain::{
-    Command, Event, Occurrence, Position, Recorded, Refusal, Settings, State, Token,
-    ambient::Entropy,
-    causes::Causes,
-    command::Decision as Decided,
-    idempotency::{Answered, Scope},
-};
+use crate::domain::{Command, Position, Recorded, Settings, ambient::Entropy, causes::Causes};
 
-/// How long a transaction's beginning may take: past it the connection is taken for dead.
+/// How long a connection's first statement may take: past it the connection is taken for dead.
 const BEGIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long the steps before the commit may take together.
 const DECIDE_TIMEOUT: Duration = Duration::from_millis(3_500);
 /// How long a commit may take before its outcome counts as unknown.
 const COMMIT_TIMEOUT: Duration = Duration::from_millis(3_500);
-
-/// Writes a batch that issues tokens: the head, the events, each touched token, and what listings find new ones by.
-static ISSUED: &str = concat!(include_str!("append_events.sql"), include_str!("append_issued.sql"));
-/// Writes a batch that issues none. It opens no index that only new tokens need.
-static CHANGED: &str = concat!(include_str!("append_events.sql"), include_str!("append_changed.sql"));
 
 /// The appender's own connection and what it remembers between batches.
 pub(super) struct Writer {
@@ -48,15 +37,16 @@ pub(super) struct Writer {
     live: Arc<LiveTokens>,
     connection: Option<PgConnection>,
     known: Option<Known>,
+    /// Whether nobody else appended before the last batch.
+    is_alone: bool,
 }
 
 /// The settings as of a head: while the head is still that one, nobody else has appended.
-#[derive(Clone)]
-struct Known {
-    log_id: Uuid,
-    position: Position,
-    digest: Sha256Digest,
-    settings: Settings,
+pub(super) struct Known {
+    pub(super) log_id: Uuid,
+    pub(super) position: Position,
+    pub(super) digest: Sha256Digest,
+    pub(super) settings: Settings,
 }
 
 /// Why a batch has no outcome.
@@ -68,12 +58,9 @@ enum BatchError {
     AtCommit,
 }
 
-/// A command's decision, waiting for the commit.
-type Decision = Result<Appended, Refusal>;
-
 impl Writer {
     pub(super) fn new(database: Database, entropy: Arc<dyn Entropy>, live: Arc<LiveTokens>) -> Self {
-        Self { database, entropy, live, connection: None, known: None }
+        Self { database, entropy, live, connection: None, known: None, is_alone: false }
     }
 
     /// Records a batch and answers each of its commands. One that the database will not take, or whose rows cannot be
@@ -105,77 +92,150 @@ impl Writer {
         }
     }
 
-    /// A connection that was good at the last batch may have died since; nothing was sent on it, so once more is safe.
     async fn record(&mut self, commands: &[&Command]) -> Result<Vec<Decision>, BatchError> {
-        let kept = match self.connection.take() {
-            Some(mut connection) => begin(&mut connection).await.is_ok().then_some(connection),
-            None => None,
-        };
-        let mut connection = match kept {
-            Some(connection) => connection,
-            None => self.connect().await.map_err(BatchError::Before)?,
-        };
-        let decisions = self.record_in(&mut connection, commands).await?;
-        // After an error the connection is dropped instead: a session whose socket is closed cannot keep the head.
-        self.connection = Some(connection);
-        Ok(decisions)
-    }
-
-    async fn connect(&self) -> Result<PgConnection, StoreError> {
-        let mut connection = self.database.connect_as_writer().await?;
-        begin(&mut connection).await?;
-        Ok(connection)
-    }
-
-    async fn record_in(
-        &mut self,
-        connection: &mut PgConnection,
-        commands: &[&Command],
-    ) -> Result<Vec<Decision>, BatchError> {
-        let prepared = tokio::time::timeout(DECIDE_TIMEOUT, self.prepare(connection, commands))
-            .await
-            .unwrap_or(Err(StoreError::TimedOut(DECIDE_TIMEOUT)));
-        let (decisions, known) = prepared.map_err(BatchError::Before)?;
-        let begun = Instant::now();
-        let committed = tokio::time::timeout(COMMIT_TIMEOUT, connection.execute("commit")).await;
-        metrics::commit(begun.elapsed());
-        match committed {
-            Ok(Ok(_)) => {
-                let appended = decisions.iter().flatten().filter(|appended| !appended.is_repeat);
-                let events: Vec<&Recorded> = appended.flat_map(|appended| &appended.events).collect();
-                self.live.committed(known.log_id, &events, known.digest);
-                self.known = Some(known);
-                Ok(decisions)
-            }
-            Ok(Err(error)) => {
-                let (error, request_ids) = (Causes(&error), Names::of(commands.iter().copied()));
-                tracing::error!(%error, %request_ids, "the outcome of a commit is unknown");
-                self.live.doubt();
-                Err(BatchError::AtCommit)
-            }
-            Err(_) => {
-                let (timeout_ms, request_ids) = (COMMIT_TIMEOUT.as_millis(), Names::of(commands.iter().copied()));
-                tracing::error!(timeout_ms, %request_ids, "a commit did not answer in time");
-                self.live.doubt();
-                Err(BatchError::AtCommit)
-            }
+        if self.is_alone
+            && let Some(decisions) = self.record_unlocked(commands).await?
+        {
+            return Ok(decisions);
         }
+        self.record_locked(commands).await
     }
 
-    /// The steps from the lock to the write.
-    async fn prepare(
+    /// Decides on what is read without a lock. `None`: somebody else has appended, and nothing was recorded.
+    async fn record_unlocked(&mut self, commands: &[&Command]) -> Result<Option<Vec<Decision>>, BatchError> {
+        self.is_alone = false;
+        let (mut connection, found) = self.open(async |connection| head_now(connection).await).await?;
+        if !self.known.as_ref().is_some_and(|known| known.is(&found.0)) {
+            self.connection = Some(connection);
+            return Ok(None);
+        }
+        let deciding = async {
+            let (draft, decisions) = self.decide(&mut connection, found, commands).await?;
+            // A decision that records nothing holds, too, if nobody has appended while it was read for.
+            let is_over = draft.is_empty() && !draft.is_at(&head_now(&mut connection).await?.0);
+            Ok((draft, decisions, is_over))
+        };
+        let (draft, decisions, is_over) = within(DECIDE_TIMEOUT, deciding).await.map_err(BatchError::Before)?;
+        let is_recorded = if draft.is_empty() {
+            !is_over
+        } else if draft.is_one_statement() {
+            self.finish(commands, draft.write(&mut connection)).await?
+        } else {
+            self.write_and_commit(&mut connection, &draft, commands).await?
+        };
+        self.connection = Some(connection);
+        self.is_alone = is_recorded;
+        Ok(is_recorded.then(|| self.recorded(draft, decisions)))
+    }
+
+    /// In a transaction that nobody waited for while it was decided.
+    async fn write_and_commit(
         &self,
         connection: &mut PgConnection,
+        draft: &Draft,
         commands: &[&Command],
-    ) -> Result<(Vec<Decision>, Known), StoreError> {
-        let (head, now) = lock_head(connection).await?;
+    ) -> Result<bool, BatchError> {
+        let writing = async {
+            begin(connection).await?;
+            let is_written = draft.write(connection).await?;
+            if is_written {
+                draft.write_rest(connection).await?;
+            } else {
+                connection.execute("rollback").await?;
+            }
+            Ok(is_written)
+        };
+        let is_written = within(DECIDE_TIMEOUT, writing).await.map_err(BatchError::Before)?;
+        if is_written {
+            self.finish(commands, commit(connection)).await?;
+        }
+        Ok(is_written)
+    }
+
+    /// Decides on what is read while the head is locked.
+    async fn record_locked(&mut self, commands: &[&Command]) -> Result<Vec<Decision>, BatchError> {
+        let (mut connection, ()) = self.open(async |connection| begin(connection).await).await?;
+        let deciding = async {
+            let found = lock_head(&mut connection).await?;
+            let is_alone = self.known.as_ref().is_none_or(|known| known.is(&found.0));
+            let (draft, decisions) = self.decide(&mut connection, found, commands).await?;
+            if !draft.is_empty() {
+                draft.write(&mut connection).await?;
+                draft.write_rest(&mut connection).await?;
+            }
+            Ok((draft, decisions, is_alone))
+        };
+        let (draft, decisions, is_alone) = within(DECIDE_TIMEOUT, deciding).await.map_err(BatchError::Before)?;
+        self.finish(commands, commit(&mut connection)).await?;
+        self.connection = Some(connection);
+        self.is_alone = is_alone;
+        Ok(self.recorded(draft, decisions))
+    }
+
+    /// A connection, and what its first statement says. One that was good at the last batch may have died since; nothing
+    /// was sent on it that would be missed, so once more is safe. After an error it is not kept: a session whose socket is
+    /// closed cannot keep the head.
+    async fn open<T>(
+        &mut self,
+        first: impl AsyncFn(&mut PgConnection) -> Result<T, StoreError>,
+    ) -> Result<(PgConnection, T), BatchError> {
+        if let Some(mut connection) = self.connection.take()
+            && let Ok(said) = within(BEGIN_TIMEOUT, first(&mut connection)).await
+        {
+            return Ok((connection, said));
+        }
+        let anew = async {
+            let mut connection = self.database.connect_as_writer().await?;
+            let said = within(BEGIN_TIMEOUT, first(&mut connection)).await?;
+            Ok((connection, said))
+        };
+        anew.await.map_err(BatchError::Before)
+    }
+
+    /// The steps between the head and the write.
+    async fn decide(
+        &self,
+        connection: &mut PgConnection,
+        (head, now): (Head, DateTime<Utc>),
+        commands: &[&Command],
+    ) -> Result<(Draft, Vec<Decision>), StoreError> {
         let settings = self.settings(connection, &head).await?;
         let state = load(connection, settings, commands).await?;
-        let mut draft = Draft::new(&head, now, state);
+        let mut draft = Draft::new(head, now, state);
         let decisions =
             commands.iter().map(|command| draft.decide(command, &*self.entropy)).collect::<Result<_, _>>()?;
-        draft.write(connection).await?;
-        Ok((decisions, draft.known()))
+        Ok((draft, decisions))
+    }
+
+    /// Waits for the statement that makes a batch last. Unless the database itself says that it did not, whether it did is
+    /// not known.
+    async fn finish<T>(
+        &self,
+        commands: &[&Command],
+        last: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, BatchError> {
+        let begun = Instant::now();
+        let finished = within(COMMIT_TIMEOUT, last).await;
+        metrics::commit(begun.elapsed());
+        finished.map_err(|error| {
+            if error.is_rolled_back() {
+                return BatchError::Before(error);
+            }
+            let (error, request_ids) = (Causes(&error), Names::of(commands.iter().copied()));
+            tracing::error!(%error, %request_ids, "the outcome of a commit is unknown");
+            self.live.doubt();
+            BatchError::AtCommit
+        })
+    }
+
+    /// What has just been recorded is known to this process first.
+    fn recorded(&mut self, draft: Draft, decisions: Vec<Decision>) -> Vec<Decision> {
+        let known = draft.known();
+        let appended = decisions.iter().flatten().filter(|appended| !appended.is_repeat);
+        let events: Vec<&Recorded> = appended.flat_map(|appended| &appended.events).collect();
+        self.live.committed(known.log_id, &events, known.digest);
+        self.known = Some(known);
+        decisions
     }
 
     /// The settings at the locked head: those remembered while nobody else has appended, else read again. They are few.
@@ -194,9 +254,17 @@ impl Known {
 }
 
 async fn begin(connection: &mut PgConnection) -> Result<(), StoreError> {
-    let begun = tokio::time::timeout(BEGIN_TIMEOUT, connection.execute("begin")).await;
-    begun.map_err(|_| StoreError::TimedOut(BEGIN_TIMEOUT))??;
+    connection.execute("begin").await?;
     Ok(())
+}
+
+async fn commit(connection: &mut PgConnection) -> Result<(), StoreError> {
+    connection.execute("commit").await?;
+    Ok(())
+}
+
+async fn within<T>(limit: Duration, steps: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    tokio::time::timeout(limit, steps).await.unwrap_or(Err(StoreError::TimedOut(limit)))
 }
 
 /// What the callers are told of an error before the commit.
@@ -216,169 +284,18 @@ fn refuse_all(batch: Vec<Request>, error: &AppendError) {
     }
 }
 
-/// Its own statement: one that waited for the lock and read other tables too would read them as before the wait.
+/// The end of the log, and the time that what is appended to it now is recorded at.
+async fn head_now(connection: &mut PgConnection) -> Result<(Head, DateTime<Utc>), StoreError> {
+    read_head(connection, include_str!("head_now.sql")).await
+}
+
+/// The same, locked. Its own statement: one that waited for the lock and read other tables too would read them as before
+/// the wait.
 async fn lock_head(connection: &mut PgConnection) -> Result<(Head, DateTime<Utc>), StoreError> {
-    let row = sqlx::query(include_str!("lock_head.sql")).fetch_one(connection).await?;
+    read_head(connection, concat!(include_str!("head_now.sql"), "   for update")).await
+}
+
+async fn read_head(connection: &mut PgConnection, sql: &'static str) -> Result<(Head, DateTime<Utc>), StoreError> {
+    let row = sqlx::query(sql).fetch_one(connection).await?;
     Ok((Head::from_row(&row)?, row.try_get("now")?))
-}
-
-/// The batch as it grows: each command sees what those before it did.
-struct Draft {
-    log_id: Uuid,
-    begun: Position,
-    position: Position,
-    digest: Sha256Digest,
-    now: DateTime<Utc>,
-    state: State,
-    rows: Vec<EventRow>,
-    named: Vec<(Scope, Answered)>,
-}
-
-/// An event's columns, but for the time, which the batch shares.
-struct EventRow {
-    position: Position,
-    kind: &'static str,
-    jti: Option<Uuid>,
-    path: &'static str,
-    request_id: String,
-    body: Vec<u8>,
-    personal: Vec<u8>,
-    salt: [u8; 16],
-    commitment: Sha256Digest,
-    digest: Sha256Digest,
-}
-
-impl Draft {
-    fn new(head: &Head, now: DateTime<Utc>, state: State) -> Self {
-        Self {
-            log_id: head.log_id,
-            begun: head.position,
-            position: head.position,
-            digest: head.digest,
-            now,
-            state,
-            rows: Vec::new(),
-            named: Vec::new(),
-        }
-    }
-
-    fn decide(&mut self, command: &Command, entropy: &dyn Entropy) -> Result<Decision, StoreError> {
-        // Both would be one row, and only the row's key tells of an identifier from before the batch.
-        if command.jti_issued().is_some_and(|jti| self.state.token(jti).is_some()) {
-            return Err(issued_before());
-        }
-        match command.decide(&self.state) {
-            Ok(Decided::Events(events)) => self.carry_out(command, events, entropy).map(Ok),
-            Ok(Decided::Repeat(event)) => {
-                let token = event.occurrence.event.jti().and_then(|jti| self.state.token(jti)).cloned();
-                let (several, left) = (self.several(command), command.left(&self.state));
-                let position = event.position;
-                Ok(Ok(Appended { position, events: vec![*event], token, several, left, is_repeat: true }))
-            }
-            Err(refusal) => Ok(Err(refusal)),
-        }
-    }
-
-    fn carry_out(
-        &mut self,
-        command: &Command,
-        events: Vec<Event>,
-        entropy: &dyn Entropy,
-    ) -> Result<Appended, StoreError> {
-        let mut recorded = Vec::with_capacity(events.len());
-        for event in events {
-            let occurrence = Occurrence { event, occurred_at: command.now, origin: command.origin.clone() };
-            recorded.push(self.chain(occurrence, entropy)?);
-        }
-        if let (Some(named), Some(event)) = (&command.idempotency, recorded.first()) {
-            let answered = Answered { request_digest: named.request_digest, at: command.now, event: event.clone() };
-            self.state.remember(named.scope.clone(), answered.clone());
-            self.named.push((named.scope.clone(), answered));
-        }
-        let token = command.jti().and_then(|jti| self.state.token(jti)).cloned();
-        let (several, left) = (self.several(command), command.left(&self.state));
-        Ok(Appended { events: recorded, token, several, left, position: self.position, is_repeat: false })
-    }
-
-    fn several(&self, command: &Command) -> Vec<Token> {
-        command.several().iter().filter_map(|jti| self.state.token(*jti)).cloned().collect()
-    }
-
-    fn chain(&mut self, occurrence: Occurrence, entropy: &dyn Entropy) -> Result<Recorded, StoreError> {
-        let position = self.position.next();
-        let encoded = codec::encode(&occurrence)
-            .map_err(|source| StoreError::UnreadableEvent { position: position.0, source })?;
-        let mut salt = [0; 16];
-        entropy.fill(&mut salt);
-        let commitment = chain::commitment(&salt, &encoded.personal);
-        let digest = chain::link(&self.digest, position, self.now, &encoded.body, &commitment);
-        self.rows.push(EventRow {
-            position,
-            kind: codec::kind(&occurrence.event),
-            jti: occurrence.event.jti(),
-            path: occurrence.origin.path.as_str(),
-            request_id: occurrence.origin.request_id.to_string(),
-            body: encoded.body,
-            personal: encoded.personal,
-            salt,
-            commitment,
-            digest,
-        });
-        let recorded = Recorded { position, recorded_at: self.now, occurrence };
-        self.state.apply(&recorded);
-        (self.position, self.digest) = (position, digest);
-        Ok(recorded)
-    }
-
-    /// One statement: the head, the events, each touched token once, and what listings find new tokens by.
-    async fn write(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
-        if self.rows.is_empty() {
-            return Ok(());
-        }
-        let mut touched: Vec<&Token> = self.state.touched().collect();
-        // Neighbours in the log are neighbours in the table, too: a listing finds them on the same pages.
-        touched.sort_unstable_by_key(|token| token.issued);
-        let tokens: Vec<TokenRow> = touched.iter().copied().map(TokenRow::from).collect();
-        let issued = &touched[touched.partition_point(|token| token.issued <= self.begun)..];
-        let query = if issued.is_empty() {
-            row::bind_changes(self.bind(sqlx::query(CHANGED)), &tokens)
-        } else {
-            row::bind(Reach::of(issued.iter().copied()).bind(self.bind(sqlx::query(ISSUED))), &tokens)
-        };
-        let written = query.execute(&mut *connection).await?;
-        if written.rows_affected() == tokens.len() as u64 {
-            rules::insert(connection, self.state.rules()).await?;
-            people::insert(connection, &self.state).await?;
-            return idempotency::insert(connection, &self.named).await;
-        }
-        // A row of another issuance already has one of the identifiers.
-        Err(issued_before())
-    }
-
-    /// Binds the head and the events, column by column.
-    fn bind<'q>(&'q self, query: Query<'q, Postgres, PgArguments>) -> Query<'q, Postgres, PgArguments> {
-        let rows = &self.rows;
-        query
-            .bind(self.position.0)
-            .bind(&self.digest[..])
-            .bind(self.now)
-            .bind(rows.iter().map(|row| row.position.0).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.kind).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.jti).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.path).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| row.request_id.as_str()).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| &row.body[..]).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| &row.personal[..]).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| &row.salt[..]).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| &row.commitment[..]).collect::<Vec<_>>())
-            .bind(rows.iter().map(|row| &row.digest[..]).collect::<Vec<_>>())
-    }
-
-    fn known(self) -> Known {
-        Known { log_id: self.log_id, position: self.position, digest: self.digest, settings: self.state.settings }
-    }
-}
-
-fn issued_before() -> StoreError {
-    StoreError::Refused(sqlx::Error::Protocol("a token identifier was issued before".to_owned()))
 }

@@ -8,12 +8,10 @@ use tokio::time::{Duration, timeout};
 use super::{Database, StoreError, listing, rules::RuleRow, tokens::Filter};
 use crate::domain::{Position, Predicate, Rule};
 
-/// The most rows of one transaction.
-pub const FILL_MAX: u16 = 5_000;
+/// The most rows of one transaction: what it leaves to be written is what others' next commit waits for.
+pub const FILL_MAX: u16 = 1_000;
 /// How long one transaction may take. Nobody waits for it; it is only not to last for ever.
 const FILL_TIMEOUT: Duration = Duration::from_mins(1);
-/// `filled_to` where the walk came to its end: no token is issued at the first position of all.
-const END: i64 = 1;
 
 /// What one step of filling came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +20,6 @@ pub enum Step {
     Done,
     /// There is more to do.
     More {
-        /// The rule.
-        rule: Position,
         /// How many rows were filled.
         rows: u64,
     },
@@ -61,7 +57,7 @@ async fn step(pool: &PgPool, rows_max: u16) -> Result<Step, StoreError> {
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await?;
-    Ok(Step::More { rule: rule.position, rows })
+    Ok(Step::More { rows })
 }
 
 async fn are_all_filled(connection: &mut PgConnection) -> Result<bool, StoreError> {
@@ -69,10 +65,8 @@ async fn are_all_filled(connection: &mut PgConnection) -> Result<bool, StoreErro
     Ok(sqlx::query_scalar(unfilled).fetch_one(connection).await?)
 }
 
-/// Fills the next rows below `filled_to`; returns how many, and how far they go now.
-///
-/// Rows are locked after they were found, those that somebody has locked are passed over, and so nobody is ever waited
-/// for. At the end of the walk is looked once more whether any was: then it begins again.
+/// Fills the next rows below `filled_to`; returns how many, and how far they go now: 0 at the end. Nobody is waited for,
+/// for no command changes anything of a token that a rule covers.
 async fn advance(
     connection: &mut PgConnection,
     rule: &Rule,
@@ -80,11 +74,7 @@ async fn advance(
     rows_max: u16,
 ) -> Result<(u64, i64), StoreError> {
     let found = open(connection, rule, Position(filled_to), rows_max).await?;
-    let Some(last) = found.last() else {
-        let passed_over = open(connection, rule, rule.position, 1).await?;
-        return Ok((0, if passed_over.is_empty() { 0 } else { rule.position.0 }));
-    };
-    let is_end = found.len() < usize::from(rows_max);
+    let last = found.last().filter(|_| found.len() == usize::from(rows_max));
     let revocation = rule.revocation();
     let filled = sqlx::query(include_str!("rule_fill.sql"))
         .bind(&found)
@@ -95,7 +85,7 @@ async fn advance(
         .bind(revocation.by)
         .execute(connection)
         .await?;
-    Ok((filled.rows_affected(), if is_end { END } else { *last }))
+    Ok((filled.rows_affected(), last.copied().unwrap_or(0)))
 }
 
 /// The positions of tokens that were issued before another, meet the predicate, and whose row a rule would change; newest

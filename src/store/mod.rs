@@ -5,7 +5,7 @@ pub mod appender;
 mod batch;
 pub mod chain;
 pub mod codec;
-
+mod draft;
 pub mod embedded;
 pub mod feed;
 pub mod fill;
@@ -26,10 +26,12 @@ mod reach;
 pub mod row;
 pub mod rules;
 pub mod schema;
+mod status_lists;
 pub mod tally;
 pub mod tokens;
 pub mod trouble;
 pub mod verify;
+mod verify_names;
 mod verify_reach;
 mod verify_rules;
 
@@ -40,6 +42,8 @@ pub use head::Head;
 pub use lookups::Lookups;
 pub use postgres::{Connections, Database};
 pub use trouble::Trouble;
+
+use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
 /// Why something could not be read. None of them says anything about a token: could not tell is not no.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +95,14 @@ impl StoreError {
             Self::Shared(error) => error.is_passing(),
             Self::Refused(_) | Self::UnreadableEvent { .. } | Self::UnreadableRow { .. } => false,
         }
+    }
+
+    /// Whether the database said that it refused the statement, and went on: then it did nothing of it. A session that
+    /// ends says why, too, but not how far it came.
+    fn is_rolled_back(&self) -> bool {
+        let (Self::Refused(source) | Self::Unable { source, .. }) = self else { return false };
+        let said = source.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+        said.is_some_and(|error| error.severity() == PgSeverity::Error)
     }
 }
 

@@ -73,6 +73,11 @@ pub(super) async fn load(
     Ok(())
 }
 
+/// Whether there is any for [`insert`].
+pub(super) fn are_new(state: &State) -> bool {
+    state.people_seen().next().is_some()
+}
+
 /// Writes what a batch recorded of people.
 pub(super) async fn insert(connection: &mut PgConnection, state: &State) -> Result<(), StoreError> {
     for (sub, seen, position) in state.people_seen() {

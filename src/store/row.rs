@@ -1,5 +1,7 @@
 //! A token as a row of the projection, both ways.
 
+use std::borrow::Borrow;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, Postgres, postgres::PgArguments, query::Query, types::Json};
@@ -14,7 +16,7 @@ use crate::domain::{
     token::{Lineage, Revocation, Suspension, instant},
 };
 
-/// The columns of `tokens`, in its order.
+/// The columns of the view `tokens`.
 #[derive(Debug, Clone, PartialEq, FromRow)]
 pub(super) struct TokenRow {
     pub(super) jti: Uuid,
@@ -132,9 +134,12 @@ impl From<&Token> for TokenRow {
     }
 }
 
-/// Binds rows column by column, in the order in which the statement has them. `unnest` flattens an array of arrays, so a
+/// Binds new rows column by column, in the order in which the statement has them. `unnest` flattens an array of arrays, so a
 /// list travels as the text of one.
-pub(super) fn bind<'q>(query: Query<'q, Postgres, PgArguments>, rows: &[TokenRow]) -> Query<'q, Postgres, PgArguments> {
+pub(super) fn bind_issued<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    rows: &[TokenRow],
+) -> Query<'q, Postgres, PgArguments> {
     query
         .bind(column(rows, |row| row.jti))
         .bind(column(rows, |row| row.sub.as_deref()))
@@ -160,12 +165,6 @@ pub(super) fn bind<'q>(query: Query<'q, Postgres, PgArguments>, rows: &[TokenRow
         .bind(column(rows, |row| row.iat))
         .bind(column(rows, |row| row.exp))
         .bind(column(rows, |row| row.claims_digest.as_deref()))
-        .bind(column(rows, |row| row.revoked_pos))
-        .bind(column(rows, |row| row.revoked_at))
-        .bind(column(rows, |row| row.effective_from))
-        .bind(column(rows, |row| row.revocation_reason.as_deref()))
-        .bind(column(rows, |row| row.revocation_note.as_deref()))
-        .bind(column(rows, |row| row.revoked_by.as_deref()))
         .bind(column(rows, |row| row.suspended_pos))
         .bind(column(rows, |row| row.suspended_at))
         .bind(column(rows, |row| row.family))
@@ -178,20 +177,29 @@ pub(super) fn bind<'q>(query: Query<'q, Postgres, PgArguments>, rows: &[TokenRow
         .bind(column(rows, |row| row.suspended_by_full_admin))
 }
 
-/// The same for rows that are there: which they are, and what may change about a token.
-pub(super) fn bind_changes<'q>(
+/// Binds the revocations of those rows that have one.
+pub(super) fn bind_revoked<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    rows: &[TokenRow],
+) -> Query<'q, Postgres, PgArguments> {
+    let rows: Vec<&TokenRow> = rows.iter().filter(|row| row.is_revoked()).collect();
+    query
+        .bind(column(&rows, |row| row.issued_pos))
+        .bind(column(&rows, |row| row.revoked_pos))
+        .bind(column(&rows, |row| row.revoked_at))
+        .bind(column(&rows, |row| row.effective_from))
+        .bind(column(&rows, |row| row.revocation_reason.as_deref()))
+        .bind(column(&rows, |row| row.revocation_note.as_deref()))
+        .bind(column(&rows, |row| row.revoked_by.as_deref()))
+}
+
+/// Binds what may change of rows that are there, besides their revocation.
+pub(super) fn bind_changed<'q>(
     query: Query<'q, Postgres, PgArguments>,
     rows: &[TokenRow],
 ) -> Query<'q, Postgres, PgArguments> {
     query
         .bind(column(rows, |row| row.jti))
-        .bind(column(rows, |row| row.issued_pos))
-        .bind(column(rows, |row| row.revoked_pos))
-        .bind(column(rows, |row| row.revoked_at))
-        .bind(column(rows, |row| row.effective_from))
-        .bind(column(rows, |row| row.revocation_reason.as_deref()))
-        .bind(column(rows, |row| row.revocation_note.as_deref()))
-        .bind(column(rows, |row| row.revoked_by.as_deref()))
         .bind(column(rows, |row| row.suspended_pos))
         .bind(column(rows, |row| row.suspended_at))
         .bind(column(rows, |row| row.successor))
@@ -199,8 +207,8 @@ pub(super) fn bind_changes<'q>(
         .bind(column(rows, |row| row.suspended_by_full_admin))
 }
 
-fn column<'a, T>(rows: &'a [TokenRow], of: impl Fn(&'a TokenRow) -> T) -> Vec<T> {
-    rows.iter().map(of).collect()
+fn column<'a, R: Borrow<TokenRow> + 'a, T>(rows: &'a [R], of: impl Fn(&'a TokenRow) -> T) -> Vec<T> {
+    rows.iter().map(|row| of(row.borrow())).collect()
 }
 
 /// An array of texts as Postgres writes one.
@@ -219,6 +227,10 @@ impl TryFrom<TokenRow> for Token {
 }
 
 impl TokenRow {
+    pub(super) fn is_revoked(&self) -> bool {
+        self.revoked_pos.is_some()
+    }
+
     fn parse(self) -> Result<Token, Malformed> {
         let revocation = self.revocation()?;
         let suspension = self.suspension()?;

@@ -1,17 +1,24 @@
-with free as (
-    select jti
-      from tokens
-     where issued_pos = any($1)
-       and (revoked_pos is null or effective_from > $3)
-     order by issued_pos
-       for update skip locked
+insert into token_revocations (
+    issued_pos,
+    revoked_pos,
+    revoked_at,
+    revocation_reason,
+    revocation_note,
+    revoked_by
 )
-update tokens
-   set revoked_pos = $2,
-       revoked_at = $3,
+select
+    issued_pos,
+    $2,
+    $3,
+    $4,
+    $5,
+    $6
+  from unnest($1::bigint[]) as covered (issued_pos)
+    on conflict (issued_pos) do update
+   set revoked_pos = excluded.revoked_pos,
+       revoked_at = excluded.revoked_at,
        effective_from = null,
-       revocation_reason = $4,
-       revocation_note = $5,
-       revoked_by = $6
-  from free
- where tokens.jti = free.jti
+       revocation_reason = excluded.revocation_reason,
+       revocation_note = excluded.revocation_note,
+       revoked_by = excluded.revoked_by
+ where token_revocations.effective_from > excluded.revoked_at

@@ -99,7 +99,9 @@ pub async fn migrate(database: &Database) -> Result<i64, SchemaError> {
 pub async fn vacuum(database: &Database) -> Result<(), StoreError> {
     let mut connection = database.connect_as_owner().await?;
     run(&mut connection, format!("set search_path to \"{}\"", database.schema().as_str())).await?;
-    connection.execute("vacuum (analyze) events, tokens, token_teams, token_permissions, token_spans").await?;
+    let filled = "vacuum (analyze) events, issued_tokens, token_revocations, token_names, token_teams, token_permissions, \
+                  token_spans";
+    connection.execute(filled).await?;
     Ok(sqlx::Connection::close(connection).await?)
 }
 

@@ -7,15 +7,21 @@ select 'events' as place, position
  where not isfinite(recorded_at)
  union all
 select 'tokens' as place, issued_pos
-  from tokens
+  from issued_tokens
  where not (
            isfinite(iat)
        and isfinite(exp)
-       and coalesce(isfinite(revoked_at), true)
-       and coalesce(isfinite(effective_from), true)
        and coalesce(isfinite(suspended_at), true)
        and coalesce(isfinite(first_iat), true)
        )
+ union all
+select 'token_revocations' as place, issued_pos
+  from token_revocations
+ where not (isfinite(revoked_at) and coalesce(isfinite(effective_from), true))
+ union all
+select 'token_names' as place, issued_pos
+  from token_names
+ where not isfinite(exp)
  union all
 select 'token_spans' as place, span * 1024
   from token_spans

@@ -19,9 +19,9 @@ select
     out_of_band,
     issued_by,
     policy_version,
-    issued_pos,
+    tokens.issued_pos,
     iat,
-    exp,
+    tokens.exp,
     claims_digest,
     revoked_pos,
     revoked_at,
@@ -41,10 +41,10 @@ select
     suspended_by_full_admin,
     exists (select from revocation_rules where position = tokens.revoked_pos) as by_rule,
     (select jsonb_agg(to_jsonb(rule) order by position) from revocation_rules as rule where filled_to > 0) as rules
-  from tokens
-  join unnest($1::text[], $2::text[]) as wanted (sub, name)
-    on wanted.sub = tokens.sub
-   and wanted.name = tokens.name
- where tokens.name is not null
-   and tokens.exp > $3
+  from unnest($1::text[], $2::text[]) as wanted (sub, name)
+  join token_names as named
+    on named.sub = wanted.sub
+   and named.name = wanted.name
+  join tokens on tokens.issued_pos = named.issued_pos
+ where named.exp > $3
    and (tokens.revoked_pos is null or tokens.effective_from is not null)

@@ -15,7 +15,7 @@ use super::{
     log::{self, EventRow, Selection},
     people,
     row::TokenRow,
-    rules, tokens, verify_reach, verify_rules,
+    rules, status_lists, tokens, verify_names, verify_reach, verify_rules,
 };
 use crate::domain::{Event, Position, Recorded, Rule as RevocationRule, Settings, State, Token};
 
@@ -94,7 +94,9 @@ pub async fn verify(
 ) -> Result<Verification, StoreError> {
     let mut connection = database.connect_as_writer().await?;
     // This one reads everything, and thinks between what it reads.
-    connection.execute("set idle_in_transaction_session_timeout to 0; set enable_seqscan to on").await?;
+    connection
+        .execute("set idle_in_transaction_session_timeout to 0; set enable_seqscan to on; set enable_hashjoin to on")
+        .await?;
     connection.execute("begin isolation level repeatable read read only").await?;
     let mut walk = Walk::new();
     walk.check_times(&mut connection).await?;
@@ -256,10 +258,12 @@ impl Walk {
         let state = std::mem::take(&mut self.state);
         let mut differences = verify_rules::differences(rules, state.rules());
         differences.extend(people::differences(&mut *connection, &state, &self.people_erased).await?);
+        let entered = status_lists::differences(&mut *connection, state.entries()).await?;
         let expected = Expected { unfilled, rules: state.rules().to_vec() };
         let mut folded: HashMap<Uuid, Token> = state.into_tokens().map(|token| (token.jti, token)).collect();
         let tokens = folded.len() as u64;
-        let listed = verify_reach::differences(connection, &folded).await?;
+        let mut listed = verify_reach::differences(connection, &folded).await?;
+        listed.extend(verify_names::differences(connection, &folded, &expected.rules).await?);
         {
             let mut rows = std::pin::pin!(tokens::all_rows(connection));
             while let Some(row) = rows.try_next().await? {
@@ -268,8 +272,13 @@ impl Walk {
         }
         differences
             .extend(folded.values().map(|token| (Some(token.issued), format!("token {} has no row", token.jti))));
-        // What listings go by follows from the rows: where those are wrong, one break shall be one finding.
+        let stray = sqlx::query_scalar(include_str!("revocations_stray.sql")).fetch_all(connection).await?;
+        differences.extend(stray.into_iter().map(|position| {
+            (Some(Position(position)), "token_revocations has a row, and nothing was issued here".to_owned())
+        }));
+        // What listings and lists go by follows from the same: where that is wrong, one break shall be one finding.
         if differences.is_empty() && self.findings.is_empty() {
+            differences.extend(entered);
             differences.extend(listed.into_iter().map(|(position, detail)| (Some(position), detail)));
         }
         differences.sort();

@@ -58,7 +58,7 @@ const CHANGES: [&str; 12] = [
     "delete from events where position = 1",
     "delete from events where false",
     "truncate events",
-    "truncate events, tokens, log_head cascade",
+    "truncate events, issued_tokens, log_head cascade",
     "merge into events using (values (1)) as v (p) on position = p when matched then update set kind = 'x'",
     "merge into events using (values (1)) as v (p) on position = p when matched then delete",
     "insert into events select * from events where position = 1 on conflict (position) do update set kind = 'x'",
@@ -86,8 +86,11 @@ async fn the_writer_may_remove_nothing_that_the_log_rests_on_nor_lift_its_fences
         "delete from log_head",
         "truncate log_head",
         "insert into log_head (id, position, digest, recorded_at, log_id) select 1, 0, digest, now(), log_id from log_head",
-        "delete from tokens",
-        "truncate tokens",
+        "delete from issued_tokens",
+        "truncate issued_tokens",
+        "delete from token_revocations",
+        "truncate token_revocations",
+        "truncate token_names",
         "update revocation_rules set reason = 'x'",
         "delete from revocation_rules",
         "truncate revocation_rules",
@@ -185,7 +188,7 @@ async fn the_personal_part_of_a_revocation_can_be_erased_and_the_revocation_stay
     let before = world.verify().await;
 
     assert_eq!(erase(&mut owner, issued.token.issued.0 + 1).await, "00000");
-    let row = "update tokens set revocation_note = null, revoked_by = null";
+    let row = "update token_revocations set revocation_note = null, revoked_by = null";
     assert_eq!(sqlstate(&mut owner, row).await, "00000");
 
     assert_eq!(world.verify().await.head, before.head);
@@ -207,12 +210,13 @@ async fn the_personal_part_of_an_issuance_can_be_erased_and_its_token_is_never_c
     let mut owner = as_owner(&world).await;
 
     assert_eq!(erase(&mut owner, issued.token.issued.0).await, "00000");
-    let row = "update tokens
+    let row = "update issued_tokens
                   set sub = null, name = null, description = null, reason = null, email = null, full_name = null,
                       namespaces = '{}', server_id = null, issued_by = null, claims_digest = null,
                       restrictions = '{\"ip_restrictions\": [], \"time_restrictions\": {}, \"usage_limits\": {}}'
                 where sub = 'alice@example.com'";
     assert_eq!(sqlstate(&mut owner, row).await, "00000");
+    assert_eq!(sqlstate(&mut owner, "delete from token_names where sub = 'alice@example.com'").await, "00000");
 
     world.verify().await;
     assert_eq!(world.introspect(issued.signed.expose(), &admin).await.text, r#"{"active":false}"#);

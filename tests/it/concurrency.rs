@@ -233,7 +233,7 @@ async fn a_row_that_cannot_be_read_fails_only_the_commands_that_need_it() {
         let world = World::new().await;
         let damaged = world.issue_dev(plain("alice@example.com")).await.token.jti;
         let before = head(&world).await;
-        world.database.tamper(&format!("update tokens set {damage}")).await;
+        world.database.tamper(&format!("update issued_tokens set {damage}")).await;
 
         let outcomes = as_one_batch(
             &world,

@@ -12,10 +12,16 @@ const ROWS: &str = "
     insert into events (position, kind, path, request_id, body, personal, salt, personal_commitment, digest, recorded_at)
     select position, 'k', 'api', 'r', '{}', '{}', decode(repeat('00', 16), 'hex'), sha256(''), sha256(''), now()
       from generate_series(1, 2) as position;
-    insert into tokens (jti, aud, kid, is_admin, teams, namespaces, permissions, restrictions, elevated, path,
-                        out_of_band, policy_version, issued_pos, iat, exp)
+    insert into issued_tokens (jti, aud, kid, is_admin, teams, namespaces, permissions, restrictions, elevated, path,
+                               out_of_band, policy_version, issued_pos, iat, exp)
     select gen_random_uuid(), '{}', 'k', false, '{}', '{}', '{}', '{}', '{}', 'api',
            false, 1, position, '2026-01-01', '2026-01-02'
+      from generate_series(1, 2) as position;
+    insert into token_revocations (issued_pos, revoked_pos, revoked_at, revocation_reason)
+    select position, position + 1, now(), 'unspecified'
+      from generate_series(1, 2) as position;
+    insert into token_names (sub, name, exp, issued_pos)
+    select 's', 'n', '2026-01-02', position
       from generate_series(1, 2) as position;
     insert into token_teams (team, issued_pos)
     select 'red', position
@@ -31,6 +37,9 @@ const ROWS: &str = "
       from generate_series(1, 2) as position;
     insert into people (sub, issuer, is_admin, teams, permissions, logged_in, position)
     select 'p' || position, 'https://login.example.com', false, '{}', '{}', 0, position
+      from generate_series(1, 2) as position;
+    insert into status_list_entries (list, idx, issued_pos)
+    select '00000000-0000-4000-8000-000000000001', position, position
       from generate_series(1, 2) as position;
     insert into idempotency (credential, key, request_digest, position, at)
     select 'c', 'key ' || position, sha256(''), position, now()
@@ -88,44 +97,31 @@ const EVENTS: &[Case] = &[
 ];
 
 const TOKENS: &[Case] = &[
-    ("tokens_pkey", "update tokens set jti =", "gen_random_uuid()", &["'00000000-0000-7000-8000-000000000001'"]),
-    ("tokens_issued_pos_idx", "update tokens set issued_pos =", "issued_pos + 2", &["2"]),
-    ("tokens_every_team_needs_admin", "update tokens set teams = null, is_admin =", "true", &["false"]),
-    ("tokens_times_are_finite", "update tokens set exp =", "exp", &["'infinity'"]),
+    ("tokens_pkey", "update issued_tokens set jti =", "gen_random_uuid()", &["'00000000-0000-7000-8000-000000000001'"]),
+    ("tokens_issued_pos_idx", "update issued_tokens set issued_pos =", "issued_pos + 2", &["2"]),
+    ("tokens_every_team_needs_admin", "update issued_tokens set teams = null, is_admin =", "true", &["false"]),
+    ("tokens_times_are_finite", "update issued_tokens set exp =", "exp", &["'infinity'"]),
     (
         "tokens_exp_after_iat",
-        "update tokens set exp = iat",
+        "update issued_tokens set exp = iat",
         "+ interval '1 microsecond'",
         &["", "- interval '1 second'"],
     ),
     (
-        "tokens_revocation_whole",
-        "update tokens set",
-        "revoked_pos = 2, revoked_at = now(), revocation_reason = 'unspecified'",
-        &[
-            "revoked_pos = 2",
-            "revoked_at = now()",
-            "revocation_reason = 'unspecified'",
-            "revoked_pos = 2, revoked_at = now()",
-            "revoked_pos = 2, revocation_reason = 'unspecified'",
-            "revoked_at = now(), revocation_reason = 'unspecified'",
-        ],
-    ),
-    (
         "tokens_lineage_whole",
-        "update tokens set",
+        "update issued_tokens set",
         "family = gen_random_uuid(), predecessor = gen_random_uuid()",
         &["family = gen_random_uuid()", "predecessor = gen_random_uuid()"],
     ),
     (
         "tokens_first_whole",
-        "update tokens set first_path = 'api', first_iat = now(), predecessor = gen_random_uuid(), family = gen_random_uuid(),",
+        "update issued_tokens set first_path = 'api', first_iat = now(), predecessor = gen_random_uuid(), family = gen_random_uuid(),",
         "first_kid = 'k'",
         &["first_kid = null"],
     ),
     (
         "tokens_first_whole",
-        "update tokens set",
+        "update issued_tokens set",
         "first_path = null",
         &[
             "first_path = 'api', first_iat = now(), first_kid = 'k'",
@@ -139,19 +135,19 @@ const TOKENS: &[Case] = &[
     ),
     (
         "tokens_first_iat_is_finite",
-        "update tokens set family = gen_random_uuid(), predecessor = gen_random_uuid(), first_path = 'api', first_kid = 'k',",
+        "update issued_tokens set family = gen_random_uuid(), predecessor = gen_random_uuid(), first_path = 'api', first_kid = 'k',",
         "first_iat = now()",
         &["first_iat = 'infinity'", "first_iat = '-infinity'"],
     ),
     (
         "tokens_suspension_whole",
-        "update tokens set",
+        "update issued_tokens set",
         "suspended_pos = 2, suspended_at = now()",
         &["suspended_pos = 2", "suspended_at = now()"],
     ),
     (
         "tokens_suspender_has_suspended",
-        "update tokens set",
+        "update issued_tokens set",
         "suspended_by = 'a', suspended_by_full_admin = true, suspended_pos = 2, suspended_at = now()",
         &["suspended_by = 'a'", "suspended_by_full_admin = true"],
     ),
@@ -165,6 +161,16 @@ const OTHERS: &[Case] = &[
         "is_admin = true, teams = null",
         &["is_admin = false, teams = null"],
     ),
+    ("token_revocations_pkey", "update token_revocations set issued_pos = 0 + ", "issued_pos", &["1"]),
+    ("token_revocations_after_issuance", "update token_revocations set revoked_pos = issued_pos", "+ 1", &["", "- 1"]),
+    (
+        "token_revocations_times_are_finite",
+        "update token_revocations set",
+        "effective_from = revoked_at",
+        &["revoked_at = 'infinity'", "effective_from = '-infinity'"],
+    ),
+    ("token_names_pkey", "update token_names set issued_pos =", "issued_pos + 2", &["2"]),
+    ("token_names_times_are_finite", "update token_names set exp =", "exp", &["'infinity'"]),
     ("token_teams_pkey", "update token_teams set issued_pos =", "issued_pos + 2", &["2"]),
     ("token_permissions_pkey", "update token_permissions set issued_pos =", "issued_pos + 2", &["2"]),
     ("token_spans_pkey", "update token_spans set span =", "span + 2", &["1"]),
@@ -174,6 +180,9 @@ const OTHERS: &[Case] = &[
         "iat_min = now()",
         &["iat_min = 'infinity'", "iat_max = 'infinity'", "exp_min = '-infinity'", "exp_max = 'infinity'"],
     ),
+    ("status_list_entries_pkey", "update status_list_entries set idx =", "idx + 2", &["2"]),
+    ("status_list_entries_issued_pos_idx", "update status_list_entries set issued_pos =", "issued_pos + 2", &["2"]),
+    ("status_list_entries_idx_counts", "update status_list_entries set idx =", "idx - 1", &["idx - 2"]),
     ("revocation_rules_pkey", "update revocation_rules set position =", "position + 2", &["2"]),
     (
         "revocation_rules_times_are_kept",

@@ -103,7 +103,7 @@ async fn a_request_is_named_also_where_only_errors_are_said() {
     let database = TestDatabase::migrated().await;
     let site = Site::on(&database.url());
     let (admin, stray) = (site.admin(), site.admin());
-    database.tamper(&format!("delete from tokens where jti = '{}'", jti(&site, &stray))).await;
+    database.tamper(&format!("delete from issued_tokens where jti = '{}'", jti(&site, &stray))).await;
     // Besides errors, where it listens.
     let server = site.with("CATALOG_LOG", "error,catalog::cli::banner=info").serve_with(&JSON).await;
 

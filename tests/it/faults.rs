@@ -107,7 +107,7 @@ async fn a_stopped_process_of_ours_holds_the_others_up_no_longer_than_they_wait(
     let world = World::new().await;
     let mut stopped = world.database.open().connect_as_writer().await.unwrap();
     stopped.execute("begin").await.unwrap();
-    stopped.execute(sqlx::raw_sql(include_str!("../../src/store/lock_head.sql"))).await.unwrap();
+    stopped.execute(sqlx::raw_sql(concat!(include_str!("../../src/store/head_now.sql"), " for update"))).await.unwrap();
     let begun = Instant::now();
 
     let issued = world

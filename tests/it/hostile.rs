@@ -234,14 +234,16 @@ async fn a_credential_of_any_length_on_the_wire_is_refused_and_the_server_goes_o
 async fn a_good_token_is_a_credential_in_one_header_of_one_form_and_nowhere_else() {
     let stage = Stage::new().await;
     let token = &stage.admin;
-    let send = |method: &str, path: &str, credentials: &[String]| {
+    let send_form = |method: &str, path: &str, credentials: &[String], form: String| {
         let mut request = Request::builder().method(method).uri(path);
         for credential in credentials {
             request = request.header(header::AUTHORIZATION, HeaderValue::from_bytes(credential.as_bytes()).unwrap());
         }
         request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        stage.world.raw(request.body(Body::from(format!("token={}&access_token={token}", stage.genuine))).unwrap())
+        stage.world.raw(request.body(Body::from(form)).unwrap())
     };
+    let in_form = format!("token={}&access_token={token}", stage.genuine);
+    let send = |method: &str, path: &str, credentials: &[String]| send_form(method, path, credentials, in_form.clone());
     let one = |value: String| vec![value];
     let cases = [
         ("credential_missing", vec![]),
@@ -284,6 +286,9 @@ async fn a_good_token_is_a_credential_in_one_header_of_one_form_and_nowhere_else
         }
     }
     for good in [format!("Bearer {token}"), format!("bearer {token}"), format!("BEARER   {token}  ")] {
-        assert_eq!(send("POST", "/introspect", &one(good)).await.json()["active"], true);
+        let form = format!("token={}", stage.genuine);
+        assert_eq!(send_form("POST", "/introspect", &one(good.clone()), form).await.json()["active"], true);
+        let twice = send("POST", "/introspect", &one(good)).await;
+        assert_eq!((twice.status.as_u16(), twice.json()["error"].clone()), (400, json!("invalid_request")));
     }
 }

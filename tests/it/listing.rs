@@ -32,9 +32,12 @@ async fn crowded() -> World {
     world
         .database
         .tamper(
-            "update tokens
-                set revoked_pos = issued_pos, revoked_at = iat, revocation_reason = 'superseded', effective_from = exp
-              where issued_pos % 30 = 4;",
+            "insert into token_revocations (issued_pos, revoked_pos, revoked_at, revocation_reason, effective_from)
+             select issued_pos, issued_pos + 1, iat, 'superseded', exp
+               from issued_tokens
+              where issued_pos % 30 = 4
+                 on conflict (issued_pos) do update
+                set revoked_at = excluded.revoked_at, effective_from = excluded.effective_from",
         )
         .await;
     suspend_some(&world).await;

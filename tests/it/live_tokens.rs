@@ -286,7 +286,7 @@ async fn a_log_that_lost_its_end_is_loaded_anew_and_nothing_is_told_from_before(
         .tamper(
             "alter table events disable trigger all;
              delete from events where position = (select max(position) from events);
-             delete from tokens where issued_pos > (select max(position) from events);
+             delete from issued_tokens where issued_pos > (select max(position) from events);
              update log_head set position = last.position, digest = last.digest
                from (select position, digest from events order by position desc limit 1) as last;",
         )

@@ -39,7 +39,7 @@ async fn a_row_that_cannot_be_read_keeps_its_answer_from_nobody_else() {
     let admin = world.admin().await;
     let broken = world.issue_dev(plain("mallory@example.com")).await;
     let whole = world.issue_dev(plain("alice@example.com")).await;
-    world.database.tamper(&format!("update tokens set kid = '' where jti = '{}'", broken.token.jti)).await;
+    world.database.tamper(&format!("update issued_tokens set kid = '' where jti = '{}'", broken.token.jti)).await;
     let presented = |index| if index % 2 == 0 { broken.signed.expose() } else { whole.signed.expose() };
 
     let replies = join_all((0..CHECKS).map(|index| world.introspect(presented(index), &admin))).await;
@@ -56,7 +56,7 @@ async fn while_the_tokens_cannot_be_read_no_check_has_a_verdict_and_afterwards_e
     let admin = world.admin().await;
     let issued = world.issue_dev(plain("alice@example.com")).await;
     let mut locking = world.database.superuser().connect().await.unwrap();
-    locking.execute("begin; lock table tokens in access exclusive mode").await.unwrap();
+    locking.execute("begin; lock table issued_tokens in access exclusive mode").await.unwrap();
 
     let replies = join_all((0..CHECKS).map(|_| world.introspect(issued.signed.expose(), &admin))).await;
 
@@ -90,7 +90,7 @@ async fn a_statement_that_was_planned_while_the_catalog_was_empty_does_not_read_
     })
     .await;
     let read = "select relname::text, seq_tup_read, idx_tup_fetch from pg_stat_user_tables \
-                 where relname in ('tokens', 'events')";
+                 where relname in ('issued_tokens', 'events')";
     let read: Vec<(String, i64, i64)> = sqlx::query_as(read).fetch_all(&mut connection).await.unwrap();
     assert_eq!(read.len(), 2);
     for (table, in_no_order, by_index) in read {
@@ -98,4 +98,23 @@ async fn a_statement_that_was_planned_while_the_catalog_was_empty_does_not_read_
         // Every request looks at a few rows, the events of the settings included.
         assert!(by_index < 12 * 60, "{by_index} rows of {table} were read by an index");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_issues_under_a_name_again_and_again_does_not_look_at_all_that_were_revoked() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    for _ in 0..CHECKS {
+        let issued = world.post("/tokens", &admin, json!({"sub": "ci@example.com", "name": "job"})).await;
+        assert_eq!(issued.status, 201, "{}", issued.text);
+        let jti = issued.json()["token"]["jti"].as_str().unwrap().to_owned();
+        assert_eq!(world.post("/tokens", &admin, json!({"sub": "ci@example.com", "name": "job"})).await.status, 409);
+        assert_eq!(world.delete(&format!("/tokens/{jti}"), &admin, json!({})).await.status, 204);
+    }
+
+    let mut connection = world.database.superuser().connect().await.unwrap();
+    let kept = "select count(*) from token_names where sub = 'ci@example.com'";
+    let kept: i64 = sqlx::query_scalar(kept).fetch_one(&mut connection).await.unwrap();
+    assert_eq!(kept, 1, "the last one's own");
+    world.verify().await;
 }

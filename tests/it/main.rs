@@ -63,6 +63,8 @@ mod seed;
 mod shadows;
 mod shutdown;
 mod sight;
+mod standards;
+mod status_lists;
 mod suspension;
 mod sweeping;
 mod tampering;

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use axum::{body::Body, http::Request};
-use catalog::domain::authority::RoutePermission;
+use catalog::domain::{authority::RoutePermission, text::Permission};
+use reqwest::Url;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
@@ -82,6 +84,43 @@ async fn rfc_8414_section_2_an_issuer_that_is_no_address_has_no_metadata() {
 
         assert_eq!((reply.status.as_u16(), reply.json()["code"].clone()), (404, json!("no_metadata")), "{issuer}");
         assert!(reply.json()["detail"].as_str().unwrap().contains(issuer));
+    }
+}
+
+/// What a reader takes that goes by the letter: these members, of these types, and no other.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Strict {
+    issuer: String,
+    jwks_uri: String,
+    scopes_supported: BTreeSet<Permission>,
+    revocation_endpoint: String,
+    revocation_endpoint_auth_methods_supported: BTreeSet<String>,
+    introspection_endpoint: String,
+    introspection_endpoint_auth_methods_supported: BTreeSet<String>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rfc_8414_section_2_a_reader_that_goes_by_the_letter_takes_the_metadata() {
+    let world = World::new().await;
+
+    let read: Strict = serde_json::from_str(&world.get(WELL_KNOWN, "").await.text).unwrap();
+
+    // The registry of token endpoint authentication methods (RFC 7591 section 4.2), none of which needs a list of
+    // algorithms; and for introspection the registry of token types as well.
+    let methods = ["none", "client_secret_basic", "client_secret_post"].map(str::to_owned);
+    assert!(read.revocation_endpoint_auth_methods_supported.iter().all(|method| methods.contains(method)));
+    let introspection = read.introspection_endpoint_auth_methods_supported;
+    assert!(introspection.iter().all(|method| methods.contains(method) || method == "Bearer"), "{introspection:?}");
+    assert!(!introspection.contains("none"), "RFC 7662 section 2.1: nobody asks who does not say who it is");
+    assert_eq!(read.scopes_supported.len(), RoutePermission::ALL.len());
+    for address in [read.issuer, read.jwks_uri, read.revocation_endpoint, read.introspection_endpoint] {
+        let address: Url = address.parse().unwrap();
+        assert_eq!((address.scheme(), address.query(), address.fragment()), ("https", None, None), "{address}");
+    }
+    // Section 3.1: it is asked for by GET.
+    for method in ["POST", "PUT", "DELETE"] {
+        assert_eq!(world.send(method, WELL_KNOWN, "", Value::Null).await.status, 405, "{method}");
     }
 }
 

@@ -91,7 +91,7 @@ async fn a_story_is_in_the_figures_and_the_manual_names_them_all_and_no_other() 
     let admin = site.admin();
     let gone = site.cli(&["issue", "--dev", "--sub", "alice@example.com"]).good();
     // As if it had been signed past the catalog.
-    database.tamper("delete from tokens where issued_pos = (select max(issued_pos) from tokens)").await;
+    database.tamper("delete from issued_tokens where issued_pos = (select max(issued_pos) from tokens)").await;
     let policy = site.data().join("policy.toml");
     std::fs::write(&policy, TRUSTING).unwrap();
     site.cli(&["policy", "apply", policy.to_str().unwrap()]).good();
@@ -261,7 +261,7 @@ async fn checks_that_wait_for_the_database_are_seen_to_wait_and_share_the_next_s
     let unknown = format!("/revocations/{}", uuid::Uuid::from_u128(404));
     client.get(&unknown, &admin).await;
     let mut locking = database.superuser().connect().await.unwrap();
-    locking.execute("begin; lock table tokens in access exclusive mode").await.unwrap();
+    locking.execute("begin; lock table issued_tokens in access exclusive mode").await.unwrap();
 
     let asked = join_all((0..24).map(|_| client.get(&unknown, &admin)));
     let released = async {

@@ -164,6 +164,8 @@ async fn a_known_person_that_is_not_let_in_is_recorded_once_a_minute_and_never_w
     let with = |members: Value| token_with(&world, &provider, &members);
     let refused = [
         ("not_an_access_token", "it is an ID token, or another", id_token),
+        ("client_id_missing", "it has no client_id, which RFC 9068", with(json!({"client_id": null}))),
+        ("jti_missing", "it has no jti, which RFC 9068", with(json!({"jti": null}))),
         ("other_audience", "it is not meant for this catalog", with(json!({"aud": "cli"}))),
         ("email_unverified", "its address is not verified", with(json!({"email_verified": false}))),
         ("email_unusable", "it has no usable address", with(json!({"email": null}))),
@@ -200,6 +202,23 @@ async fn a_known_person_that_is_not_let_in_is_recorded_once_a_minute_and_never_w
     assert!(refused.iter().all(|(.., token)| !log.contains(token.rsplit('.').next().unwrap())));
     assert!(of_kind(&world, "person.seen.v1").await.is_empty(), "nobody was let in");
     world.verify().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_provider_leaves_out_is_for_its_policy_to_allow() {
+    let (world, provider) = office().await;
+    let azp = token_with(&world, &provider, &json!({"client_id": null, "azp": "cli"}));
+    assert_eq!(world.get("/whoami", &azp).await.status, 401);
+
+    let audience = "audience = ";
+    let lenient = provider.policy().replace(audience, &format!("optional_claims = [\"client_id\"]\n{audience}"));
+    apply(&world, &lenient).await;
+
+    assert_eq!(world.get("/whoami", &azp).await.status, 200);
+    let neither = token_with(&world, &provider, &json!({"client_id": null, "jti": null}));
+    assert_eq!(world.get("/whoami", &neither).await.status, 401);
+    let policy = &of_kind(&world, "policy.applied.v1").await[2]["data"]["trusted_issuers"][0];
+    assert_eq!(policy["optional_claims"], json!(["client_id"]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -242,7 +261,7 @@ async fn what_anybody_could_have_written_is_refused_and_fills_no_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_diagnostics_say_whose_token_is_not_taken_and_why() {
+async fn the_diagnostics_and_the_shell_say_whose_token_is_not_taken_and_why() {
     let (site, provider) = (Site::new().await, Provider::new().await);
     site.admin();
     let policy = site.data().join("policy.toml");
@@ -258,6 +277,21 @@ async fn the_diagnostics_say_whose_token_is_not_taken_and_why() {
     for token in [&id_token, &forged, &foreign] {
         assert_eq!(server.client.get("/whoami", token).await.status, 401);
     }
+    let mut fresh = provider.claims(chrono::Utc::now().timestamp());
+    let fresh_id_token = provider.sign(&json!({"typ": "JWT", "alg": "EdDSA", "kid": "k1"}), &fresh);
+    fresh["aud"] = json!("somebody else");
+    let for_another = provider.token(&fresh);
+    let at_the_shell =
+        |token: &str| site.with("CATALOG_URL", &server.client.url).with("CATALOG_TOKEN", token).cli(&["whoami"]).bad(2);
+    let shown = at_the_shell(&fresh_id_token);
+    assert!(
+        shown.contains(&format!("error: the presented token of {} is not taken: it is an ID token", provider.issuer))
+    );
+    assert!(shown.contains("hint: the token in CATALOG_TOKEN is an ID token, or another"), "{shown}");
+    assert!(shown.contains("present the access token of the same login"), "{shown}");
+    let shown = at_the_shell(&for_another);
+    assert!(shown.contains("is not taken: it is not meant for this catalog"), "{shown}");
+    assert!(shown.contains(&format!("hint: the token in CATALOG_TOKEN is an access token of {}", provider.issuer)));
 
     let said = server.stop().await;
     for part in [
@@ -288,14 +322,17 @@ async fn a_provider_that_is_not_trusted_any_more_vouches_for_nobody() {
 async fn the_catalog_is_no_identity_provider_of_its_own() {
     let world = World::new().await;
     let provider = Provider::new().await;
-    let text = provider
-        .policy()
-        .replace(&format!("issuer = \"{}\"", provider.issuer), "issuer = \"https://catalog.example.com\"");
-    let command = ApplyPolicy { rules: policy_file::parse(&text).unwrap(), text };
+    let own = format!("issuer = \"{}\"", provider.issuer);
+    for spelling in ["https://catalog.example.com", "https://catalog.example.com/", "https://Catalog.Example.com:443"] {
+        let text = provider.policy().replace(&own, &format!("issuer = \"{spelling}\""));
+        let command = ApplyPolicy { rules: policy_file::parse(&text).unwrap(), text };
 
-    let refused = world.catalog.apply_policy(command, shell(Path::CliAdmin)).await.unwrap_err().to_string();
+        let refused = world.catalog.apply_policy(command, shell(Path::CliAdmin)).await.unwrap_err().to_string();
 
-    assert!(refused.contains("trusted_issuer.issuer 'https://catalog.example.com' is this catalog's own"), "{refused}");
+        let expected = format!("trusted_issuer.issuer '{spelling}' is this catalog's own");
+        assert!(refused.contains(&expected), "{refused}");
+    }
+    assert_eq!(of_kind(&world, "policy.applied.v1").await.len(), 1, "the one that it began with");
 }
 
 #[tokio::test(flavor = "multi_thread")]

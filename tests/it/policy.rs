@@ -92,11 +92,54 @@ async fn a_policy_that_trusts_the_catalog_itself_is_refused_where_its_issuer_is_
     let path = file(&site, &provider.policy());
     let check = |site: &Site| site.cli(&["policy", "check", path.to_str().unwrap()]);
 
-    let itself = check(&site.with("CATALOG_ISSUER", &provider.issuer)).bad(1);
+    for spelling in [provider.issuer.clone(), format!("{}/", provider.issuer)] {
+        let itself = check(&site.with("CATALOG_ISSUER", &spelling)).bad(1);
 
-    assert!(itself.contains(&format!("'{}' is this catalog's own issuer", provider.issuer)), "{itself}");
+        assert!(itself.contains(&format!("'{}' is this catalog's own issuer", provider.issuer)), "{itself}");
+    }
     assert_eq!(check(&site.with("CATALOG_ISSUER", "https://catalog.example.com")).code, 0);
     assert_eq!(check(&site).code, 0, "nobody said who the catalog is");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_a_policy_names_and_that_are_of_no_use_here_are_told() {
+    let site = Site::new().await;
+    site.admin();
+    let provider = Provider::new().await;
+    let (keys, members) = (site.data().join("jwks.json"), site.data().join("members.json"));
+    let uri = format!("jwks_uri = \"{}/jwks\"", provider.issuer);
+    let source = format!("jwks_file = \"{}\"", keys.display());
+    let text = format!("[membership]\nfile = \"{}\"\n{}", members.display(), provider.policy().replace(&uri, &source));
+    let path = file(&site, &text);
+    let ask = |verb: &str| site.cli(&["policy", verb, path.to_str().unwrap()]);
+    let of_keys = format!("warning: trusted_issuer.jwks_file '{}': ", keys.display());
+    let of_members = format!("warning: membership.file '{}': ", members.display());
+
+    let missing = [ask("check"), ask("apply")];
+    let mut weak = provider.set();
+    weak["keys"][0]["crv"] = json!("X25519");
+    fs::write(&keys, weak.to_string()).unwrap();
+    fs::write(&members, "[]").unwrap();
+    let unfit = ask("check");
+    weak["keys"][0]["d"] = json!("AA");
+    fs::write(&keys, weak.to_string()).unwrap();
+    let private = ask("check");
+    fs::write(&keys, provider.set().to_string()).unwrap();
+    fs::write(&members, r#"{"alice@example.com": ["red"]}"#).unwrap();
+    let good = ask("check");
+
+    for done in &missing {
+        assert_eq!(done.code, 0, "it may be on the servers: {done:?}");
+        for told in [&of_keys, &of_members] {
+            let told = format!("{told}the file cannot be read: No such file or directory");
+            assert!(done.stderr.contains(&told), "{done:?}");
+        }
+        assert!(done.stderr.contains("each server reads the files"), "{done:?}");
+    }
+    assert!(unfit.stderr.contains(&format!("{of_keys}the key 'k1' is not used: it ")), "{unfit:?}");
+    assert!(unfit.stderr.contains(&format!("{of_members}the answer is not an object of subjects")), "{unfit:?}");
+    assert!(private.stderr.contains(&format!("{of_keys}the JWK Set has the private member 'd'")), "{private:?}");
+    assert!(!good.stderr.contains("warning"), "{good:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -202,22 +202,45 @@ async fn a_full_administrator_that_suspends_all_of_a_subject_outranks_those_befo
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_suspended_before_suspenders_were_remembered_is_resumed_as_its_event_says() {
+async fn what_an_older_schema_says_of_suspensions_and_revocations_is_carried_over() {
     let world = World::new().await;
     let Callers { root, red, alice, other_alice, .. } = Callers::of(&world).await;
     let jti = of_alice(&world).await;
     change(&world, &alice, &jti, "suspend").await;
+    let [at_once, later] = [of_alice(&world).await, of_alice(&world).await];
+    assert_eq!(world.delete(&format!("/tokens/{at_once}"), &alice, json!({"note": "left"})).await.status, 204);
+    assert_eq!(world.post(&format!("/tokens/{later}/rotate"), &root, json!({"overlap": "1m"})).await.status, 201);
     world
         .database
         .tamper(
-            "alter table tokens drop column suspended_by, drop column suspended_by_full_admin;
-             delete from _sqlx_migrations where version = 18",
+            "drop view tokens;
+             alter table issued_tokens rename to tokens;
+             alter table tokens drop column suspended_by, drop column suspended_by_full_admin;
+             alter table tokens
+                 add column revoked_pos bigint,
+                 add column revoked_at timestamptz,
+                 add column effective_from timestamptz,
+                 add column revocation_reason text,
+                 add column revocation_note text,
+                 add column revoked_by text,
+                 add constraint tokens_revocation_whole check ((revoked_pos is null) = (revoked_at is null));
+             update tokens
+                set (revoked_pos, revoked_at, effective_from, revocation_reason, revocation_note, revoked_by) = (
+                    select revoked_pos, revoked_at, effective_from, revocation_reason, revocation_note, revoked_by
+                      from token_revocations where issued_pos = tokens.issued_pos);
+             create index tokens_revoked_idx on tokens (issued_pos) where revoked_pos is not null;
+             create index tokens_holder_idx on tokens (sub, name, exp) where name is not null;
+             drop table token_revocations, token_names;
+             delete from _sqlx_migrations where version in (18, 32)",
         )
         .await;
 
     schema::migrate(&world.database.open()).await.unwrap();
 
     world.verify().await;
+    assert_eq!(world.get(&format!("/tokens/{at_once}"), &root).await.json()["revocation"]["note"], "left");
+    let rotated = world.get(&format!("/tokens/{later}"), &root).await.json();
+    assert_ne!(rotated["revocation"]["effective_from"], Value::Null);
     assert_eq!(outcome(&change(&world, &red, &jti, "resume").await), refused());
     assert_eq!(change(&world, &other_alice, &jti, "resume").await.status, 204);
     assert_eq!(world.get(&format!("/tokens/{jti}"), &root).await.json()["status"], "active");

@@ -221,7 +221,9 @@ async fn a_deleted_event_is_found_at_the_position_that_is_missing() {
         ("delete from events where position = 8", &[(LAST, Density), (0, Projection)]),
         (&format!("delete from events where position = 8; {LOWER_HEAD}"), &[(0, Projection)]),
         (
-            &format!("delete from events where position >= 7; {LOWER_HEAD} delete from tokens where issued_pos = 8"),
+            &format!(
+                "delete from events where position >= 7; {LOWER_HEAD} delete from issued_tokens where issued_pos = 8"
+            ),
             &[(ALICE, Projection)],
         ),
         ("delete from events", &[(1, Density), (0, Projection), (0, Projection), (0, Projection)]),
@@ -301,16 +303,24 @@ async fn a_changed_missing_or_invented_row_of_a_projection_is_found() {
     each_is_found(&[
         // Undoing a revocation, or moving an expiry.
         (
-            "update tokens set (revoked_pos, revoked_at, revocation_reason, revocation_note, revoked_by) = (null, null, null, null, null)",
+            "delete from token_revocations",
             &[(ALICE_REVOKED, Projection)],
         ),
-        ("update tokens set exp = exp + interval '1 year' where issued_pos = 6", &[(BOB, Projection)]),
-        ("update tokens set effective_from = '2100-01-01' where issued_pos = 5", &[(ALICE_REVOKED, Projection)]),
-        ("delete from tokens where issued_pos = 6", &[(BOB, Projection)]),
         (
-            "create temporary table stolen as select * from tokens where issued_pos = 6;
+            "insert into token_revocations select 6, revoked_pos, revoked_at, null, revocation_reason from token_revocations",
+            &[(BOB, Projection)],
+        ),
+        (
+            "insert into token_revocations select 9, 10, revoked_at, null, revocation_reason from token_revocations",
+            &[(9, Projection)],
+        ),
+        ("update issued_tokens set exp = exp + interval '1 year' where issued_pos = 6", &[(BOB, Projection)]),
+        ("update token_revocations set effective_from = '2100-01-01' where issued_pos = 5", &[(ALICE_REVOKED, Projection)]),
+        ("delete from issued_tokens where issued_pos = 6", &[(BOB, Projection)]),
+        (
+            "create temporary table stolen as select * from issued_tokens where issued_pos = 6;
              update stolen set jti = gen_random_uuid(), issued_pos = 9;
-             insert into tokens select * from stolen",
+             insert into issued_tokens select * from stolen",
             &[(0, Projection)],
         ),
         (
@@ -323,9 +333,9 @@ async fn a_changed_missing_or_invented_row_of_a_projection_is_found() {
             &[(7, Projection)],
         ),
         // Rows that do not even read.
-        ("update tokens set path = 'window' where issued_pos = 6", &[(BOB, Projection)]),
-        ("update tokens set restrictions = '[]' where issued_pos = 6", &[(BOB, Projection)]),
-        ("update tokens set claims_digest = '' where issued_pos = 6", &[(BOB, Projection)]),
+        ("update issued_tokens set path = 'window' where issued_pos = 6", &[(BOB, Projection)]),
+        ("update issued_tokens set restrictions = '[]' where issued_pos = 6", &[(BOB, Projection)]),
+        ("update issued_tokens set claims_digest = '' where issued_pos = 6", &[(BOB, Projection)]),
     ])
     .await;
 }
@@ -335,8 +345,9 @@ async fn every_column_of_a_tokens_row_is_compared_with_the_log() {
     let world = told().await;
     let mut connection = world.database.superuser().connect().await.unwrap();
     let columns = sqlx::query(
-        "select column_name::text, data_type::text, udt_name::text from information_schema.columns
-          where table_schema = 'catalog' and table_name = 'tokens'",
+        "select column_name::text, table_name::text, udt_name::text from information_schema.columns
+          where table_schema = 'catalog'
+            and (table_name = 'issued_tokens' or table_name = 'token_revocations' and column_name <> 'issued_pos')",
     )
     .fetch_all(&mut connection)
     .await
@@ -344,15 +355,17 @@ async fn every_column_of_a_tokens_row_is_compared_with_the_log() {
     connection.close().await.unwrap();
 
     // No constraint shall help; what is compared is what counts.
-    tamper(&world, "alter table tokens drop constraint tokens_revocation_whole").await;
-    tamper(&world, "alter table tokens drop constraint tokens_suspension_whole").await;
-    tamper(&world, "alter table tokens drop constraint tokens_lineage_whole").await;
-    tamper(&world, "alter table tokens drop constraint tokens_first_whole").await;
-    tamper(&world, "alter table tokens drop constraint tokens_suspender_has_suspended").await;
-    tamper(&world, "create table untouched as select * from tokens").await;
+    tamper(&world, "alter table issued_tokens drop constraint tokens_suspension_whole").await;
+    tamper(&world, "alter table issued_tokens drop constraint tokens_lineage_whole").await;
+    tamper(&world, "alter table issued_tokens drop constraint tokens_first_whole").await;
+    tamper(&world, "alter table issued_tokens drop constraint tokens_suspender_has_suspended").await;
+    tamper(&world, "alter table token_revocations drop constraint token_revocations_after_issuance").await;
+    for table in ["issued_tokens", "token_revocations"] {
+        tamper(&world, &format!("create table untouched_{table} as select * from {table}")).await;
+    }
     assert_eq!(columns.len(), 40);
     for column in &columns {
-        let name: String = column.get(0);
+        let (name, table): (String, String) = (column.get(0), column.get(1));
         let other = match column.get::<&str, _>(2) {
             "uuid" => "gen_random_uuid()".to_owned(),
             "bool" => format!("not {name}"),
@@ -364,11 +377,11 @@ async fn every_column_of_a_tokens_row_is_compared_with_the_log() {
             "text" => format!("coalesce({name}, '') || 'x'"),
             other => panic!("no way to change a {other}"),
         };
-        for position in [ALICE, BOB] {
-            tamper(&world, &format!("update tokens set {name} = {other} where issued_pos = {position}")).await;
+        for position in if table == "issued_tokens" { [ALICE, BOB].as_slice() } else { &[ALICE] } {
+            tamper(&world, &format!("update {table} set {name} = {other} where issued_pos = {position}")).await;
             let verification = verified(&world).await;
             assert!(found(&verification).iter().any(|(_, rule)| *rule == Projection), "{name} at {position}");
-            tamper(&world, "delete from tokens; insert into tokens select * from untouched").await;
+            tamper(&world, &format!("delete from {table}; insert into {table} select * from untouched_{table}")).await;
         }
     }
     world.verify().await;
@@ -378,6 +391,10 @@ async fn every_column_of_a_tokens_row_is_compared_with_the_log() {
 async fn what_listings_find_tokens_by_is_compared_with_the_log() {
     // The shell's tokens reach no team and name no permission; all lie in the first span.
     each_is_found(&[
+        ("delete from token_names where issued_pos = 6", &[(BOB, Projection)]),
+        ("update token_names set name = 'other' where issued_pos = 6", &[(BOB, Projection)]),
+        ("update token_names set exp = exp - interval '1 second' where issued_pos = 6", &[(BOB, Projection)]),
+        ("insert into token_names select sub, name, exp, 7 from token_names where issued_pos = 6", &[(ALICE_REVOKED, Projection)]),
         ("insert into token_teams values ('red', 6)", &[(BOB, Projection)]),
         ("insert into token_teams values ('red', 7)", &[(ALICE_REVOKED, Projection)]),
         ("delete from token_permissions where issued_pos = 6", &[(BOB, Projection)]),
@@ -406,8 +423,8 @@ async fn a_consistent_truncation_or_rewrite_shows_only_against_a_head_that_was_k
     tamper(
         &truncated,
         &format!(
-            "delete from events where position = 8; delete from tokens where issued_pos = 8;
-             delete from token_permissions where issued_pos = 8; {LOWER_HEAD}"
+            "delete from events where position = 8; delete from issued_tokens where issued_pos = 8;
+             delete from token_permissions where issued_pos = 8; delete from token_names where issued_pos = 8; {LOWER_HEAD}"
         ),
     )
     .await;
@@ -417,7 +434,7 @@ async fn a_consistent_truncation_or_rewrite_shows_only_against_a_head_that_was_k
             "update events
                 set body = convert_to(replace(convert_from(body, 'utf8'), '\"policy_version\":1', '\"policy_version\":2'), 'utf8')
               where position = 6;
-             update tokens set policy_version = 2 where issued_pos = 6;
+             update issued_tokens set policy_version = 2 where issued_pos = 6;
              do $$
              declare
                  event record;

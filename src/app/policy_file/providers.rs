@@ -18,7 +18,7 @@ use crate::{
     domain::{
         policy::TeamRules,
         text::{Audience, ClaimName, EmailDomain, Group, Issuer, Permission, TeamId},
-        trusted_issuer::{ClaimNames, KeySource, Role, TrustedIssuer},
+        trusted_issuer::{ClaimNames, KeySource, OptionalClaim, Role, TrustedIssuer, are_alike},
     },
 };
 
@@ -34,6 +34,8 @@ pub(super) struct Provider {
     email_claim: Option<ClaimName>,
     groups_claim: Option<ClaimName>,
     roles_claim: Option<ClaimName>,
+    #[serde(default)]
+    optional_claims: BTreeSet<OptionalClaim>,
     #[serde(default)]
     permissions: Vec<Permission>,
     #[serde(default)]
@@ -77,7 +79,7 @@ pub(super) fn trusted_issuers(
     providers: Vec<Spanned<Provider>>,
     teams: &BTreeMap<TeamId, TeamRules>,
 ) -> Result<Vec<TrustedIssuer>, Contradiction> {
-    let (mut issuers, mut domains, mut other_subject) = (BTreeSet::new(), BTreeSet::new(), None);
+    let (mut issuers, mut domains, mut other_subject) = (Vec::new(), BTreeSet::new(), None);
     let mut trusted = Vec::with_capacity(providers.len());
     for provider in providers {
         let table = provider.span();
@@ -98,7 +100,7 @@ impl Provider {
     /// Holds a provider against those before it: who vouches for a person has to be clear.
     fn check_beside(
         &self,
-        issuers: &mut BTreeSet<Issuer>,
+        issuers: &mut Vec<Issuer>,
         domains: &mut BTreeSet<EmailDomain>,
         other_subject: &mut Option<Issuer>,
     ) -> Result<(), Contradiction> {
@@ -110,9 +112,10 @@ impl Provider {
                 "trusted_issuer.issuer '{issuer}' has a query or a fragment, which no issuer has"
             )));
         }
-        if !issuers.insert(issuer.clone()) {
+        if issuers.iter().any(|other| are_alike(other, issuer)) {
             return Err(wrong(format!("trusted_issuer.issuer '{issuer}' is there twice")));
         }
+        issuers.push(issuer.clone());
         if self.email_domains.get_ref().is_empty() {
             let what = "trusted_issuer.email_domains: an empty list would let nobody in".to_owned();
             return Err(Contradiction { at: self.email_domains.span(), what });
@@ -204,6 +207,7 @@ impl Provider {
                 groups: self.groups_claim.unwrap_or(usual.groups),
                 roles: self.roles_claim.unwrap_or(usual.roles),
             },
+            optional_claims: self.optional_claims,
             permissions: self.permissions,
             teams: self.teams.into_iter().map(|(group, team)| (group, team.into_inner())).collect(),
             roles: self.roles.into_iter().map(|(role, worth)| (role, worth.0)).collect(),

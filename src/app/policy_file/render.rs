@@ -34,6 +34,11 @@ pub fn render(rules: &Rules) -> String {
     }
     heading(&mut file, "\n# POST /tokens/{jti}/rotate", "rotation");
     entry(&mut file, "reuse", reuse(rules.reuse));
+    if let Some(rules) = &rules.status_lists {
+        heading(&mut file, "\n# tokens' status in lists that anybody may fetch", "status-lists");
+        entry(&mut file, "url", &quoted(&rules.url));
+        entry(&mut file, "ttl", &duration(rules.ttl_seconds));
+    }
     for trusted in &rules.trusted_issuers {
         trusted_issuer(&mut file, trusted);
     }
@@ -117,6 +122,7 @@ fn trusted_issuer(file: &mut String, trusted: &TrustedIssuer) {
     for (key, claim) in named {
         entry(file, key, &quoted(ClaimName::as_str(claim)));
     }
+    entry(file, "optional_claims", &list(trusted.optional_claims.iter().map(|claim| claim.as_str())));
     entry(file, "permissions", &list(trusted.permissions.iter().map(Permission::as_str)));
     mapping(file, "trusted_issuer.teams", trusted.teams.iter().map(|(group, team)| (group, quoted(team.as_str()))));
     mapping(file, "trusted_issuer.roles", trusted.roles.iter().map(|(role, worth)| (role, role_worth(worth))));

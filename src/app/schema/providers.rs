@@ -10,7 +10,7 @@ use crate::domain::{
     claims::Teams,
     person::{LoginRefusal, LoginRefused, PersonSeen},
     text::{Audience, Issuer, Permission, Subject, TeamId},
-    trusted_issuer::{ClaimNames, KeySource, Role, TrustedIssuer},
+    trusted_issuer::{ClaimNames, KeySource, OptionalClaim, Role, TrustedIssuer},
 };
 
 described! {
@@ -20,6 +20,11 @@ described! {
         .member("audience", of::<Audience>(), "What `aud` of its tokens has to name.")
         .member("email_domains", list(plain::<String>()), "The domains of the addresses that it speaks for.")
         .optional("claims", of::<ClaimNames>(), "Which claims say what; absent = `email`, `email`, `groups` and `roles`.")
+        .optional(
+            "optional_claims",
+            list(one_of(OptionalClaim::ALL.map(OptionalClaim::as_str)).into()),
+            "What its tokens may leave out of what RFC 9068 requires; absent = nothing.",
+        )
         .optional("permissions", list(of::<Permission>()), "What everybody may do whom it vouches for; absent = nothing.")
         .optional("teams", by_name(of::<TeamId>()), "Its groups, and the team that each of them is here.")
         .optional("roles", by_name(of::<Role>()), "Its roles, and what each of them may do here.");

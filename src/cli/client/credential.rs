@@ -9,25 +9,28 @@ use std::{
 use chrono::{DateTime, Utc};
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::ClientError;
 use crate::{
     cli::{CliError, Variables, event_line},
     domain::{
-        claims::{CATALOG_AUDIENCE, decode_part},
+        claims::{CATALOG_AUDIENCE, CLIENT_ID, TYP, decode_part},
+        text::harmless,
         token::instant,
     },
 };
 
 /// More than any token has.
 const FILE_BYTES_MAX: u64 = 65_536;
+/// The most characters of an issuer that are shown.
+const ISSUER_SHOWN_MAX: usize = 200;
 
 /// The token that is presented.
 pub(super) struct Credential {
     place: CredentialPlace,
     header: HeaderValue,
-    claims: Option<Claims>,
+    says: Option<Says>,
 }
 
 /// Where a credential was found.
@@ -49,10 +52,36 @@ impl fmt::Display for CredentialPlace {
 }
 
 /// What a credential says of itself, to tell its owner why it was not taken. Nothing relies on it.
-#[derive(Deserialize)]
-struct Claims {
+struct Says {
+    kind: Kind,
     exp: i64,
-    aud: Vec<String>,
+}
+
+/// What a credential is, by its own words.
+enum Kind {
+    /// A catalog's token, and whether it is for the catalog itself.
+    Ours { is_for_us: bool },
+    /// An access token of somebody else (RFC 9068 section 2.1).
+    AccessToken { issuer: String },
+    /// An ID token, or another that is no access token.
+    Other,
+}
+
+impl Says {
+    fn read(token: &str) -> Option<Self> {
+        let mut parts = token.split('.').map(decode_part::<Value>);
+        let (header, claims) = (parts.next()?.unwrap_or_default(), parts.next()??);
+        let issuer = harmless(claims["iss"].as_str().unwrap_or("somebody"), ISSUER_SHOWN_MAX);
+        let is_access = header["typ"].as_str().is_some_and(|typ| typ.to_ascii_lowercase().ends_with(TYP));
+        let kind = match &claims["aud"] {
+            Value::Array(aud) if claims["client_id"] == CLIENT_ID => {
+                Kind::Ours { is_for_us: aud.iter().any(|audience| audience == CATALOG_AUDIENCE) }
+            }
+            _ if is_access => Kind::AccessToken { issuer },
+            _ => Kind::Other,
+        };
+        Some(Self { kind, exp: claims["exp"].as_i64()? })
+    }
 }
 
 impl Credential {
@@ -72,8 +101,7 @@ impl Credential {
         let header = HeaderValue::from_str(&format!("Bearer {token}")).ok().filter(|_| is_token);
         let Some(mut header) = header else { return Err(ClientError::NotACredential { place }) };
         header.set_sensitive(true);
-        let claims = token.split('.').nth(1).and_then(decode_part);
-        Ok(Self { place, header, claims })
+        Ok(Self { place, header, says: Says::read(token) })
     }
 
     /// `Authorization`, RFC 6750 section 2.1.
@@ -84,16 +112,27 @@ impl Credential {
     /// Why the server may have refused it, as far as that can be seen from here.
     pub(super) fn why_not(&self, now: DateTime<Utc>) -> String {
         let place = &self.place;
-        match &self.claims {
-            Some(claims) if now >= instant(claims.exp) => {
-                format!("the token in {place} expired at {}: get another", event_line::seconds(instant(claims.exp)))
-            }
-            Some(claims) if !claims.aud.iter().any(|audience| audience == CATALOG_AUDIENCE) => format!(
-                "the token in {place} is not meant for the catalog itself: have one issued with --aud \
-                 {CATALOG_AUDIENCE}"
+        let Some(Says { kind, exp }) = &self.says else {
+            return format!("what is in {place} is no token of a catalog");
+        };
+        if now >= instant(*exp) {
+            return format!("the token in {place} expired at {}: get another", event_line::seconds(instant(*exp)));
+        }
+        match kind {
+            Kind::Ours { is_for_us: false } => format!(
+                "the token in {place} is not meant for the catalog itself: have one issued with --aud {CATALOG_AUDIENCE}"
             ),
-            Some(_) => format!("the token in {place} was revoked, or is another catalog's: get another, or see --url"),
-            None => format!("what is in {place} is no token of a catalog"),
+            Kind::Ours { is_for_us: true } => {
+                format!("the token in {place} was revoked, or is another catalog's: get another, or see --url")
+            }
+            Kind::AccessToken { issuer } => format!(
+                "the token in {place} is an access token of {issuer}: see that the catalog's policy trusts it, and that it \
+                 is for the audience that the policy names ('catalog decode -' shows what it says)"
+            ),
+            Kind::Other => format!(
+                "the token in {place} is an ID token, or another that is no access token: present the access token of the \
+                 same login, asked for with the audience that the catalog's policy names"
+            ),
         }
     }
 }
@@ -111,20 +150,34 @@ mod tests {
 
     use super::*;
 
-    fn credential(claims: &str) -> Credential {
-        let token = format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+    fn credential(header: &str, claims: &str) -> Credential {
+        let token = format!("{}.{}.c2ln", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         Credential::new(CredentialPlace::Variable, &token).unwrap()
     }
 
     #[test]
     fn why_a_credential_is_not_taken_is_told_as_far_as_it_can_be_seen() {
         let now = DateTime::from_timestamp(1_000, 0).unwrap();
-        let why = |claims: &str| credential(claims).why_not(now);
+        let of = |typ: &str, claims: &str| credential(&format!(r#"{{"typ":"{typ}"}}"#), claims).why_not(now);
+        let ours = |claims: &str| of("at+jwt", &claims.replacen('{', r#"{"client_id":"catalog","#, 1));
 
-        assert!(why(r#"{"exp":1000,"aud":["catalog"]}"#).contains("expired at 1970-01-01T00:16:40Z"));
-        assert!(why(r#"{"exp":1001,"aud":["gateway"]}"#).contains("--aud catalog"));
-        assert!(why(r#"{"exp":1001,"aud":["catalog"]}"#).contains("was revoked, or is another catalog's"));
-        assert!(why("{}").contains("no token of a catalog"));
+        assert!(ours(r#"{"exp":1000,"aud":["catalog"]}"#).contains("expired at 1970-01-01T00:16:40Z"));
+        assert!(ours(r#"{"exp":1001,"aud":["gateway"]}"#).contains("--aud catalog"));
+        assert!(ours(r#"{"exp":1001,"aud":["catalog"]}"#).contains("was revoked, or is another catalog's"));
+        assert!(of("at+jwt", "{}").contains("no token of a catalog"));
+        for aud in [r#""https://catalog.example.com""#, r#"["https://catalog.example.com"]"#] {
+            let claims = format!(r#"{{"iss":"https://login.example.com","exp":1001,"client_id":"cli","aud":{aud}}}"#);
+            for typ in ["at+jwt", "application/AT+JWT"] {
+                assert!(
+                    of(typ, &claims).contains("is an access token of https://login.example.com: see that"),
+                    "{typ}"
+                );
+            }
+            assert!(of("JWT", &claims).contains("is an ID token, or another that is no access token"));
+            assert!(credential("{}", &claims).why_not(now).contains("is an ID token, or another"));
+        }
+        let hostile = of("at+jwt", "{\"iss\":\"a\\u001b[31m\",\"exp\":1001}");
+        assert!(hostile.contains("an access token of a") && !hostile.contains('\u{1b}'), "{hostile}");
     }
 
     #[test]
@@ -135,6 +188,6 @@ mod tests {
             let Err(error) = Credential::new(CredentialPlace::Variable, bad) else { panic!("{bad} was taken") };
             assert_eq!(error.to_string(), "CATALOG_TOKEN does not hold a token");
         }
-        assert!(format!("{:?}", credential("{}").header()).contains("Sensitive"));
+        assert!(format!("{:?}", credential("{}", "{}").header()).contains("Sensitive"));
     }
 }

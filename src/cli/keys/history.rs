@@ -19,7 +19,7 @@ use crate::{
     domain::{
         Malformed, Position, Refusal,
         claims::parse_jti,
-        key_history::{KeyFact, history},
+        key_history::{KeyFact, What, history},
         text::Kid,
     },
     store::{log, tokens},
@@ -72,6 +72,12 @@ struct Line {
     by: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     jti: Option<Uuid>,
+    /// From where on a compromise reaches.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compromised_from: Option<Position>,
+    /// The instant that was named for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compromised_since: Option<String>,
     #[serde(skip)]
     at: DateTime<Utc>,
 }
@@ -115,7 +121,16 @@ async fn lines(session: &Session, of: Option<Of>) -> Result<Vec<Line>, CliError>
 
 impl Line {
     fn new(kid: Kid, what: &'static str, position: Position, at: DateTime<Utc>) -> Self {
-        Self { position, recorded_at: view::instant(at), kid, what, by: None, jti: None, at }
+        let (compromised_from, compromised_since) = (None, None);
+        let recorded_at = view::instant(at);
+        Self { position, recorded_at, kid, what, by: None, jti: None, compromised_from, compromised_since, at }
+    }
+
+    /// What, and of a compromise how far back it reaches.
+    fn what_in_words(&self) -> String {
+        let from = self.compromised_from.map(|from| format!(" from position {from}")).unwrap_or_default();
+        let since = self.compromised_since.as_ref().map(|since| format!(" ({since})")).unwrap_or_default();
+        format!("{}{from}{since}", self.what)
     }
 
     /// One for each of [`HEADINGS`].
@@ -125,7 +140,7 @@ impl Line {
             self.position.to_string(),
             seconds(self.at),
             self.kid.to_string(),
-            self.what.to_owned(),
+            self.what_in_words(),
             said(self.by.clone()),
             said(self.jti.as_ref().map(ToString::to_string)),
         ]
@@ -134,6 +149,15 @@ impl Line {
 
 impl From<KeyFact> for Line {
     fn from(fact: KeyFact) -> Self {
-        Self { by: fact.by, ..Self::new(fact.kid, fact.what.as_str(), fact.position, fact.at) }
+        let (compromised_from, since) = match fact.what {
+            What::Compromised { from, since } => (Some(from), since),
+            _ => (None, None),
+        };
+        Self {
+            by: fact.by,
+            compromised_from,
+            compromised_since: since.map(view::instant),
+            ..Self::new(fact.kid, fact.what.as_str(), fact.position, fact.at)
+        }
     }
 }

@@ -14,7 +14,7 @@ use super::{
     config::Listen,
     listing::{ListFormat, Listing},
     operator,
-    output::Out,
+    output::{self, Out},
     rows::NOTHING,
     session::{self, Need, Session, Start},
 };
@@ -102,6 +102,9 @@ async fn list(shell: &Shell<'_>, args: ListArgs) -> Result<Outcome, CliError> {
             )?;
         }
         listing.finish()?;
+        for fault in halves.faults() {
+            output::say(&format!("note: {fault}"));
+        }
         Ok(Outcome::Done)
     })
     .await

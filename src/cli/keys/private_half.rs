@@ -9,7 +9,7 @@ use crate::{
         key::{Algorithm, KeyRecord},
         text::Kid,
     },
-    signing::{Keyring, PrivateHalf},
+    signing::{Keyring, KeyringError, PrivateHalf},
 };
 
 /// Those in the keys directory, and the one that the settings name.
@@ -32,6 +32,11 @@ impl PrivateHalves {
             }
         }
         Ok(Self(Some(keyring)))
+    }
+
+    /// Why files of the keys directory cannot be used, a line for each, whether the log knows such a key or not.
+    pub(super) fn faults(&self) -> impl Iterator<Item = String> {
+        self.0.iter().flat_map(Keyring::faults).map(KeyringError::told)
     }
 
     /// What is here of a key.

@@ -49,7 +49,7 @@ pub async fn read(
 
 async fn send(connection: &mut PgConnection, now: DateTime<Utc>, portions: &Portions) -> Result<(), StoreError> {
     // It reads all there is, which other reads never do.
-    connection.execute("set local enable_seqscan to on").await?;
+    connection.execute("set local enable_seqscan to on; set local enable_hashjoin to on").await?;
     let settings = log::settings_on(&mut *connection).await?;
     for key in settings.keys {
         let Some(compromise) = key.compromise else { continue };

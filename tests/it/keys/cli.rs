@@ -54,6 +54,74 @@ async fn a_key_is_added_activated_and_retired_and_its_history_says_who_signed_wh
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_history_says_from_where_on_a_compromise_reaches_and_since_when() {
+    let site = Site::new().await;
+    site.admin();
+    let (first, second, third) = (kid(&site), site.cli(&["keys", "add"]).good(), site.cli(&["keys", "add"]).good());
+    let head = site.cli(&["audit", "events", "--format", "ndjson"]).ndjson().len();
+
+    site.cli(&["keys", "compromise", &first, "--activate", &second, "--yes"]).good();
+    site.cli(&["keys", "compromise", &second, "--activate", &third, "--since", "2020-01-01", "--yes"]).good();
+    site.cli(&[
+        "keys",
+        "compromise",
+        &third,
+        "--activate",
+        &site.cli(&["keys", "add"]).good(),
+        "--since",
+        "0s",
+        "--yes",
+    ])
+    .good();
+
+    let compromised = |kid: &str| {
+        let story = site.cli(&["keys", "history", kid, "--format", "ndjson"]).ndjson();
+        let found = story.into_iter().filter(|line| line["what"] == "compromised").collect::<Vec<_>>();
+        assert_eq!(found.len(), 1, "{found:?}");
+        found[0].clone()
+    };
+    let whole = compromised(&first);
+    assert_eq!((&whole["compromised_from"], whole.get("compromised_since")), (&json!(1), None), "all that it signed");
+    let since = compromised(&second);
+    assert_eq!(since["compromised_from"], json!(1));
+    assert_eq!(since["compromised_since"], "2020-01-01T00:00:00Z");
+    let late = compromised(&third)["compromised_from"].as_u64().unwrap();
+    assert!(late > u64::try_from(head).unwrap(), "{late}");
+    let text = site.cli(&["keys", "history", &second]).good();
+    assert!(text.contains("\tcompromised from position 1 (2020-01-01T00:00:00Z)\t"), "{text}");
+    assert!(site.cli(&["keys", "history", &first]).good().contains("\tcompromised from position 1\t"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_that_need_no_key_say_nothing_of_key_files() {
+    let site = Site::new().await;
+    site.admin();
+    let broken = site.data().join("keys/other.pem");
+    std::fs::write(&broken, "nonsense").unwrap();
+    std::fs::set_permissions(&broken, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let policy = site.data().join("policy.toml");
+    std::fs::write(&policy, "[api]\nttl_max = \"1h\"\n").unwrap();
+    let policy = policy.to_str().unwrap();
+
+    for arguments in [
+        &["clients", "add", "edge", "--permissions", "tokens.check"][..],
+        &["clients", "rotate", "edge"],
+        &["clients", "list"],
+        &["clients", "revoke", "edge"],
+        &["policy", "check", policy],
+        &["policy", "apply", policy],
+        &["policy", "show"],
+    ] {
+        let done = site.cli(arguments);
+        assert!(done.code == 0 && !done.stderr.contains("other.pem"), "{arguments:?}: {done:?}");
+    }
+    for arguments in [&["keys", "list"][..], &["keys", "add"], &["issue", "--dev", "--sub", "a"]] {
+        let done = site.cli(arguments);
+        assert!(done.code == 0 && done.stderr.contains("other.pem' holds no PEM block"), "{arguments:?}: {done:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_next_key_is_made_whatever_became_of_other_files() {
     let site = Site::new().await;
     site.admin();

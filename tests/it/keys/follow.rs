@@ -166,7 +166,13 @@ async fn a_private_half_that_cannot_be_used_is_told_and_keeps_nobody_from_checki
     assert!(two.there.client.is_active(&two.admin, &two.admin).await);
     let again = two.away.serve().await;
     assert!(again.said().contains(&broken), "{}", again.said());
+    let told = format!("warning: the signing key {kid} cannot be used: key file '");
+    assert!(again.said().contains(&told), "{}", again.said());
     assert!(again.said().contains("this server lists, revokes and checks, and issues nothing"), "{}", again.said());
+    fs::remove_file(key_file(&two.away, &kid)).unwrap();
+    let without = two.away.serve().await;
+    let told = format!("warning: the signing key {kid} is not here: this server lists, revokes and checks");
+    assert!(without.said().contains(&told), "{}", without.said());
     assert!(again.client.is_active(&two.admin, &two.admin).await);
 
     let public = fs::read_to_string(key_file(&two.home, &kid)).unwrap();

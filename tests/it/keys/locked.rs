@@ -42,7 +42,7 @@ async fn with_a_passphrase_every_key_file_is_locked_and_without_it_nothing_is_is
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_says_of_which_keys_the_file_is_locked_or_of_no_use() {
+async fn a_list_says_of_which_keys_the_file_is_locked_or_of_no_use_and_why() {
     let site = Site::new().await;
     let told = site.with("CATALOG_KEY_PASSPHRASE", WORDS);
     told.admin();
@@ -62,6 +62,21 @@ async fn a_list_says_of_which_keys_the_file_is_locked_or_of_no_use() {
     let states: Vec<_> =
         (0..3).map(|key| json!([listed[key]["private_half"], listed[key]["private_half_state"]])).collect();
     assert_eq!(states, [json!([false, "locked"]), json!([false, "unusable"]), json!([false, "missing"])]);
+    let locked = listed[0]["kid"].as_str().unwrap();
+    let why = [
+        format!(
+            "{locked}.pem' is locked with a passphrase, and none was given; give the passphrase in CATALOG_KEY_PASSPHRASE"
+        ),
+        format!("{damaged}.pem' holds no PEM block with such a key"),
+    ];
+    let text = site.cli(&["keys", "list"]);
+    for (key, why) in why.iter().enumerate() {
+        let fault = listed[key]["private_half_fault"].as_str().unwrap();
+        assert!(fault.starts_with("key file '") && fault.contains(why), "{fault}");
+        assert!(text.stderr.contains(&format!("note: {fault}\n")), "{text:?}");
+    }
+    assert_eq!(listed[2]["private_half_fault"], json!(null), "there is no file");
+    assert!(told.cli(&["keys", "list", "--format", "json"]).json()[0]["private_half_fault"].is_null());
 }
 
 #[tokio::test(flavor = "multi_thread")]

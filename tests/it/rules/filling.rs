@@ -6,14 +6,14 @@ use catalog::{
     app::policy_file,
     domain::{Path, Position, Predicate, Status, Token},
     store::{
-        fill::{self, Step},
+        fill::{self, FILL_MAX, Step},
         preview::preview,
         tokens::{self, Filter},
     },
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::json;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use uuid::Uuid;
 
 use super::{meets, none, revoke};
@@ -218,29 +218,25 @@ async fn a_subjects_most_tokens_are_counted_without_those_that_a_rule_covers_fil
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_row_that_somebody_has_locked_is_waited_for_by_nobody_and_filled_later() {
+async fn rows_of_tokens_that_somebody_has_locked_hold_up_neither_the_filling_nor_a_revocation() {
     let world = World::new().await;
     let admin = world.admin().await;
     let mut ids = Vec::new();
     for _ in 0..5 {
         ids.push(world.issue_dev(plain("alice@example.com")).await.token.jti);
     }
+    let other = world.issue_dev(plain("bob@example.com")).await.token.jti;
     let mut somebody = world.database.superuser().connect().await.unwrap();
-    somebody.execute("begin").await.unwrap();
-    sqlx::query("select from tokens where jti = $1 for update").bind(ids[2]).execute(&mut somebody).await.unwrap();
+    somebody.execute("begin; select from issued_tokens for update").await.unwrap();
 
     revoke(&world, Predicate { sub: Some("alice@example.com".parse().unwrap()), ..none() }).await;
-    let first = world.catalog.fill_rules().await.unwrap();
+    assert_eq!(world.catalog.fill_rules().await.unwrap(), 5);
+    assert_eq!(world.delete(&format!("/tokens/{other}"), &admin, json!({})).await.status, 204);
 
-    assert_eq!(first, 4);
-    let status = async |jti: Uuid| world.get(&format!("/revocations/{jti}"), &admin).await.json()["status"].clone();
-    assert_eq!(status(ids[2]).await, "revoked");
-    world.verify().await;
-    somebody.execute("rollback").await.unwrap();
-    somebody.close().await.unwrap();
-    assert_eq!(world.catalog.fill_rules().await.unwrap(), 1);
     assert_eq!(fill::fill(world.catalog.database(), 10).await.unwrap(), Step::Done);
-    assert_eq!(status(ids[2]).await, "revoked");
+    for jti in ids.into_iter().chain([other]) {
+        assert_eq!(world.get(&format!("/revocations/{jti}"), &admin).await.json()["status"], "revoked");
+    }
     world.verify().await;
 }
 
@@ -294,13 +290,17 @@ async fn a_server_that_is_killed_in_the_middle_of_filling_was_right_and_the_next
     let is_covered = "path = 'api' and revoked_pos is null";
     let live = format!("select jti::text from tokens where {is_covered} and exp > now() + interval '1 hour' limit 900");
     let live: Vec<String> = sqlx::query_scalar(AssertSqlSafe(live)).fetch_all(&mut look).await.unwrap();
-    let free = format!("select count(*) from tokens where {is_covered} and issued_pos % 3 <> 0");
-    let free: i64 = sqlx::query_scalar(AssertSqlSafe(free)).fetch_one(&mut look).await.unwrap();
-    assert!(live.len() > 100 && free > 2_000, "{} are active, {free} are free", live.len());
-    // Every third row is somebody's: the filling comes to its end without them, and tries again.
+    let covered = format!("select count(*) from tokens where {is_covered}");
+    let covered: i64 = sqlx::query_scalar(AssertSqlSafe(covered)).fetch_one(&mut look).await.unwrap();
+    assert!(live.len() > 100 && covered > i64::from(FILL_MAX), "{} are active, {covered} are to be filled", live.len());
+    // Whoever fills goes from the newest to the oldest, and stands still there.
     let mut somebody = database.superuser().connect().await.unwrap();
     somebody.execute("begin").await.unwrap();
-    somebody.execute("select from tokens where issued_pos % 3 = 0 for update").await.unwrap();
+    let oldest = format!(
+        "insert into token_revocations (issued_pos, revoked_pos, revoked_at, revocation_reason)
+         select min(issued_pos), max(issued_pos) + 1, now(), 'unspecified' from tokens where {is_covered}"
+    );
+    somebody.execute(AssertSqlSafe(oldest)).await.unwrap();
     let server = site.serve().await;
     assert_all(&server.client, &admin, &live, "active").await;
 
@@ -308,19 +308,16 @@ async fn a_server_that_is_killed_in_the_middle_of_filling_was_right_and_the_next
         server.client.post("/revocations", &admin, json!({"where": {"path": "api"}})).await.json()["rule"].clone();
 
     assert_all(&server.client, &admin, &live, "revoked").await;
-    let filled = "select count(*) from tokens where revoked_pos = (select position from revocation_rules)";
-    until("what is free is filled", async || {
-        (sqlx::query_scalar::<_, i64>(filled).fetch_one(&mut look).await.unwrap() == free).then_some(())
-    })
-    .await;
-    // Whatever the server does next, it stands in the middle of a transaction, with the rule as its own.
-    somebody.execute("lock table tokens in share row exclusive mode").await.unwrap();
     let waits =
         "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')";
-    until("it is at it again", async || {
+    until("it stands in the middle of a transaction, with the rule as its own", async || {
         sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut look).await.unwrap().then_some(())
     })
     .await;
+    let filled = "select count(*) from tokens where revoked_pos = (select position from revocation_rules)";
+    let filled: i64 = sqlx::query_scalar(filled).fetch_one(&mut look).await.unwrap();
+    assert_eq!(filled, (covered - 1) / i64::from(FILL_MAX) * i64::from(FILL_MAX));
+    assert_all(&server.client, &admin, &live, "revoked").await;
     server.kill().await;
     site.cli(&["audit", "verify"]).good();
 

@@ -6,4 +6,3 @@ select
     greatest(clock_timestamp(), recorded_at) as now
   from log_head
  where id = 1
-   for update

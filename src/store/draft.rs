@@ -1,0 +1,221 @@
+//! A batch as it grows: what its commands come to, and how that is written.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
+use uuid::Uuid;
+
+use super::{
+    Head, StoreError,
+    appender::Appended,
+    batch::Known,
+    chain::{self, Sha256Digest},
+    codec, idempotency, people,
+    reach::Reach,
+    row::{self, TokenRow},
+    rules, status_lists,
+};
+use crate::domain::{
+    Command, Event, Occurrence, Position, Recorded, Refusal, State, Token,
+    ambient::Entropy,
+    command::Decision as Decided,
+    idempotency::{Answered, Scope},
+};
+
+/// Writes a batch that issues tokens: the head, the events, the tokens, and what listings find them by.
+static ISSUED: &str = concat!(include_str!("append_events.sql"), include_str!("append_issued.sql"), "select from head");
+/// Writes a batch that changes tokens: the head, the events, revocations, and what else may change of a token.
+static CHANGED: &str =
+    concat!(include_str!("append_events.sql"), include_str!("append_changed.sql"), "select from head");
+/// Writes a batch that does both. Neither of the others opens an index that it does not need.
+static BOTH: &str = concat!(
+    include_str!("append_events.sql"),
+    include_str!("append_changed.sql"),
+    include_str!("append_issued.sql"),
+    "select from head"
+);
+
+/// A command's decision, waiting for the commit.
+pub(super) type Decision = Result<Appended, Refusal>;
+
+/// The batch as it grows: each command sees what those before it did.
+pub(super) struct Draft {
+    begun: Head,
+    position: Position,
+    digest: Sha256Digest,
+    now: DateTime<Utc>,
+    state: State,
+    rows: Vec<EventRow>,
+    named: Vec<(Scope, Answered)>,
+}
+
+/// An event's columns, but for the time, which the batch shares.
+struct EventRow {
+    position: Position,
+    kind: &'static str,
+    jti: Option<Uuid>,
+    path: &'static str,
+    request_id: String,
+    body: Vec<u8>,
+    personal: Vec<u8>,
+    salt: [u8; 16],
+    commitment: Sha256Digest,
+    digest: Sha256Digest,
+}
+
+impl Draft {
+    pub(super) fn new(head: Head, now: DateTime<Utc>, state: State) -> Self {
+        Self {
+            position: head.position,
+            digest: head.digest,
+            begun: head,
+            now,
+            state,
+            rows: Vec::new(),
+            named: Vec::new(),
+        }
+    }
+
+    pub(super) fn decide(&mut self, command: &Command, entropy: &dyn Entropy) -> Result<Decision, StoreError> {
+        // Both would be one row, and only the row's key tells of an identifier from before the batch.
+        if command.jti_issued().is_some_and(|jti| self.state.token(jti).is_some()) {
+            return Err(issued_before());
+        }
+        match command.decide(&self.state) {
+            Ok(Decided::Events(events)) => self.carry_out(command, events, entropy).map(Ok),
+            Ok(Decided::Repeat(event)) => {
+                let token = event.occurrence.event.jti().and_then(|jti| self.state.token(jti)).cloned();
+                let (several, left) = (self.several(command), command.left(&self.state));
+                let position = event.position;
+                Ok(Ok(Appended { position, events: vec![*event], token, several, left, is_repeat: true }))
+            }
+            Err(refusal) => Ok(Err(refusal)),
+        }
+    }
+
+    fn carry_out(
+        &mut self,
+        command: &Command,
+        events: Vec<Event>,
+        entropy: &dyn Entropy,
+    ) -> Result<Appended, StoreError> {
+        let mut recorded = Vec::with_capacity(events.len());
+        for event in events {
+            let occurrence = Occurrence { event, occurred_at: command.now, origin: command.origin.clone() };
+            recorded.push(self.chain(occurrence, entropy)?);
+        }
+        // A status list may have begun first.
+        let answer = recorded.iter().find(|recorded| recorded.occurrence.event.jti().is_some()).or(recorded.first());
+        if let (Some(named), Some(event)) = (&command.idempotency, answer) {
+            let answered = Answered { request_digest: named.request_digest, at: command.now, event: event.clone() };
+            self.state.remember(named.scope.clone(), answered.clone());
+            self.named.push((named.scope.clone(), answered));
+        }
+        let token = command.jti().and_then(|jti| self.state.token(jti)).cloned();
+        let (several, left) = (self.several(command), command.left(&self.state));
+        Ok(Appended { events: recorded, token, several, left, position: self.position, is_repeat: false })
+    }
+
+    fn several(&self, command: &Command) -> Vec<Token> {
+        command.several().iter().filter_map(|jti| self.state.token(*jti)).cloned().collect()
+    }
+
+    fn chain(&mut self, occurrence: Occurrence, entropy: &dyn Entropy) -> Result<Recorded, StoreError> {
+        let position = self.position.next();
+        let encoded = codec::encode(&occurrence)
+            .map_err(|source| StoreError::UnreadableEvent { position: position.0, source })?;
+        let mut salt = [0; 16];
+        entropy.fill(&mut salt);
+        let commitment = chain::commitment(&salt, &encoded.personal);
+        let digest = chain::link(&self.digest, position, self.now, &encoded.body, &commitment);
+        self.rows.push(EventRow {
+            position,
+            kind: codec::kind(&occurrence.event),
+            jti: occurrence.event.jti(),
+            path: occurrence.origin.path.as_str(),
+            request_id: occurrence.origin.request_id.to_string(),
+            body: encoded.body,
+            personal: encoded.personal,
+            salt,
+            commitment,
+            digest,
+        });
+        let recorded = Recorded { position, recorded_at: self.now, occurrence };
+        self.state.apply(&recorded);
+        (self.position, self.digest) = (position, digest);
+        Ok(recorded)
+    }
+
+    /// Whether nothing is to be recorded.
+    pub(super) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Whether a head is the one that the batch was decided on.
+    pub(super) fn is_at(&self, head: &Head) -> bool {
+        *head == self.begun
+    }
+
+    /// Whether [`write`](Self::write) records all of it.
+    pub(super) fn is_one_statement(&self) -> bool {
+        self.named.is_empty() && self.state.rules().is_empty() && !people::are_new(&self.state)
+    }
+
+    /// Records what [`write`](Self::write) does not.
+    pub(super) async fn write_rest(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        rules::insert(connection, self.state.rules()).await?;
+        people::insert(connection, &self.state).await?;
+        idempotency::insert(connection, &self.named).await
+    }
+
+    /// Records the head, the events, each touched token once, and what listings find new tokens by, in one statement.
+    /// Tells whether the head was the one that the batch was decided on; if not, nothing is recorded.
+    pub(super) async fn write(&self, connection: &mut PgConnection) -> Result<bool, StoreError> {
+        let mut touched: Vec<&Token> = self.state.touched().collect();
+        // Neighbours in the log are neighbours in the tables, too: a listing finds them on the same pages.
+        touched.sort_unstable_by_key(|token| token.issued);
+        let rows: Vec<TokenRow> = touched.iter().copied().map(TokenRow::from).collect();
+        let first_issued = touched.partition_point(|token| token.issued <= self.begun.position);
+        let (changed, issued) = rows.split_at(first_issued);
+        let is_changed = !changed.is_empty() || rows.iter().any(TokenRow::is_revoked);
+        let sql = match (issued.is_empty(), is_changed) {
+            (true, _) => CHANGED,
+            (false, true) => BOTH,
+            (false, false) => ISSUED,
+        };
+        let mut query = row::bind_changed(row::bind_revoked(self.bind(sqlx::query(sql)), &rows), changed);
+        if !issued.is_empty() {
+            let reach = Reach::of(touched[first_issued..].iter().copied());
+            query = status_lists::bind(row::bind_issued(reach.bind(query), issued), self.state.entries());
+        }
+        Ok(query.execute(connection).await?.rows_affected() == 1)
+    }
+
+    /// Binds the head and the events, column by column.
+    fn bind<'q>(&'q self, query: Query<'q, Postgres, PgArguments>) -> Query<'q, Postgres, PgArguments> {
+        let rows = &self.rows;
+        query
+            .bind(self.position.0)
+            .bind(&self.digest[..])
+            .bind(self.now)
+            .bind(rows.iter().map(|row| row.position.0).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.kind).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.jti).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.path).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| row.request_id.as_str()).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| &row.body[..]).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| &row.personal[..]).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| &row.salt[..]).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| &row.commitment[..]).collect::<Vec<_>>())
+            .bind(rows.iter().map(|row| &row.digest[..]).collect::<Vec<_>>())
+            .bind(self.begun.position.0)
+            .bind(&self.begun.digest[..])
+    }
+
+    pub(super) fn known(self) -> Known {
+        Known { log_id: self.begun.log_id, position: self.position, digest: self.digest, settings: self.state.settings }
+    }
+}
+
+fn issued_before() -> StoreError {
+    StoreError::Refused(sqlx::Error::Protocol("a token identifier was issued before".to_owned()))
+}

@@ -1,0 +1,6 @@
+select
+    issued_pos,
+    sub,
+    name,
+    exp
+  from token_names

@@ -1,0 +1,57 @@
+//! That whoever asks for the holders of a name is told of each: the rows of `token_names` against the fold of the log.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
+use sqlx::{FromRow, PgConnection};
+use uuid::Uuid;
+
+use super::StoreError;
+use crate::domain::{
+    Position, Rule, Token,
+    text::{Name, Subject},
+};
+
+#[derive(FromRow)]
+struct NameRow {
+    issued_pos: i64,
+    sub: String,
+    name: String,
+    exp: DateTime<Utc>,
+}
+
+impl NameRow {
+    fn says(&self, token: &Token) -> bool {
+        token.sub.as_ref().map(Subject::as_str) == Some(&self.sub)
+            && token.name.as_ref().map(Name::as_str) == Some(&self.name)
+            && token.expires_at == self.exp
+    }
+}
+
+/// Where the rows differ from what the tokens say. One that is revoked at once may have its row still, or not.
+pub(super) async fn differences(
+    connection: &mut PgConnection,
+    folded: &HashMap<Uuid, Token>,
+    rules: &[Rule],
+) -> Result<Vec<(Position, String)>, StoreError> {
+    let named = folded.values().filter(|token| token.sub.is_some() && token.name.is_some());
+    let mut named: HashMap<i64, &Token> = named.map(|token| (token.issued.0, token)).collect();
+    let mut found = Vec::new();
+    {
+        let mut rows = sqlx::query_as::<_, NameRow>(include_str!("token_names.sql")).fetch(connection);
+        while let Some(row) = rows.try_next().await? {
+            if named.remove(&row.issued_pos).is_none_or(|token| !row.says(token)) {
+                let detail = "the row of token_names is not what the token says".to_owned();
+                found.push((Position(row.issued_pos), detail));
+            }
+        }
+    }
+    let is_over = |token: &Token| {
+        let is_revoked = token.revocation.as_ref().is_some_and(|revocation| revocation.effective_from.is_none());
+        is_revoked || rules.iter().any(|rule| rule.may_have_covered(token))
+    };
+    let missing = named.into_values().filter(|token| !is_over(token));
+    found.extend(missing.map(|token| (token.issued, "token_names has no row for the token".to_owned())));
+    Ok(found)
+}
