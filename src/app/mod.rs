@@ -14,6 +14,7 @@ mod membership;
 pub mod metrics;
 pub mod named_files;
 mod open;
+pub mod past;
 pub mod policy_file;
 mod providers;
 mod requester;

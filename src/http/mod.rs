@@ -1,6 +1,7 @@
 //! The HTTP API: one file per endpoint; `problem` maps every error, `caller` authenticates.
 
 mod accept;
+mod as_of;
 mod audit_events;
 mod basic;
 mod body;

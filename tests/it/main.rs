@@ -68,4 +68,5 @@ mod status_lists;
 mod suspension;
 mod sweeping;
 mod tampering;
+mod time_travel;
 mod why_inactive;
