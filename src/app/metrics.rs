@@ -1,6 +1,10 @@
 //! What checks find, counted. docs/operations.md says what each figure means.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use std::sync::OnceLock;
+
+use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, gauge};
+
+use crate::domain::Status;
 
 const CHECKS: &str = "catalog_checks_total";
 
@@ -18,11 +22,8 @@ const STATUS_LISTS: &str = "catalog_status_lists";
 
 const STATUS_LISTS_MADE: &str = "catalog_status_lists_made_total";
 
-/// The verdict where there is none: could not tell is not no.
-pub const UNAVAILABLE: &str = "unavailable";
-
 /// What was checked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checked {
     /// A token that a caller asks about.
     Token,
@@ -35,6 +36,8 @@ pub enum Checked {
 }
 
 impl Checked {
+    const COUNT: usize = Self::Jti as usize + 1;
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -45,8 +48,69 @@ impl Checked {
     }
 }
 
+/// What a check found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// It is good.
+    Active,
+    /// It holds no more.
+    Expired,
+    /// It is held back.
+    Suspended,
+    /// It was ended.
+    Revoked,
+    /// What would have confirmed it is gone.
+    Erased,
+    /// It was never issued.
+    Unknown,
+    /// It is nobody's, or not of our making.
+    Invalid,
+    /// It names no key of ours.
+    Foreign,
+    /// It is signed with a key of ours and was not issued so.
+    Shadow,
+    /// It is a person's whom a provider vouches for.
+    Person,
+    /// It is a person's who is not let in.
+    PersonRefused,
+    /// Nothing: could not tell is not no.
+    Unavailable,
+}
+
+impl Finding {
+    const COUNT: usize = Self::Unavailable as usize + 1;
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+            Self::Erased => "erased",
+            Self::Unknown => "unknown",
+            Self::Invalid => "invalid",
+            Self::Foreign => "foreign",
+            Self::Shadow => "shadow",
+            Self::Person => "person",
+            Self::PersonRefused => "person_refused",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+impl From<Status> for Finding {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Active => Self::Active,
+            Status::Expired => Self::Expired,
+            Status::Suspended => Self::Suspended,
+            Status::Revoked => Self::Revoked,
+        }
+    }
+}
+
 /// Where a token was found that a check asked for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
     /// In memory.
     Memory,
@@ -54,6 +118,18 @@ pub(super) enum Source {
     Stale,
     /// In the log.
     Log,
+}
+
+impl Source {
+    const COUNT: usize = Self::Log as usize + 1;
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Stale => "stale",
+            Self::Log => "log",
+        }
+    }
 }
 
 /// Why somebody who read the feed does so no more, and did not end it.
@@ -158,19 +234,22 @@ pub(super) fn provider_asked(is_good: bool) {
     counter!(PROVIDERS, "answer" => if is_good { "good" } else { "none" }).increment(1);
 }
 
+/// A counter that is at hand from the first time on that it counts: to look for it by its labels is a good part of a check.
+type Kept = OnceLock<Counter>;
+
 /// A check found this.
-pub fn checked(what: Checked, verdict: &'static str) {
-    counter!(CHECKS, "of" => what.as_str(), "verdict" => verdict).increment(1);
+pub fn checked(what: Checked, finding: Finding) {
+    static KEPT: [[Kept; Finding::COUNT]; Checked::COUNT] =
+        [const { [const { Kept::new() }; Finding::COUNT] }; Checked::COUNT];
+    let kept = &KEPT[what as usize][finding as usize];
+    kept.get_or_init(|| counter!(CHECKS, "of" => what.as_str(), "verdict" => finding.as_str())).increment(1);
 }
 
 /// So many tokens were asked for, and found there.
 pub(super) fn answered(source: Source, tokens: usize) {
+    static KEPT: [Kept; Source::COUNT] = [const { Kept::new() }; Source::COUNT];
     if tokens > 0 {
-        let from = match source {
-            Source::Memory => "memory",
-            Source::Stale => "stale",
-            Source::Log => "log",
-        };
-        counter!(ANSWERS, "from" => from).increment(tokens as u64);
+        let kept = &KEPT[source as usize];
+        kept.get_or_init(|| counter!(ANSWERS, "from" => source.as_str())).increment(tokens as u64);
     }
 }

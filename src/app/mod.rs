@@ -42,7 +42,7 @@ pub use live::{FollowError, Live};
 pub use login::NotLetIn;
 pub use open::{OpenError, Opening, SigningKey};
 pub use providers::ProviderUnavailable;
-pub use requester::Requester;
+pub use requester::{AskedBy, Requester};
 pub use revocations::{RevokedByRule, RevokedTokens, Rotated, RuleError};
 pub use seed::{Plan, SeedError, Seeded};
 pub use settings::Settled;

@@ -45,7 +45,6 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Router,
-    extract::DefaultBodyLimit,
     http::{HeaderName, HeaderValue, header::CACHE_CONTROL},
     middleware::{from_fn, from_fn_with_state},
 };
@@ -70,7 +69,6 @@ pub fn router(catalog: Arc<Catalog>, recorder: PrometheusHandle) -> Router {
         .merge(openapi::docs::pages())
         .fallback(metadata::handle_below_path)
         .method_not_allowed_fallback(problem::no_such_method)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(from_fn_with_state(catalog.clone(), stale::say))
         .layer(from_fn(request::bound))

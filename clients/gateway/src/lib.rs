@@ -23,8 +23,11 @@ mod error;
 #[cfg(feature = "follow")]
 pub mod follow;
 mod freshness;
+#[cfg(test)]
+mod glances_tests;
 #[cfg(feature = "jwt")]
 pub mod jwt;
+mod keys;
 mod loader;
 mod now;
 mod reader;
