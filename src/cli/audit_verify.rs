@@ -22,7 +22,7 @@ use crate::store::{
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct VerifyArgs {
-    /// A head that was kept outside, as an earlier run wrote it: '{"log_id":…,"position":…,"digest":…}'. May be repeated
+    /// A head that was kept outside, the JSON object that an earlier run wrote; may be repeated
     #[arg(long, value_name = "HEAD", value_parser = kept)]
     against: Vec<Kept>,
     /// How to write what was found

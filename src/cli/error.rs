@@ -270,7 +270,6 @@ impl CliError {
                 "it needs the login of the schema's owner, who may create schemas in this database"
             }
             Self::Rebuild(RebuildError::Store(error)) => store_hint(error)?,
-            Self::Rebuild(_) => return None,
             Self::Open(OpenError::Store(error)) | Self::Store(error) | Self::Seed(SeedError::Store(error)) => {
                 store_hint(error)?
             }
@@ -292,6 +291,7 @@ impl CliError {
             Self::Listen { source, .. } => listen_hint(source)?,
             Self::Command(CommandError::Incomplete)
             | Self::Seed(SeedError::NotEmpty | SeedError::Malformed(_))
+            | Self::Rebuild(_)
             | Self::Request(_)
             | Self::ManPage { .. }
             | Self::Event(_)

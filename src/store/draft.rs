@@ -76,7 +76,7 @@ impl Draft {
     }
 
     /// Events that are in the log already, applied to what they need to know.
-    pub(super) fn replayed(begun: Head, end: Head, state: State) -> Self {
+    pub(super) fn replayed(begun: Head, end: &Head, state: State) -> Self {
         Self { position: end.position, digest: end.digest, ..Self::new(begun, end.recorded_at, state) }
     }
 

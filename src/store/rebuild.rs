@@ -277,26 +277,28 @@ async fn swap(
         replay.push(&row, row.decode()?)?;
     }
     replay.write(owner).await?;
-    let mut sql = String::new();
-    let are_tokens = projections.contains(&Projection::Tokens);
-    if are_tokens {
-        sql.push_str(&format!("drop function {live}.tokens_as_of; drop view {live}.tokens;"));
-    } else if projections.contains(&Projection::Rules) {
-        // The tokens' rows may not say yet what these rules have revoked.
-        sql.push_str(&format!("update {side}.revocation_rules set filled_to = position;"));
-    }
-    for table in &replaced {
-        sql.push_str(&format!("drop table {live}.{table}; alter table {side}.{table} set schema {live};"));
-    }
-    if are_tokens {
-        sql.push_str(&format!(
-            "alter view {side}.tokens set schema {live}; alter function {side}.tokens_as_of set schema {live};"
-        ));
-    }
-    run(owner, sql).await?;
+    run(owner, replacement(&live, &side, &replaced, projections)).await?;
     schema::grant(owner, schema).await?;
     owner.execute("commit").await?;
     Ok(())
+}
+
+/// The statements that move the new tables in. Where rules alone come anew, the tokens' rows may not say yet what these
+/// rules have revoked.
+fn replacement(live: &str, side: &str, tables: &[&str], projections: &[Projection]) -> String {
+    let are_tokens = projections.contains(&Projection::Tokens);
+    let before = if are_tokens {
+        format!("drop function {live}.tokens_as_of; drop view {live}.tokens;")
+    } else if projections.contains(&Projection::Rules) {
+        format!("update {side}.revocation_rules set filled_to = position;")
+    } else {
+        String::new()
+    };
+    let moves =
+        tables.iter().map(|table| format!("drop table {live}.{table}; alter table {side}.{table} set schema {live};"));
+    let after =
+        format!("alter view {side}.tokens set schema {live}; alter function {side}.tokens_as_of set schema {live};");
+    std::iter::once(before).chain(moves).chain(are_tokens.then_some(after)).collect()
 }
 
 /// The log on its way into the second schema.
@@ -359,7 +361,7 @@ impl Replay {
         self.events += self.waiting.len() as u64;
         self.waiting.drain(..).for_each(|(_, _, event)| state.apply(&event));
         self.settings = state.settings.clone();
-        let draft = Draft::replayed(self.head.clone(), end.clone(), state);
+        let draft = Draft::replayed(self.head.clone(), &end, state);
         if !draft.write(&mut *connection).await? {
             return Err(StoreError::Refused(sqlx::Error::Protocol(
                 "somebody else replays into the same schema".into(),
