@@ -1,8 +1,11 @@
 //! What checks find, counted. docs/operations.md says what each figure means.
 
+use catalog_gateway::admission::Denied;
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
 const CHECKS: &str = "catalog_checks_total";
+
+const AUTHORIZATIONS: &str = "catalog_authorizations_total";
 
 const PROVIDERS: &str = "catalog_provider_keys_total";
 
@@ -24,6 +27,8 @@ pub enum Checked {
     Token,
     /// The token that a caller presents as its own.
     Credential,
+    /// The token that is presented to a gateway.
+    Passage,
     /// The name and secret of a client.
     Client,
     /// An identifier, without the token itself.
@@ -35,6 +40,7 @@ impl Checked {
         match self {
             Self::Token => "token",
             Self::Credential => "credential",
+            Self::Passage => "passage",
             Self::Client => "client",
             Self::Jti => "jti",
         }
@@ -116,12 +122,24 @@ pub(super) fn feed_page() {
     counter!(PAGES).increment(1);
 }
 
+/// Describes what an edge counts, too.
+pub fn describe_checks() {
+    let denied = Denied::ALL.map(Denied::code);
+    for told in
+        ["allowed", "malformed", "credential_missing", "credential_invalid", "unavailable"].into_iter().chain(denied)
+    {
+        counter!(AUTHORIZATIONS, "told" => told).increment(0);
+    }
+    describe_counter!(AUTHORIZATIONS, Unit::Count, "Requests that gateways asked about, by what they were told.");
+    describe_counter!(CHECKS, Unit::Count, "Checks by what was checked and what was found.");
+}
+
 /// Describes the metrics to the recorder, and begins each series whose labels are known at nought.
 pub fn describe() {
+    describe_checks();
     describe_gauge!(READERS, Unit::Count, "Those who read the feed as a stream.");
     describe_counter!(PAGES, Unit::Count, "Pages and heartbeats that were made for those who read the feed.");
     describe_counter!(CUT_OFF, Unit::Count, "Readers of the feed that were cut off, by why.");
-    describe_counter!(CHECKS, Unit::Count, "Checks by what was checked and what was found.");
     describe_counter!(
         PROVIDERS,
         Unit::Count,
@@ -143,6 +161,11 @@ pub(super) fn provider_asked(is_good: bool) {
 /// A check found this.
 pub fn checked(what: Checked, verdict: &'static str) {
     counter!(CHECKS, "of" => what.as_str(), "verdict" => verdict).increment(1);
+}
+
+/// A gateway asked about a request and was told this: `allowed`, or the code of the problem.
+pub fn authorized(told: &'static str) {
+    counter!(AUTHORIZATIONS, "told" => told).increment(1);
 }
 
 /// So many tokens were asked for, and found there.

@@ -22,7 +22,7 @@ use super::{
     problem::{Code, Problem},
 };
 use crate::{
-    app::{Catalog, Verdict, view::TokenType},
+    app::{Catalog, Verdict, edge::Introspected, view::TokenType},
     domain::{
         Path, Position,
         authority::RoutePermission,
@@ -134,16 +134,23 @@ async fn answer(catalog: &Arc<Catalog>, request: Request) -> Result<Response, Re
     let token = token(Request::from_parts(parts, body)).await?;
     let answer =
         match &catalog.check(&token, &caller.origin).await.map_err(|error| Problem::from(error).into_response())? {
-            Verdict::Active { verified, token } => Json(Introspection::active(&verified.claims, token)).into_response(),
+            Verdict::Active { verified, token: LiveToken { path, out_of_band, issued, .. } } => {
+                Json(Introspection::active(&verified.claims, *path, *out_of_band, *issued)).into_response()
+            }
             Verdict::Invalid(_) | Verdict::Shadow | Verdict::Inactive(_) => {
-                Json(Introspection::Inactive(InactiveToken { active: false })).into_response()
+                Json(Introspection::inactive()).into_response()
             }
         };
     Ok(answer)
 }
 
 impl<'a> Introspection<'a> {
-    fn active(claims: &'a Claims, token: &LiveToken) -> Self {
+    /// Any token that is not active.
+    pub(super) fn inactive() -> Self {
+        Self::Inactive(InactiveToken { active: false })
+    }
+
+    fn active(claims: &'a Claims, path: Path, out_of_band: bool, position: Position) -> Self {
         Self::Active(ActiveToken {
             active: true,
             token_type: TokenType::Bearer,
@@ -162,10 +169,16 @@ impl<'a> Introspection<'a> {
             teams: &claims.teams,
             namespaces: &claims.namespaces,
             scopes: &claims.scopes,
-            path: token.path,
-            out_of_band: token.out_of_band,
-            position: token.issued,
+            path,
+            out_of_band,
+            position,
         })
+    }
+}
+
+impl<'a> From<&'a Introspected> for Introspection<'a> {
+    fn from(token: &'a Introspected) -> Self {
+        Self::active(&token.claims, token.path, token.out_of_band, token.position)
     }
 }
 

@@ -6,6 +6,7 @@
 mod claims;
 mod jwks;
 mod key;
+mod remember;
 mod set;
 mod text;
 mod verify;
