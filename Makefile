@@ -6,7 +6,7 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 export RUST_BACKTRACE ?= 0
 
-.PHONY: help setup build serve demo test schemathesis oidc oidc-if-npm nginx envoy traefik proxies-if-there check fmt clippy doc bench-issue bench-list bench-revocation bench-check bench-gateway
+.PHONY: help setup build serve demo test schemathesis oidc oidc-if-npm nginx envoy traefik proxies-if-there check fmt clippy doc bench-issue bench-list bench-revocation bench-check bench-gateway bench-status-lists
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ bench-check: setup ## checks beside a constant answer, and how soon revocations 
 
 bench-gateway: ## a gateway's check at 1 M and 10 M revocations, beside hashbrown; ARGS="--tokens 1000000 --rounds 3" for a glance
 	$(CARGO) bench --locked -p catalog-gateway --bench check -- $(ARGS)
+
+bench-status-lists: ## a status list of 10 M entries made, beside the bare compression; ARGS="--entries 1000000 --rounds 3" for a glance
+	$(CARGO) bench --locked --bench figures -- status-lists $(ARGS)
 
 fmt:
 	$(CARGO) fmt --all --check

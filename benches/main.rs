@@ -7,6 +7,7 @@ mod check;
 mod issue;
 mod list;
 mod revocation;
+mod status_lists;
 mod support;
 
 use clap::{Parser, Subcommand};
@@ -32,6 +33,8 @@ enum Bench {
     List(list::Arguments),
     /// Revocations by rule, with others at work beside them
     Revocation(revocation::Arguments),
+    /// A status list made, beside the bare compression
+    StatusLists(status_lists::Arguments),
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -41,5 +44,6 @@ async fn main() -> Result<(), Error> {
         Bench::Issue(arguments) => issue::run(&arguments).await,
         Bench::List(arguments) => list::run(&arguments).await,
         Bench::Revocation(arguments) => revocation::run(&arguments).await,
+        Bench::StatusLists(arguments) => status_lists::run(&arguments),
     }
 }

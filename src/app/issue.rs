@@ -7,7 +7,7 @@ use super::{Catalog, CommandError, IssuedToken, Requester};
 use crate::{
     domain::{
         Act, Command, Event, IssueToken, Position, Refusal, RotateToken, ambient::uuid_v7, causes::Causes,
-        denial::Denial, idempotency::Idempotency, membership::Answer,
+        denial::Denial, idempotency::Idempotency, membership::Answer, status_list::Draw,
     },
     store::{self, AppendError, Appended, StoreError, tokens},
 };
@@ -122,12 +122,13 @@ impl Catalog {
         let membership = self.membership_for(*wish).await?;
         let now = self.ambient.clock.now();
         let jti = uuid_v7(now, &*self.ambient.entropy);
+        let draw = Box::new(Draw::new(&*self.ambient.entropy));
         let act = match wish {
             Wish::Issue(command) => {
-                Act::Issue { command: Box::new(IssueToken::clone(command)), jti, signer, membership }
+                Act::Issue { command: Box::new(IssueToken::clone(command)), jti, signer, membership, draw }
             }
             Wish::Rotate(command) => {
-                Act::Rotate { command: RotateToken::clone(command), successor: jti, signer, membership }
+                Act::Rotate { command: RotateToken::clone(command), successor: jti, signer, membership, draw }
             }
         };
         self.appender.append(Command { act, authority, origin, now, idempotency: idempotency.clone() }).await

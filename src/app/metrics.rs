@@ -17,6 +17,10 @@ const PAGES: &str = "catalog_feed_pages_total";
 
 const CUT_OFF: &str = "catalog_feed_readers_cut_off_total";
 
+const STATUS_LISTS: &str = "catalog_status_lists";
+
+const STATUS_LISTS_MADE: &str = "catalog_status_lists_made_total";
+
 /// The verdict where there is none: could not tell is not no.
 pub const UNAVAILABLE: &str = "unavailable";
 
@@ -146,11 +150,25 @@ pub fn describe() {
         "Times that identity providers were asked for their keys, by the answer."
     );
     describe_counter!(ANSWERS, Unit::Count, "Tokens that checks asked for, by where they were found.");
+    describe_gauge!(STATUS_LISTS, Unit::Count, "Status lists that are published.");
+    describe_counter!(STATUS_LISTS_MADE, Unit::Count, "Status lists that were made, or signed anew.");
     gauge!(READERS).set(0);
+    gauge!(STATUS_LISTS).set(0);
+    counter!(STATUS_LISTS_MADE).increment(0);
     counter!(PAGES).increment(0);
     for why in CutOff::ALL {
         counted(why, 0);
     }
+}
+
+/// So many status lists are published.
+pub(super) fn status_lists(lists: usize) {
+    gauge!(STATUS_LISTS).set(u32::try_from(lists).unwrap_or(u32::MAX));
+}
+
+/// So many status lists were made, or signed anew.
+pub(super) fn status_lists_made(lists: usize) {
+    counter!(STATUS_LISTS_MADE).increment(lists as u64);
 }
 
 /// An identity provider was asked for its keys.

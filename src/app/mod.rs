@@ -25,6 +25,7 @@ pub mod schema;
 mod seed;
 mod settings;
 mod shadows;
+mod status_lists;
 mod suspend;
 mod sweep;
 mod upkeep;
@@ -47,6 +48,7 @@ pub use requester::Requester;
 pub use revocations::{RevokedByRule, RevokedTokens, Rotated, RuleError};
 pub use seed::{Plan, SeedError, Seeded};
 pub use settings::Settled;
+pub use status_lists::{PublishError, PublishedList, StatusListError};
 pub use suspend::ChangedTokens;
 
 use denials::Denials;
@@ -57,6 +59,7 @@ use membership::Members;
 use providers::Providers;
 use reuses::Reuses;
 use shadows::Shadows;
+use status_lists::StatusLists;
 
 use crate::{
     domain::{
@@ -98,6 +101,7 @@ pub struct Catalog {
     shadows: Arc<Shadows>,
     reuses: Arc<Reuses>,
     rules_added: Notify,
+    status_lists: StatusLists,
     issuer: Issuer,
     log_id: Uuid,
     opened_at: Position,

@@ -12,6 +12,7 @@ use super::{
     login::People,
     membership::Members,
     providers::Providers,
+    status_lists::StatusLists,
 };
 use crate::{
     domain::{
@@ -144,6 +145,7 @@ impl Catalog {
             shadows: Arc::default(),
             reuses: Arc::default(),
             rules_added: Notify::new(),
+            status_lists: StatusLists::default(),
             issuer,
             ambient,
             log_id: head.log_id,

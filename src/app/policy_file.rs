@@ -2,6 +2,7 @@
 
 mod providers;
 mod render;
+mod status_lists;
 #[cfg(test)]
 mod tests;
 
@@ -78,6 +79,7 @@ struct File {
     teams: BTreeMap<TeamId, Team>,
     membership: Option<Spanned<Members>>,
     rotation: Rotation,
+    status_lists: Option<status_lists::Lists>,
     #[serde(rename = "trusted_issuer")]
     trusted_issuers: Vec<Spanned<providers::Provider>>,
 }
@@ -164,7 +166,9 @@ impl File {
         }
         let membership = self.membership.map(membership).transpose()?;
         let trusted_issuers = providers::trusted_issuers(self.trusted_issuers, &teams)?;
-        Ok(Rules { api, cli_dev, shell, teams, membership, reuse: self.rotation.reuse, trusted_issuers })
+        let status_lists = self.status_lists.as_ref().map(status_lists::rules).transpose()?;
+        let reuse = self.rotation.reuse;
+        Ok(Rules { api, cli_dev, shell, teams, membership, reuse, trusted_issuers, status_lists })
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a server does besides answering: it forgets, follows the settings of the log, fills rules into rows, and records the
-//! refusals it counted, and tells others what it follows.
+//! refusals it counted, tells others what it follows, and publishes status lists.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -27,6 +27,7 @@ impl Catalog {
             self.keep_filled(),
             self.keep_denials(),
             self.keep_feed(),
+            self.keep_status_lists(),
             Box::pin(follower::follow(&self.database, &self.live_tokens, &self.ambient.clock, self.new_id()))
         );
         never

@@ -56,6 +56,7 @@ fn subject(event: &Event) -> Option<String> {
         | Event::TokenResumed(_)
         | Event::Configured(_)
         | Event::PolicyApplied(_)
+        | Event::StatusListBegun(_)
         | Event::KeyAdded(_)
         | Event::KeyActivated(_)
         | Event::ClientAdded(_)
@@ -79,6 +80,7 @@ fn summary(event: &Event) -> String {
         Event::TokensRevokedByRule(added) => of_rule(added),
         Event::Configured(configured) => of_configuration(configured),
         Event::PolicyApplied(policy) => of_policy(policy),
+        Event::StatusListBegun(begun) => format!("{}; {} entries", begun.uri, begun.entries),
         Event::KeyAdded(key) => {
             format!("{} {}{}", key.alg, key.kid, if key.dev { "; for tokens from a shell" } else { "" })
         }

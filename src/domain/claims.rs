@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     key::Algorithm,
     restrictions::{IpRestriction, TimeRestrictions, UsageLimits},
+    status_list::StatusClaim,
     text::{Audience, Email, Environment, FullName, Issuer, Kid, Namespace, Permission, ServerId, Subject, TeamId},
 };
 
@@ -69,6 +70,9 @@ pub struct Claims {
     pub namespaces: Vec<Namespace>,
     /// What narrows it.
     pub scopes: Scopes,
+    /// Where in a status list its status stands, only where the policy has lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusClaim>,
 }
 
 /// `token_use`.

@@ -21,6 +21,7 @@ use super::{
     revoke_several::revoke_several,
     rotate::{rotate, see_reuse},
     rule::revoke_by_rule,
+    status_list::Draw,
     suspend::{Affected, Which, change_suspension, left_suspended},
     text::{Kid, Name, Subject},
 };
@@ -62,6 +63,8 @@ pub enum Act {
         signer: Kid,
         /// Which teams its subject is in, if anybody was asked.
         membership: Option<Answer>,
+        /// Its entry in a status list, if there is to be one.
+        draw: Box<Draw>,
     },
     /// The end of a token.
     Revoke(RevokeToken),
@@ -75,6 +78,8 @@ pub enum Act {
         signer: Kid,
         /// Which teams its subject is in, if anybody was asked.
         membership: Option<Answer>,
+        /// Its entry in a status list, if there is to be one.
+        draw: Box<Draw>,
     },
     /// That a rotated token that was presented after its end be remembered.
     SeeReuse(RotatedTokenReused),
@@ -149,20 +154,18 @@ impl Command {
 
     fn events(&self, state: &State) -> Result<Vec<Event>, Refusal> {
         match &self.act {
-            Act::Issue { command, jti, signer, membership } => {
-                let membership = membership.as_ref();
-                let circumstances =
-                    Circumstances { path: self.origin.path, jti: *jti, signer, membership, now: self.now };
-                let issued = issue(state, command, &self.authority, circumstances)?;
-                Ok(vec![Event::TokenIssued(Box::new(issued))])
+            Act::Issue { command, jti, signer, membership, draw } => {
+                let (path, membership, draw, now) = (self.origin.path, membership.as_ref(), **draw, self.now);
+                let circumstances = Circumstances { path, jti: *jti, signer, membership, draw, now };
+                Ok(issue(state, command, &self.authority, circumstances)?.into_events().collect())
             }
             Act::Revoke(command) => {
                 let revoked = revoke(state, command, &self.authority, self.now)?;
                 Ok(revoked.map(Event::TokenRevoked).into_iter().collect())
             }
-            Act::Rotate { command, successor, signer, membership } => {
-                let (path, membership, now) = (self.origin.path, membership.as_ref(), self.now);
-                let circumstances = Circumstances { path, jti: *successor, signer, membership, now };
+            Act::Rotate { command, successor, signer, membership, draw } => {
+                let (path, membership, draw, now) = (self.origin.path, membership.as_ref(), **draw, self.now);
+                let circumstances = Circumstances { path, jti: *successor, signer, membership, draw, now };
                 rotate(state, command, &self.authority, circumstances)
             }
             Act::SeeReuse(reused) => Ok(see_reuse(state, reused, self.now)),
@@ -234,6 +237,15 @@ impl Command {
         match &self.act {
             Act::Issue { jti, .. } => Some(*jti),
             Act::Rotate { successor, .. } => Some(*successor),
+            _ => None,
+        }
+    }
+
+    /// What chance offers to the token that the command would bring into being.
+    #[must_use]
+    pub fn draw(&self) -> Option<&Draw> {
+        match &self.act {
+            Act::Issue { draw, .. } | Act::Rotate { draw, .. } => Some(draw),
             _ => None,
         }
     }

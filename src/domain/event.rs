@@ -19,6 +19,7 @@ use super::{
     policy::Policy,
     revoke::RevocationReason,
     rule::{Field, Predicate},
+    status_list::{Entry, StatusListBegun},
     text::{Audience, Description, Environment, Issuer, Kid, Name, Note, Permission},
 };
 
@@ -58,6 +59,8 @@ pub enum Event {
     Configured(Configured),
     /// A policy took effect.
     PolicyApplied(Box<Policy>),
+    /// A status list was begun.
+    StatusListBegun(StatusListBegun),
     /// A key was made known, to be published before it signs.
     KeyAdded(KeyAdded),
     /// A key became the one that signs.
@@ -107,6 +110,7 @@ impl Event {
             Self::ShadowTokenSeen(shadow) => shadow.jti,
             Self::Configured(_)
             | Self::PolicyApplied(_)
+            | Self::StatusListBegun(_)
             | Self::KeyAdded(_)
             | Self::KeyActivated(_)
             | Self::ClientAdded(_)
@@ -217,6 +221,9 @@ pub struct TokenIssued {
     /// How its family began, for a successor; `None` of those that were issued before it was kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first: Option<First>,
+    /// Where in a status list its status stands, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_list: Option<Entry>,
     /// Personal: the exact `header.payload` that is signed; `None` once erased.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signing_input: Option<String>,
@@ -231,6 +238,10 @@ impl TokenIssued {
                 && claims.aud == self.aud
                 && claims.teams == self.teams
                 && claims.scopes.permissions == self.permissions
+                && match (&claims.status, self.status_list) {
+                    (Some(claim), Some(entry)) => claim.names(entry),
+                    (claim, entry) => claim.is_none() && entry.is_none(),
+                }
         })
     }
 

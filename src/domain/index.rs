@@ -9,141 +9,23 @@ use indexmap::IndexMap;
 use uuid::Uuid;
 
 use super::{
-    Event, Path, Position, Recorded, Status, Token,
+    Event, Position, Recorded,
     changes::Changes,
-    claims::signing_input_digest,
-    event::{TokenIssued, TokenRevoked},
-    token::{Lineage, instant},
+    live_lists::{LiveLists, Slot, kept_until},
+    status_list::{Entry, StatusListBegun},
 };
 
-/// A token as a check sees it. Its status is that of the [`Token`] it was made from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LiveToken {
-    /// SHA-256 of its signing input; `None` once erased.
-    pub claims_digest: Option<[u8; 32]>,
-    /// Where in the log it was issued.
-    pub issued: Position,
-    /// The door it came through.
-    pub path: Path,
-    /// Whether it came past the API's controls.
-    pub out_of_band: bool,
-    /// `exp`: the first instant at which it is expired.
-    pub expires_at: DateTime<Utc>,
-    /// When its revocation holds.
-    pub end: End,
-    /// Whether it is held back.
-    pub is_suspended: bool,
-    /// Its lineage, if it has any: few tokens have. Where its family began is not kept.
-    pub lineage: Option<Box<Lineage>>,
-}
-
-/// When a token's revocation holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum End {
-    /// Whatever anybody's clock says.
-    AtOnce,
-    /// From this instant on.
-    From(DateTime<Utc>),
-    /// There is none.
-    Never,
-}
-
-impl End {
-    /// That of a revocation with this `effective_from`.
-    #[must_use]
-    pub fn of(effective_from: Option<DateTime<Utc>>) -> Self {
-        effective_from.map_or(Self::AtOnce, Self::From)
-    }
-}
-
-impl LiveToken {
-    fn issued(event: &TokenIssued, recorded: &Recorded) -> Self {
-        let (family, predecessor) = (event.family, event.predecessor);
-        Self {
-            claims_digest: event.signing_input.as_deref().map(signing_input_digest),
-            issued: recorded.position,
-            path: recorded.occurrence.origin.path,
-            out_of_band: event.out_of_band,
-            expires_at: instant(event.exp),
-            end: End::Never,
-            is_suspended: false,
-            lineage: Lineage { family, predecessor, successor: None, first: None }.boxed(),
-        }
-    }
-
-    fn revoke(&mut self, event: &TokenRevoked) {
-        self.end(End::of(event.effective_from));
-        if event.successor.is_some() {
-            let mut lineage = self.lineage.take().map(|lineage| *lineage).unwrap_or_default();
-            lineage.successor = lineage.successor.or(event.successor);
-            self.lineage = lineage.boxed();
-        }
-    }
-
-    /// Revocations only unite: the soonest holds.
-    fn end(&mut self, end: End) {
-        self.end = self.end.min(end);
-    }
-
-    fn has_ended(&self, now: DateTime<Utc>) -> bool {
-        match self.end {
-            End::AtOnce => true,
-            End::From(deadline) => now >= deadline,
-            End::Never => false,
-        }
-    }
-
-    /// The status at `now`: revoked before expired before suspended.
-    #[must_use]
-    pub fn status(&self, now: DateTime<Utc>) -> Status {
-        match () {
-            () if self.has_ended(now) => Status::Revoked,
-            () if now >= self.expires_at => Status::Expired,
-            () if self.is_suspended => Status::Suspended,
-            () => Status::Active,
-        }
-    }
-
-    /// Whether a presented token's `header.payload` is the one that was issued, and active at `now`.
-    #[must_use]
-    pub fn confirms(&self, presented: &[u8; 32], now: DateTime<Utc>) -> bool {
-        self.claims_digest.as_ref() == Some(presented) && self.status(now) == Status::Active
-    }
-
-    /// The token that took its place, if it is over.
-    #[must_use]
-    pub fn superseded_by(&self, now: DateTime<Utc>) -> Option<Uuid> {
-        self.lineage.as_ref().and_then(|lineage| lineage.successor).filter(|_| self.has_ended(now))
-    }
-
-    /// The first of its family, for a successor.
-    #[must_use]
-    pub fn family(&self) -> Option<Uuid> {
-        self.lineage.as_ref().and_then(|lineage| lineage.family)
-    }
-}
-
-impl From<&Token> for LiveToken {
-    fn from(token: &Token) -> Self {
-        let revocation = token.revocation.as_ref();
-        Self {
-            claims_digest: token.claims_digest,
-            issued: token.issued,
-            path: token.path,
-            out_of_band: token.out_of_band,
-            expires_at: token.expires_at,
-            end: revocation.map_or(End::Never, |revocation| End::of(revocation.effective_from)),
-            is_suspended: token.suspension.is_some(),
-            lineage: Lineage { first: None, ..token.lineage.clone() }.boxed(),
-        }
-    }
-}
+pub use super::{
+    live_lists::{LiveList, told_from},
+    live_token::{End, LiveToken},
+};
 
 /// The tokens that may still be used, as of a position. Events are taken in the order of the log and none is left out.
 #[derive(Debug, Default)]
 pub struct LiveIndex {
-    tokens: IndexMap<Uuid, LiveToken>,
+    tokens: IndexMap<Uuid, Known>,
     position: Position,
+    lists: LiveLists,
     // What is known to have happened after `position`: the latest event of a token, and rules.
     ahead: HashMap<Uuid, Position>,
     // Rules of which is not known yet which tokens they cover.
@@ -152,6 +34,13 @@ pub struct LiveIndex {
     spared: HashMap<Uuid, Position>,
     looked_at: usize,
     changes: Changes,
+}
+
+#[derive(Debug)]
+struct Known {
+    token: LiveToken,
+    // Where its status list says what it is, if it has one.
+    slot: Option<Slot>,
 }
 
 /// How others are told what a rule covers.
@@ -164,11 +53,25 @@ enum Covers {
 }
 
 impl LiveIndex {
-    /// An index of these tokens as of a position, with the rules whose tokens are not all revoked among them.
+    /// An index as of a position, with room for so many tokens, which come by [`insert`](Self::insert), and with the rules
+    /// whose tokens are not all revoked among them.
     #[must_use]
-    pub fn new(position: Position, tokens: IndexMap<Uuid, LiveToken>, rules: BTreeSet<Position>) -> Self {
+    pub fn new(position: Position, rules: BTreeSet<Position>, lists: &[StatusListBegun], room: usize) -> Self {
         let rules = rules.into_iter().map(|rule| (rule, Covers::Tokens)).collect();
-        Self { tokens, position, rules, ..Self::default() }
+        let mut index = Self { tokens: IndexMap::with_capacity(room), position, rules, ..Self::default() };
+        for begun in lists {
+            index.lists.begin(begun);
+        }
+        index
+    }
+
+    /// Adds a token as it stands in the log.
+    pub fn insert(&mut self, jti: Uuid, token: LiveToken, entry: Option<Entry>) {
+        let slot = entry.and_then(|entry| self.lists.enter(entry));
+        if let Some(slot) = slot {
+            self.lists.say(slot, jti, &token);
+        }
+        self.tokens.insert(jti, Known { token, slot });
     }
 
     /// Up to where in the log it goes.
@@ -192,7 +95,7 @@ impl LiveIndex {
     /// A token, if it is known and nothing is known to have happened to it since. `None` = the log is to be asked.
     #[must_use]
     pub fn get(&self, jti: Uuid) -> Option<&LiveToken> {
-        let token = self.tokens.get(&jti)?;
+        let token = &self.tokens.get(&jti)?.token;
         let is_spared = |rule| self.spared.get(&jti).is_some_and(|spared| rule <= *spared);
         let is_covered_perhaps = self.last_rule().is_some_and(|rule| token.issued < rule && !is_spared(rule));
         let is_behind = !self.ahead.is_empty() && self.ahead.contains_key(&jti);
@@ -208,8 +111,8 @@ impl LiveIndex {
     /// Takes in what the log said of a token when it was asked, knowing every rule up to this one: where none covers the
     /// token, it need not be asked again.
     pub fn learn(&mut self, jti: Uuid, rule: Position, said: End) {
-        if !self.rules.is_empty() && self.tokens.get(&jti).is_some_and(|token| token.end == said && said != End::AtOnce)
-        {
+        let knows_so = self.tokens.get(&jti).is_some_and(|known| known.token.end == said && said != End::AtOnce);
+        if !self.rules.is_empty() && knows_so {
             self.spared.insert(jti, rule);
         }
     }
@@ -240,8 +143,9 @@ impl LiveIndex {
     fn apply(&mut self, recorded: &Recorded) {
         match &recorded.occurrence.event {
             Event::TokenIssued(issued) => {
-                self.tokens.insert(issued.jti, LiveToken::issued(issued, recorded));
+                self.insert(issued.jti, LiveToken::issued(issued, recorded), issued.status_list);
             }
+            Event::StatusListBegun(begun) => self.lists.begin(begun),
             Event::TokenRevoked(revoked) => {
                 let effective_from = revoked.effective_from;
                 self.change(revoked.jti, |token| token.revoke(revoked));
@@ -299,15 +203,18 @@ impl LiveIndex {
     }
 
     fn change(&mut self, jti: Uuid, change: impl FnOnce(&mut LiveToken)) {
-        if let Some(token) = self.tokens.get_mut(&jti) {
+        if let Some(Known { token, slot }) = self.tokens.get_mut(&jti) {
             change(token);
+            if let Some(slot) = *slot {
+                self.lists.say(slot, jti, token);
+            }
         }
     }
 
     /// Has others told of a token. Of one that is not known nobody needs to hear: it is expired.
     fn tell(&mut self, jti: Uuid, item: impl FnOnce(Uuid, i64) -> Item) {
-        if let Some(token) = self.tokens.get(&jti) {
-            self.changes.push(item(jti, token.expires_at.timestamp()));
+        if let Some(known) = self.tokens.get(&jti) {
+            self.changes.push(item(jti, known.token.expires_at.timestamp()));
         }
     }
 
@@ -333,8 +240,12 @@ impl LiveIndex {
     pub fn cover(&mut self, rule: Position, covered: impl IntoIterator<Item = Uuid>, is_last: bool) {
         let is_of_key = self.is_of_key(rule);
         for jti in covered {
-            let Some(token) = self.tokens.get_mut(&jti).filter(|token| token.end != End::AtOnce) else { continue };
+            let known = self.tokens.get_mut(&jti).filter(|known| known.token.end != End::AtOnce);
+            let Some(Known { token, slot }) = known else { continue };
             token.end(End::AtOnce);
+            if let Some(slot) = *slot {
+                self.lists.say(slot, jti, token);
+            }
             if !is_of_key {
                 let exp = token.expires_at.timestamp();
                 self.changes.push(Item::Revoked { jti, exp, effective_from: None });
@@ -365,6 +276,23 @@ impl LiveIndex {
         std::mem::take(&mut self.changes)
     }
 
+    /// The status lists at `now`, in the order in which they began.
+    pub fn status_lists(&mut self, now: DateTime<Utc>) -> impl Iterator<Item = &LiveList> {
+        while let Some(jti) = self.lists.due(now) {
+            let known = self.tokens.get(&jti).filter(|known| known.token.has_ended(now));
+            if let Some(slot) = known.and_then(|known| known.slot) {
+                self.lists.end(slot);
+            }
+        }
+        self.lists.all()
+    }
+
+    /// Whether there is such a list.
+    #[must_use]
+    pub fn has_status_list(&self, id: Uuid) -> bool {
+        self.lists.get(id).is_some()
+    }
+
     /// Looks at the next `most` tokens and forgets those that are expired: the log tells what they were.
     pub fn forget_expired(&mut self, now: DateTime<Utc>, most: usize) {
         for _ in 0..most.min(self.tokens.len()) {
@@ -372,12 +300,21 @@ impl LiveIndex {
                 self.looked_at = 0;
             }
             match self.tokens.get_index(self.looked_at) {
-                Some((_, token)) if now >= token.expires_at => {
-                    self.tokens.swap_remove_index(self.looked_at);
+                Some((_, known)) if known.is_over(now) => {
+                    let forgotten = self.tokens.swap_remove_index(self.looked_at);
+                    if let Some(slot) = forgotten.and_then(|(_, known)| known.slot) {
+                        self.lists.leave(slot);
+                    }
                 }
                 Some(_) => self.looked_at += 1,
                 None => return,
             }
         }
+    }
+}
+
+impl Known {
+    fn is_over(&self, now: DateTime<Utc>) -> bool {
+        now >= self.slot.map_or(self.token.expires_at, |_| kept_until(&self.token))
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
-    Authority, Claims, Header, Malformed, Path, Refusal, State, TokenIssued,
+    Authority, Claims, Event, Header, Malformed, Path, Refusal, State, TokenIssued,
     claims::{AuthProvider, CLIENT_ID, Scopes, TOKEN_BYTES_MAX, TYP, Teams, TokenUse, User, signing_input},
     contain::{Evidence, contain},
     event::Elevation,
@@ -16,6 +16,7 @@ use super::{
     restrictions::{IpRestriction, TimeRestrictions, UsageLimits},
     rotate::Grounds,
     settings::Shape,
+    status_list::{Draw, StatusListBegun, enter},
     text::{
         Audience, Description, Email, FullName, Kid, Name, Namespace, Note, Permission, ServerId, Subject, is_email,
     },
@@ -233,8 +234,27 @@ pub struct Circumstances<'a> {
     pub signer: &'a Kid,
     /// Which teams its subject is in, if anybody was asked.
     pub membership: Option<&'a Answer>,
+    /// Its entry in a status list, and the list, if there is to be one.
+    pub draw: Draw,
     /// The instant of the decision.
     pub now: DateTime<Utc>,
+}
+
+/// What an issuance comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issuance {
+    /// The status list that begins with it.
+    pub begun: Option<StatusListBegun>,
+    /// The token.
+    pub issued: TokenIssued,
+}
+
+impl Issuance {
+    /// Both, in their order.
+    pub fn into_events(self) -> impl Iterator<Item = Event> {
+        let begun = self.begun.map(Event::StatusListBegun);
+        begun.into_iter().chain([Event::TokenIssued(Box::new(self.issued))])
+    }
 }
 
 /// Decides an issuance: the event, with the exact header and payload that will be signed once it is durable.
@@ -246,7 +266,7 @@ pub fn issue(
     command: &IssueToken,
     authority: &Authority,
     circumstances: Circumstances<'_>,
-) -> Result<TokenIssued, Refusal> {
+) -> Result<Issuance, Refusal> {
     issue_on(state, command, authority, circumstances, Grounds::Wish)
 }
 
@@ -257,8 +277,8 @@ pub(super) fn issue_on(
     authority: &Authority,
     circumstances: Circumstances<'_>,
     grounds: Grounds<'_>,
-) -> Result<TokenIssued, Refusal> {
-    let Circumstances { path, jti, signer, membership, now } = circumstances;
+) -> Result<Issuance, Refusal> {
+    let Circumstances { path, jti, signer, membership, draw, now } = circumstances;
     let shape = state.settings.shape(path)?;
     if shape.kid != signer {
         return Err(Refusal::KeyNotHere { kid: shape.kid.clone() });
@@ -278,8 +298,12 @@ pub(super) fn issue_on(
         return Err(Refusal::NameInUse { name: name.clone(), jti: is_seen.then_some(jti) });
     }
     let header = Header { typ: TYP.to_owned(), alg: shape.alg, kid: shape.kid.clone() };
-    let claims = claims(command, shape, teams, Validity { jti, now, ttl });
-    record(command, path, shape.policy.version, &header, claims)
+    let entered = enter(state, &draw);
+    let status = entered.as_ref().map(|entered| entered.claim.clone());
+    let claims = Claims { status, ..claims(command, shape, teams, Validity { jti, now, ttl }) };
+    let issued = record(command, path, shape.policy.version, &header, claims)?;
+    let status_list = entered.as_ref().map(|entered| entered.entry);
+    Ok(Issuance { begun: entered.and_then(|entered| entered.begun), issued: TokenIssued { status_list, ..issued } })
 }
 
 /// What one token has that no other of the same request would have.
@@ -307,6 +331,7 @@ fn claims(command: &IssueToken, shape: Shape<'_>, teams: Teams, validity: Validi
         teams,
         namespaces: command.namespaces.clone(),
         scopes: command.scopes.clone(),
+        status: None,
     }
 }
 
@@ -351,6 +376,7 @@ fn record(
         family: None,
         predecessor: None,
         first: None,
+        status_list: None,
         signing_input: Some(input),
     })
 }

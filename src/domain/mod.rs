@@ -23,6 +23,8 @@
 //! | refusal | the domain said no |
 //! | malformed | an input that did not parse |
 //! | trusted issuer | an identity provider whose access tokens the policy takes |
+//! | status list | many tokens' status in one signed list that anybody may fetch (Token Status List) |
+//! | entry | a token's place in a status list |
 //! | settings | what shapes every token and is itself in the log: issuer, audience, policy, keys |
 //! | signing input | the exact `header.payload` that is signed (RFC 7515 section 2) |
 
@@ -43,6 +45,8 @@ pub mod issue;
 pub mod key;
 pub mod key_history;
 pub mod key_life;
+mod live_lists;
+mod live_token;
 pub mod malformed;
 pub mod membership;
 pub mod object;
@@ -60,6 +64,7 @@ pub mod rule;
 pub mod settings;
 pub mod state;
 pub mod status;
+pub mod status_list;
 pub mod suspend;
 pub mod text;
 pub mod token;

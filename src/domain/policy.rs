@@ -8,6 +8,7 @@ use super::{
     authority::RoutePermission,
     claims::Teams,
     origin::Path,
+    status_list::StatusListRules,
     text::{Audience, Issuer, Kid, Permission, TeamId},
     trusted_issuer::{TrustedIssuer, are_alike},
 };
@@ -47,6 +48,9 @@ pub struct Rules {
     /// The identity providers whose access tokens are taken.
     #[serde(default, skip_serializing_if = "is_default")]
     pub trusted_issuers: Vec<TrustedIssuer>,
+    /// Which tokens get an entry in a status list; without it none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_lists: Option<StatusListRules>,
 }
 
 /// The rules of one door.
@@ -281,6 +285,7 @@ impl Rules {
             membership: None,
             reuse: Reuse::Record,
             trusted_issuers: Vec::new(),
+            status_lists: None,
         }
     }
 

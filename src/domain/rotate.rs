@@ -202,13 +202,14 @@ pub fn rotate(
     }
     let effective_from = command.deadline(old, now)?;
     let wish = command.wish(old).ok_or(Refusal::TokenUnknown { jti: old.jti })?;
-    let mut issued = issue_on(state, &wish, authority, circumstances, Grounds::Succession(old))?;
+    let mut issuance = issue_on(state, &wish, authority, circumstances, Grounds::Succession(old))?;
+    let issued = &mut issuance.issued;
     (issued.family, issued.predecessor, issued.first) = (Some(old.family()), Some(old.jti), old.first());
     // What came past the API's controls is still what it was, by whatever door it was handed on.
     issued.out_of_band |= old.out_of_band;
     let (jti, successor, reason) = (old.jti, Some(issued.jti), RevocationReason::Superseded);
     let revoked = TokenRevoked { jti, reason, effective_from, note: None, successor };
-    Ok(vec![Event::TokenIssued(Box::new(issued)), Event::TokenRevoked(revoked)])
+    Ok(issuance.into_events().chain([Event::TokenRevoked(revoked)]).collect())
 }
 
 /// Decides what follows when a rotated token is presented after its end: once it is recorded, and where the policy says

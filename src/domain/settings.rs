@@ -6,6 +6,7 @@ use super::{
     key::{Algorithm, Compromise, KeyRecord},
     key_life::KeyRefusal,
     policy::Policy,
+    status_list::StatusListBegun,
     text::{Audience, ClientName, Environment, Issuer, Kid},
 };
 
@@ -26,6 +27,8 @@ pub struct Settings {
     pub active: Option<Kid>,
     /// Every client, in the order in which they were added.
     pub clients: Vec<Client>,
+    /// Every status list, in the order in which they began; the last one is open.
+    pub status_lists: Vec<StatusListBegun>,
 }
 
 /// The settings that one issuance needs, all of them there.
@@ -55,6 +58,7 @@ impl Settings {
                 self.env.clone_from(&configured.env);
             }
             Event::PolicyApplied(policy) => self.apply_policy(policy, recorded.position),
+            Event::StatusListBegun(begun) => self.status_lists.push(begun.clone()),
             Event::KeyAdded(key) => self.keys.push(KeyRecord::added(key, recorded)),
             Event::KeyActivated(key) => self.activate(&key.kid, recorded.position),
             Event::ClientAdded(added) => self.clients.push(Client::added(added, recorded)),

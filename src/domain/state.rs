@@ -1,6 +1,6 @@
 //! What one batch of commands is decided on: the settings and the few tokens that the batch touches.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -10,6 +10,7 @@ use super::{
     authority::Credential,
     idempotency::{Answered, Scope, remembered_for},
     person::PersonSeen,
+    status_list::Entry,
     suspend::Affected,
     text::{Name, Subject},
 };
@@ -30,6 +31,8 @@ pub struct State {
     rules: Vec<Rule>,
     people: HashMap<Subject, (PersonSeen, Position)>,
     people_seen: HashSet<Subject>,
+    taken: HashSet<Entry>,
+    entries: BTreeMap<Position, Entry>,
 }
 
 impl State {
@@ -154,6 +157,23 @@ impl State {
         self.people().filter(|(sub, ..)| self.people_seen.contains(*sub))
     }
 
+    /// Adds an entry of a status list that a token has.
+    pub fn insert_taken(&mut self, entry: Entry) {
+        self.taken.insert(entry);
+    }
+
+    /// Whether a token has the entry, as far as is known here.
+    #[must_use]
+    pub fn is_taken(&self, entry: Entry) -> bool {
+        self.taken.contains(&entry)
+    }
+
+    /// The entries that [`Self::apply`] gave to tokens, by where these were issued.
+    #[must_use]
+    pub fn entries(&self) -> &BTreeMap<Position, Entry> {
+        &self.entries
+    }
+
     /// Lets a caller pass whose credential, if it has one, is good at `now`.
     ///
     /// # Errors
@@ -183,6 +203,8 @@ impl State {
             Event::TokenIssued(issued) => {
                 self.insert(Token::issued(issued, recorded));
                 self.touched.insert(issued.jti);
+                self.taken.extend(issued.status_list);
+                self.entries.extend(issued.status_list.map(|entry| (recorded.position, entry)));
             }
             Event::TokenRevoked(revoked) => {
                 if let Some(token) = self.tokens.get_mut(&revoked.jti) {
@@ -211,6 +233,7 @@ impl State {
             }
             Event::Configured(_)
             | Event::PolicyApplied(_)
+            | Event::StatusListBegun(_)
             | Event::KeyAdded(_)
             | Event::KeyActivated(_)
             | Event::KeyRetired(_)

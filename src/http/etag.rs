@@ -36,9 +36,18 @@ pub(super) fn json(
 
 /// An answer with its tag; without its body when the request names the tag.
 pub(super) fn bytes(request: &HeaderMap, content_type: &str, bytes: Bytes) -> Result<Response, Problem> {
-    let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(&bytes)));
-    let header_value = HeaderValue::from_str(&tag).map_err(|_| Problem::internal())?;
-    let mut response = if names(request, &tag) {
+    tagged(request, content_type, &of(&bytes), bytes)
+}
+
+/// The tag of these bytes.
+fn of(bytes: &[u8]) -> String {
+    format!("\"{}\"", URL_SAFE_NO_PAD.encode(Sha256::digest(bytes)))
+}
+
+/// The same of an answer whose tag is known.
+pub(super) fn tagged(request: &HeaderMap, content_type: &str, tag: &str, bytes: Bytes) -> Result<Response, Problem> {
+    let header_value = HeaderValue::from_str(tag).map_err(|_| Problem::internal())?;
+    let mut response = if names(request, tag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         ([(header::CONTENT_TYPE, content_type)], bytes).into_response()

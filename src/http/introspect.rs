@@ -28,6 +28,7 @@ use crate::{
         authority::RoutePermission,
         claims::{CanonicalUuid, Claims, Scopes, Teams, TokenUse, User},
         index::LiveToken,
+        status_list::StatusClaim,
         text::{Audience, Environment, FullName, Issuer, Namespace, Subject},
     },
 };
@@ -82,6 +83,10 @@ pub(super) struct ActiveToken<'a> {
     namespaces: &'a [Namespace],
     /// What narrows it.
     scopes: &'a Scopes,
+    /// Where in a status list its status stands, only where the policy has lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    status: Option<&'a StatusClaim>,
     /// The door it was issued through.
     path: Path,
     /// Whether it came past the API's controls.
@@ -169,6 +174,7 @@ impl<'a> Introspection<'a> {
             teams: &claims.teams,
             namespaces: &claims.namespaces,
             scopes: &claims.scopes,
+            status: claims.status.as_ref(),
             path,
             out_of_band,
             position,

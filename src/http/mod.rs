@@ -36,6 +36,7 @@ mod revoke_token;
 mod rotate_token;
 mod show_token;
 mod stale;
+mod status_list;
 mod subject_suspension;
 mod suspension;
 mod token_events;
@@ -100,6 +101,7 @@ fn routes() -> OpenApiRouter<Arc<Catalog>> {
         .routes(routes!(feed::snapshot::handle))
         .routes(routes!(check_revocations::handle))
         .routes(routes!(revocation::handle))
+        .routes(routes!(status_list::handle))
         .routes(routes!(revoke::handle))
         .routes(routes!(whoami::handle))
         .routes(routes!(introspect::handle))

@@ -140,7 +140,8 @@ pub(super) fn payload() -> Value {
                 "timezone": "Europe/Zurich", "days": ["Monday"]
             },
             "usage_limits": {"requests_per_hour": 10, "requests_per_day": 100}
-        }
+        },
+        "status": {"status_list": {"idx": 7, "uri": "https://tokens.example/status-lists/1"}}
     })
 }
 

@@ -16,7 +16,8 @@ fn with(pointer: &str, value: Value) -> String {
 }
 
 /// Every object of the claims, and the whole.
-const OBJECTS: [&str; 5] = ["", "/user", "/scopes", "/scopes/time_restrictions", "/scopes/usage_limits"];
+const OBJECTS: [&str; 7] =
+    ["", "/user", "/scopes", "/scopes/time_restrictions", "/scopes/usage_limits", "/status", "/status/status_list"];
 
 /// The claims with text put at the end of the object at a pointer.
 fn with_appended(pointer: &str, member: &str) -> String {
@@ -72,6 +73,7 @@ fn each_claim_is_needed_but_those_that_are_written_only_where_there_is_something
                 "/scopes/time_restrictions/days",
                 "/scopes/usage_limits/requests_per_hour",
                 "/scopes/usage_limits/requests_per_day",
+                "/status",
             ];
             let expected = if optional.contains(&pointer.as_str()) { Ok(()) } else { Err(Invalid::Claims) };
             assert_eq!(verdict(&payload.to_string()), expected, "{pointer}");

@@ -193,13 +193,16 @@ impl Keyring {
     /// # Errors
     /// [`SigningError`].
     pub fn sign(&self, kid: &Kid, signing_input: &str) -> Result<SignedToken, SigningError> {
+        assemble(signing_input, &self.signature(kid, signing_input)?)
+    }
+
+    /// The signature over a `header.payload`.
+    pub(super) fn signature(&self, kid: &Kid, signing_input: &str) -> Result<Vec<u8>, SigningError> {
         let key = self.keys.get(kid).ok_or_else(|| SigningError::UnknownKey { kid: kid.clone() })?;
         if !key.is_named_by(signing_input) {
             return Err(SigningError::OtherHeader { kid: kid.clone() });
         }
-        let signature =
-            key.signer.sign(signing_input.as_bytes()).map_err(|_| SigningError::Failed { kid: kid.clone() })?;
-        assemble(signing_input, &signature)
+        key.signer.sign(signing_input.as_bytes()).map_err(|_| SigningError::Failed { kid: kid.clone() })
     }
 
     /// A verifier for the keys of the log: key pairs by their recorded public halves, shared secrets by this keyring.

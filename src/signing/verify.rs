@@ -13,6 +13,7 @@ use super::{
     error::{KeyringError, RecordFault},
     public_key,
     remember::{Fingerprint, Remembered},
+    status_list::is_status_list,
 };
 use crate::domain::{
     claims::{CLIENT_ID, Claims, Header, TOKEN_BYTES_MAX, TYP, parse_jti, signing_input_digest},
@@ -238,14 +239,17 @@ impl Verifier {
     }
 
     /// Whether something that is not accepted bears the signature of a key of the log all the same. Nobody but the catalog
-    /// should be able to sign, and the catalog writes nothing that it does not accept. The key's own algorithm decides,
-    /// whatever the header says. Up to 70 µs.
+    /// should be able to sign, and the catalog writes nothing that it does not accept, but for status lists, which anybody
+    /// may have. The key's own algorithm decides, whatever the header says. Up to 70 µs.
     #[must_use]
     pub fn signed(&self, token: &str) -> Option<Signed> {
         let parts = Parts::of(token).ok()?;
         let (kid, key) = self.named_in(parts.header)?;
         key.verify(parts.signing_input.as_bytes(), parts.signature, kid).ok()?;
         let claims = read(parts.payload);
+        if claims.as_ref().is_some_and(|claims| is_status_list(read(parts.header).as_ref(), claims)) {
+            return None;
+        }
         let jti = claims.as_ref().and_then(|claims| parse_jti(claims.get("jti")?.as_str()?));
         Some(Signed { jti, kid: kid.clone(), signing_input_digest: signing_input_digest(parts.signing_input) })
     }

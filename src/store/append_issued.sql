@@ -211,4 +211,16 @@
                suspended_by_full_admin
            )
      where exists (select from head)
+), entered as (
+    insert into status_list_entries (
+        list,
+        idx,
+        issued_pos
+    )
+    select
+        list,
+        idx,
+        issued_pos
+      from unnest($72::uuid[], $73::integer[], $74::bigint[]) as entry (list, idx, issued_pos)
+     where exists (select from head)
 )

@@ -21,6 +21,7 @@ const TOKEN_RESUMED: &str = "token.resumed.v1";
 const TOKENS_REVOKED_BY_RULE: &str = "tokens.revoked_by_rule.v1";
 const CONFIGURED: &str = "catalog.configured.v1";
 const POLICY_APPLIED: &str = "policy.applied.v1";
+const STATUS_LIST_BEGUN: &str = "catalog.status_list_begun.v1";
 const KEY_ADDED: &str = "key.added.v1";
 const KEY_ACTIVATED: &str = "key.activated.v1";
 const CLIENT_ADDED: &str = "client.added.v1";
@@ -39,7 +40,7 @@ const PERSON_SEEN: &str = "person.seen.v1";
 const SHADOW_TOKEN_SEEN: &str = "shadow_token.seen.v1";
 
 /// The persisted names of all kinds.
-pub const KINDS: [&str; 23] = [
+pub const KINDS: [&str; 24] = [
     TOKEN_ISSUED,
     TOKEN_REVOKED,
     TOKEN_SUSPENDED,
@@ -47,6 +48,7 @@ pub const KINDS: [&str; 23] = [
     TOKENS_REVOKED_BY_RULE,
     CONFIGURED,
     POLICY_APPLIED,
+    STATUS_LIST_BEGUN,
     KEY_ADDED,
     KEY_ACTIVATED,
     CLIENT_ADDED,
@@ -100,6 +102,7 @@ pub fn kind(event: &Event) -> &'static str {
         Event::TokensRevokedByRule(_) => TOKENS_REVOKED_BY_RULE,
         Event::Configured(_) => CONFIGURED,
         Event::PolicyApplied(_) => POLICY_APPLIED,
+        Event::StatusListBegun(_) => STATUS_LIST_BEGUN,
         Event::KeyAdded(_) => KEY_ADDED,
         Event::KeyActivated(_) => KEY_ACTIVATED,
         Event::ClientAdded(_) => CLIENT_ADDED,
@@ -198,6 +201,7 @@ pub fn data(event: &Event) -> Result<Value, CodecError> {
         Event::TokensRevokedByRule(added) => serde_json::to_value(added)?,
         Event::Configured(configured) => serde_json::to_value(configured)?,
         Event::PolicyApplied(policy) => serde_json::to_value(policy)?,
+        Event::StatusListBegun(begun) => serde_json::to_value(begun)?,
         Event::KeyAdded(key) => serde_json::to_value(key)?,
         Event::KeyActivated(key) => serde_json::to_value(key)?,
         Event::ClientAdded(client) => serde_json::to_value(client)?,
@@ -240,6 +244,7 @@ pub fn decode(body: &[u8], personal: Option<&[u8]>) -> Result<Occurrence, CodecE
         TOKENS_REVOKED_BY_RULE => Event::TokensRevokedByRule(typed(form.data)?),
         CONFIGURED => Event::Configured(typed(form.data)?),
         POLICY_APPLIED => Event::PolicyApplied(typed(form.data)?),
+        STATUS_LIST_BEGUN => Event::StatusListBegun(typed(form.data)?),
         KEY_ADDED => Event::KeyAdded(typed(form.data)?),
         KEY_ACTIVATED => Event::KeyActivated(typed(form.data)?),
         CLIENT_ADDED => Event::ClientAdded(typed(form.data)?),

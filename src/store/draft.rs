@@ -12,7 +12,7 @@ use super::{
     codec, idempotency, people,
     reach::Reach,
     row::{self, TokenRow},
-    rules,
+    rules, status_lists,
 };
 use crate::domain::{
     Command, Event, Occurrence, Position, Recorded, Refusal, State, Token,
@@ -103,7 +103,9 @@ impl Draft {
             let occurrence = Occurrence { event, occurred_at: command.now, origin: command.origin.clone() };
             recorded.push(self.chain(occurrence, entropy)?);
         }
-        if let (Some(named), Some(event)) = (&command.idempotency, recorded.first()) {
+        // A status list may have begun first.
+        let answer = recorded.iter().find(|recorded| recorded.occurrence.event.jti().is_some()).or(recorded.first());
+        if let (Some(named), Some(event)) = (&command.idempotency, answer) {
             let answered = Answered { request_digest: named.request_digest, at: command.now, event: event.clone() };
             self.state.remember(named.scope.clone(), answered.clone());
             self.named.push((named.scope.clone(), answered));
@@ -183,7 +185,7 @@ impl Draft {
         let mut query = row::bind_changed(row::bind_revoked(self.bind(sqlx::query(sql)), &rows), changed);
         if !issued.is_empty() {
             let reach = Reach::of(touched[first_issued..].iter().copied());
-            query = row::bind_issued(reach.bind(query), issued);
+            query = status_lists::bind(row::bind_issued(reach.bind(query), issued), self.state.entries());
         }
         Ok(query.execute(connection).await?.rows_affected() == 1)
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{StoreError, idempotency, log, people, tokens};
+use super::{StoreError, idempotency, log, people, status_lists, tokens};
 use crate::domain::{
     Act, Command, Settings, State,
     idempotency::Scope,
@@ -32,6 +32,7 @@ pub(super) async fn load(
     change(connection, &mut state, commands).await?;
     // What follows depends on what the tokens say that the commands name.
     see(connection, &mut state, commands).await?;
+    status_lists::load(connection, &mut state, commands).await?;
     let people = people_needed(&state, commands);
     people::load(connection, &mut state, &people).await?;
     let counted = kept(connection, &state, commands).await?;

@@ -26,6 +26,7 @@ mod reach;
 pub mod row;
 pub mod rules;
 pub mod schema;
+mod status_lists;
 pub mod tally;
 pub mod tokens;
 pub mod trouble;

@@ -7,6 +7,7 @@ grant insert, update on {schema}.token_revocations to {writer};
 grant insert, delete on {schema}.token_names to {writer};
 grant insert on {schema}.token_teams to {writer};
 grant insert on {schema}.token_permissions to {writer};
+grant insert on {schema}.status_list_entries to {writer};
 grant insert, update on {schema}.token_spans to {writer};
 grant insert, update (filled_to) on {schema}.revocation_rules to {writer};
 grant insert, update on {schema}.people to {writer};

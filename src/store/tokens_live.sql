@@ -10,6 +10,11 @@ select
     suspended_pos is not null as is_suspended,
     family,
     predecessor,
-    successor
+    successor,
+    list,
+    idx
   from tokens
+  left join status_list_entries using (issued_pos)
  where exp > $1
+    or exp > $2
+   and list is not null

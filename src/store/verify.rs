@@ -15,7 +15,7 @@ use super::{
     log::{self, EventRow, Selection},
     people,
     row::TokenRow,
-    rules, tokens, verify_names, verify_reach, verify_rules,
+    rules, status_lists, tokens, verify_names, verify_reach, verify_rules,
 };
 use crate::domain::{Event, Position, Recorded, Rule as RevocationRule, Settings, State, Token};
 
@@ -258,6 +258,7 @@ impl Walk {
         let state = std::mem::take(&mut self.state);
         let mut differences = verify_rules::differences(rules, state.rules());
         differences.extend(people::differences(&mut *connection, &state, &self.people_erased).await?);
+        let entered = status_lists::differences(&mut *connection, state.entries()).await?;
         let expected = Expected { unfilled, rules: state.rules().to_vec() };
         let mut folded: HashMap<Uuid, Token> = state.into_tokens().map(|token| (token.jti, token)).collect();
         let tokens = folded.len() as u64;
@@ -275,8 +276,9 @@ impl Walk {
         differences.extend(stray.into_iter().map(|position| {
             (Some(Position(position)), "token_revocations has a row, and nothing was issued here".to_owned())
         }));
-        // What listings go by follows from the rows: where those are wrong, one break shall be one finding.
+        // What listings and lists go by follows from the same: where that is wrong, one break shall be one finding.
         if differences.is_empty() && self.findings.is_empty() {
+            differences.extend(entered);
             differences.extend(listed.into_iter().map(|(position, detail)| (Some(position), detail)));
         }
         differences.sort();

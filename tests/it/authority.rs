@@ -13,6 +13,7 @@ use catalog::{
         issue::{Circumstances, issue},
         membership::{Answer, Directory},
         policy::Rules,
+        status_list::Draw,
     },
     store::{
         AppendError,
@@ -57,8 +58,8 @@ pub fn decide(
     let position = Position(i64::try_from(state.touched().count()).unwrap() + 10);
     let signer = "k1".parse().unwrap();
     let jti = Uuid::from_u128(u128::try_from(position.0).unwrap());
-    let circumstances = Circumstances { path, jti, signer: &signer, membership, now: noon() };
-    let issued = issue(state, command, authority, circumstances)?;
+    let circumstances = Circumstances { path, jti, signer: &signer, membership, draw: Draw::default(), now: noon() };
+    let issued = issue(state, command, authority, circumstances)?.issued;
     let event = Event::TokenIssued(Box::new(issued.clone()));
     let occurrence = Occurrence { event, occurred_at: noon(), origin: shell(path) };
     state.apply(&Recorded { position, recorded_at: noon(), occurrence });

@@ -267,6 +267,9 @@ fn a_server_that_cannot_now_is_asked_again_when_it_says_and_never_late() {
     assert!(client(&never.url).cli(&["check", JTI]).bad(2).contains("d (busy)"));
     assert_eq!(never.heard().len(), 3);
 
+    let keyless = Hand::saying(&problem("503 Service Unavailable", "provider_unavailable", "Retry-After: 1\r\n"));
+    let said = client(&keyless.url).cli(&["whoami"]).bad(2);
+    assert!(said.contains("the server's diagnostics say why: see jwks_uri in its policy"), "{said}");
     for code in ["not_configured", "key_not_here"] {
         let unready = Hand::saying(&problem("503 Service Unavailable", code, "Retry-After: 1\r\n"));
         assert!(client(&unready.url).cli(COMMANDS[0]).bad(2).contains("hint: this server cannot issue"), "{code}");

@@ -15,7 +15,9 @@ use catalog::{
         person::{LoginRefused, PersonSeen},
         policy::{Audiences, Grantable, PathRules, Policy, Reuse, Rules},
         revoke::RevocationReason,
+        status_list::{Entry, StatusListBegun, StatusListRules},
         suspend::Change,
+        text::Issuer,
     },
     store::codec::{self, CodecError},
 };
@@ -87,7 +89,8 @@ fn issued() -> impl Strategy<Value = Event> {
         option::of(personal()),
         option::of("[A-Za-z0-9_-]{8,40}\\.[A-Za-z0-9_-]{20,80}"),
     );
-    (structure, erasable, lineage()).prop_map(|((first, second, third), erasable, lineage)| {
+    let entry = option::of((id(), any::<u32>()).prop_map(|(list, idx)| Entry { list, idx }));
+    (structure, erasable, lineage(), entry).prop_map(|((first, second, third), erasable, lineage, status_list)| {
         let (name, description, reason, signing_input) = erasable;
         let (jti, iat, exp, kid, alg, aud) = first;
         let (is_admin, teams, permissions) = second;
@@ -111,6 +114,7 @@ fn issued() -> impl Strategy<Value = Event> {
             family: lineage.as_ref().map(|(family, _, _)| *family),
             predecessor: lineage.as_ref().map(|(_, predecessor, _)| *predecessor),
             first: lineage.and_then(|(_, _, first)| first),
+            status_list,
             signing_input,
         }))
     })
@@ -231,7 +235,9 @@ fn settings() -> impl Strategy<Value = Event> {
         })),
         (any::<u32>(), door(), door(), option::of("[a-z =#\n]*")).prop_map(|(version, api, cli_dev, text)| {
             let reuse = if version % 2 == 0 { Reuse::Record } else { Reuse::RevokeFamily };
-            let rules = Rules { api, cli_dev, reuse, ..Rules::initial() };
+            let url = format!("https://catalog.example.com/{version}");
+            let status_lists = (version % 3 == 0).then_some(StatusListRules { url, ttl_seconds: version });
+            let rules = Rules { api, cli_dev, reuse, status_lists, ..Rules::initial() };
             Event::PolicyApplied(Box::new(Policy { version, rules, text }))
         }),
         (word(), algorithm(), option::of(jwk), any::<bool>())
@@ -243,6 +249,9 @@ fn settings() -> impl Strategy<Value = Event> {
         (word(), any::<i64>())
             .prop_map(|(kid, counted)| Event::KeyRetired(KeyRetired { kid, counted: Position(counted) })),
         clients(),
+        (id(), word::<Issuer>(), any::<u32>()).prop_map(|(id, uri, entries)| {
+            Event::StatusListBegun(StatusListBegun { id, uri: uri.to_string(), entries })
+        }),
     ]
 }
 
@@ -357,6 +366,7 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
         }
         Event::Configured(_)
         | Event::PolicyApplied(_)
+        | Event::StatusListBegun(_)
         | Event::KeyAdded(_)
         | Event::KeyActivated(_)
         | Event::ClientAdded(_)

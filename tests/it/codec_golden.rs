@@ -18,6 +18,7 @@ use catalog::{
             ShellRules, Switch, TeamRules,
         },
         revoke::RevocationReason,
+        status_list::{ENTRIES, Entry, StatusListBegun, StatusListRules},
         suspend::Change,
         text::{Name, Note, RequestId},
         trusted_issuer::{ClaimNames, KeySource, Role, TrustedIssuer},
@@ -72,6 +73,7 @@ fn sample_issuance() -> TokenIssued {
         family: None,
         predecessor: None,
         first: None,
+        status_list: None,
         signing_input: Some("aGVhZGVy.cGF5bG9hZA".to_owned()),
     }
 }
@@ -107,6 +109,7 @@ fn sample_policy() -> Policy {
         membership: Some(MembershipRules { source, refresh_seconds: 60, unknown: Switch::Allow }),
         reuse: Reuse::Record,
         trusted_issuers: vec![sample_provider()],
+        status_lists: None,
     };
     Policy { version: 2, rules, text: Some("[api]\n".to_owned()) }
 }
@@ -220,7 +223,7 @@ fn refused_rule() -> RevocationByRuleRefused {
 ///
 /// The digests are those of a first event, recorded at 2026-03-01T12:00:00Z, with sixteen bytes 7 as salt. They were
 /// computed a second time by a few lines of Python over these strings.
-const GOLDEN: [[&str; 3]; 42] = [
+const GOLDEN: [[&str; 3]; 45] = [
     [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","aud":["gateway"],"elevated":["admin","teams","permissions"],"exp":1772370000,"iat":1772366400,"is_admin":true,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":["tools.read"],"policy_version":1,"teams":null},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"description":"builds","name":"ci","reason":"on call","signing_input":"aGVhZGVy.cGF5bG9hZA"}}"#,
@@ -431,15 +434,30 @@ const GOLDEN: [[&str; 3]; 42] = [
         r#"{"address":"192.0.2.1","user_agent":"curl/8"}"#,
         "bd4b5e7be4357a61c790bb9728bd58e40d1508a644bdccfe201985898ce155f4",
     ],
+    [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"alg":"HS256","aud":["gateway"],"elevated":["teams"],"exp":1772370000,"iat":1772366400,"is_admin":false,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":false,"permissions":[],"policy_version":1,"status_list":{"idx":1048575,"list":"00000000-0000-0000-0000-000000000009"},"teams":["red"]},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","data":{"signing_input":"aGVhZGVy.cGF5bG9hZA"},"user_agent":"curl/8"}"#,
+        "fb23668371c14cca8374fd2568807b6a3666868a4085531b6300370da6dbd6b5",
+    ],
+    [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"entries":1048576,"id":"00000000-0000-0000-0000-000000000009","uri":"https://catalog.example.com/status-lists/00000000-0000-0000-0000-000000000009"},"kind":"catalog.status_list_begun.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","user_agent":"curl/8"}"#,
+        "571450209146fbd6702be2d829d5044bbc87af94ca8ae84e9d1c0b5b5a5cf1a7",
+    ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"api":{"ttl_seconds_default":3600,"ttl_seconds_max":2592000},"cli_dev":{"ttl_seconds_default":1200,"ttl_seconds_max":604800},"status_lists":{"ttl_seconds":60,"url":"https://catalog.example.com/status-lists"},"version":4},"kind":"policy.applied.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "d3d6a72947f3b022b5bde202bb34318304956e59471b29da8a2bec127312601c",
+    ],
 ];
 
 /// One event of every kind and shape, in the order of [`GOLDEN`].
 fn samples() -> Vec<Occurrence> {
-    [of_tokens(), of_settings(), of_clients(), evidence()].concat()
+    [of_tokens(), of_settings(), of_clients(), evidence(), of_status_lists()].concat()
 }
 
-fn of_tokens() -> Vec<Occurrence> {
-    let plain = TokenIssued {
+fn plain_issuance() -> TokenIssued {
+    TokenIssued {
         alg: Algorithm::Hs256,
         is_admin: false,
         teams: Teams::These(vec!["red".parse().unwrap()]),
@@ -450,7 +468,11 @@ fn of_tokens() -> Vec<Occurrence> {
         description: None,
         reason: None,
         ..sample_issuance()
-    };
+    }
+}
+
+fn of_tokens() -> Vec<Occurrence> {
+    let plain = plain_issuance();
     let revoked = TokenRevoked {
         jti: Uuid::from_u128(1),
         reason: RevocationReason::KeyCompromise,
@@ -629,6 +651,20 @@ fn evidence() -> Vec<Occurrence> {
     ]
 }
 
+fn of_status_lists() -> Vec<Occurrence> {
+    let id = Uuid::from_u128(9);
+    let url = "https://catalog.example.com/status-lists";
+    let issued = TokenIssued { status_list: Some(Entry { list: id, idx: ENTRIES - 1 }), ..plain_issuance() };
+    let begun = StatusListBegun { id, uri: format!("{url}/{id}"), entries: ENTRIES };
+    let status_lists = Some(StatusListRules { url: url.to_owned(), ttl_seconds: 60 });
+    let rules = Rules { status_lists, ..Rules::initial() };
+    vec![
+        over_http(Event::TokenIssued(Box::new(issued))),
+        over_http(Event::StatusListBegun(begun)),
+        at_a_shell(Event::PolicyApplied(Box::new(Policy { version: 4, rules, text: None }))),
+    ]
+}
+
 #[test]
 fn no_stored_form_changes_unnoticed() {
     let recorded_at = "2026-03-01T12:00:00Z".parse().unwrap();
@@ -686,7 +722,10 @@ fn every_kind_has_a_golden_form() {
             "revocation_by_rule.refused.v1",
             "login.refused.v1",
             "person.seen.v1",
-            "shadow_token.seen.v1"
+            "shadow_token.seen.v1",
+            "token.issued.v1",
+            "catalog.status_list_begun.v1",
+            "policy.applied.v1"
         ]
     );
 }

@@ -38,6 +38,9 @@ const ROWS: &str = "
     insert into people (sub, issuer, is_admin, teams, permissions, logged_in, position)
     select 'p' || position, 'https://login.example.com', false, '{}', '{}', 0, position
       from generate_series(1, 2) as position;
+    insert into status_list_entries (list, idx, issued_pos)
+    select '00000000-0000-4000-8000-000000000001', position, position
+      from generate_series(1, 2) as position;
     insert into idempotency (credential, key, request_digest, position, at)
     select 'c', 'key ' || position, sha256(''), position, now()
       from generate_series(1, 2) as position;";
@@ -177,6 +180,9 @@ const OTHERS: &[Case] = &[
         "iat_min = now()",
         &["iat_min = 'infinity'", "iat_max = 'infinity'", "exp_min = '-infinity'", "exp_max = 'infinity'"],
     ),
+    ("status_list_entries_pkey", "update status_list_entries set idx =", "idx + 2", &["2"]),
+    ("status_list_entries_issued_pos_idx", "update status_list_entries set issued_pos =", "issued_pos + 2", &["2"]),
+    ("status_list_entries_idx_counts", "update status_list_entries set idx =", "idx - 1", &["idx - 2"]),
     ("revocation_rules_pkey", "update revocation_rules set position =", "position + 2", &["2"]),
     (
         "revocation_rules_times_are_kept",

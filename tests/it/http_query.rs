@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::support::{World, world::plain};
 
 /// Operations for whoever comes by, monitors and browsers among them: a query string changes nothing there.
-const OPEN: [&str; 10] = [
+const OPEN: [&str; 11] = [
     "/",
     "/.well-known/jwks.json",
     "/.well-known/oauth-authorization-server",
@@ -16,6 +16,7 @@ const OPEN: [&str; 10] = [
     "/problems",
     "/problems/{code}",
     "/readyz",
+    "/status-lists/{list}",
     "/docs",
 ];
 

@@ -10,6 +10,7 @@ use catalog::domain::{
     issue::{Circumstances, issue},
     policy::Rules,
     revoke::RevocationReason,
+    status_list::Draw,
     suspend::{Change, ChangeSuspension, Which},
     text::{Name, Subject},
 };
@@ -228,10 +229,11 @@ pub fn tell(happenings: &[Happening]) -> (Vec<Recorded>, Vec<Told>) {
                     jti: jti(told.len()),
                     signer: &signer,
                     membership: None,
+                    draw: Draw::default(),
                     now: at(*second),
                 };
                 let state = State::new(settings(Rules::initial()));
-                let issued = issue(&state, &ask.command(), &Authority::of_shell(), circumstances).unwrap();
+                let issued = issue(&state, &ask.command(), &Authority::of_shell(), circumstances).unwrap().issued;
                 let exp = second + i64::from(ask.ttl);
                 told.push(Told::issued(*ask, told.len(), exp));
                 (Event::TokenIssued(Box::new(issued)), *second)
@@ -413,7 +415,7 @@ proptest! {
                     let number = told.len();
                     let signer = "k1".parse().unwrap();
                     let command = Box::new(ask.command());
-                    let act = Act::Issue { command, jti: jti(number), signer, membership: None };
+                    let act = Act::Issue { command, jti: jti(number), signer, membership: None, draw: Box::default() };
                     let holder = ask.name.and_then(|name| told.iter().position(|t| t.holds(ask.sub, name, clock)));
                     let refusal = holder.map(|holder| {
                         Refusal::NameInUse { name: name(ask.name.unwrap()), jti: Some(jti(holder)) }
@@ -456,7 +458,7 @@ proptest! {
                     let (successor, asked) = (told.len(), overlap);
                     let command = RotateToken { jti: jti(number), overlap, ttl_seconds: ttl.map(u32::from) };
                     let signer = "k1".parse().unwrap();
-                    let act = Act::Rotate { command, successor: jti(successor), signer, membership: None };
+                    let act = Act::Rotate { command, successor: jti(successor), signer, membership: None, draw: Box::default() };
                     let expected = match told.get_mut(number) {
                         None => Err(Refusal::TokenUnknown { jti: jti(number) }),
                         Some(Told { successor: Some(successor), .. }) => {

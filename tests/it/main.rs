@@ -66,6 +66,7 @@ mod shadows;
 mod shutdown;
 mod sight;
 mod standards;
+mod status_lists;
 mod suspension;
 mod sweeping;
 mod tampering;

@@ -190,6 +190,7 @@ async fn every_example_of_a_request_is_taken() {
 async fn ask(world: &World, method: &str, path: &str, operation: &Value, credential: &str) -> Reply {
     let issued = world.issue_dev(plain("a")).await;
     let path = path.replace("{jti}", &issued.token.jti.to_string()).replace("{code}", "malformed");
+    let path = path.replace("{list}", &world.list_begun().await.unwrap_or_default().to_string());
     let mut request = Request::builder().method(method.to_uppercase().as_str()).uri(path);
     // What is presented there is the token that is asked about.
     let is_passage = operation["security"][0].get("passage").is_some();
@@ -224,6 +225,7 @@ fn permissions(operation: &Value) -> Option<Vec<Permission>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_operation_can_be_asked_for_and_answers_as_it_says() {
     let world = World::new().await;
+    world.begin_list().await;
     let admin = world.admin().await;
     let contract = world.contract().await;
 
@@ -265,7 +267,7 @@ async fn every_operation_that_is_asked_wrongly_answers_as_it_says() {
 
     for (method, path, _) in world.contract().await.operations() {
         for jti in [unknown.as_str(), "x"] {
-            let path = path.replace("{jti}", jti).replace("{code}", jti);
+            let path = path.replace("{jti}", jti).replace("{code}", jti).replace("{list}", jti);
             for query in ["", "?min_position=x", "?min_position=9000000"] {
                 for (media_type, body) in [
                     ("application/json", ""),

@@ -34,6 +34,11 @@ pub fn render(rules: &Rules) -> String {
     }
     heading(&mut file, "\n# POST /tokens/{jti}/rotate", "rotation");
     entry(&mut file, "reuse", reuse(rules.reuse));
+    if let Some(rules) = &rules.status_lists {
+        heading(&mut file, "\n# tokens' status in lists that anybody may fetch", "status-lists");
+        entry(&mut file, "url", &quoted(&rules.url));
+        entry(&mut file, "ttl", &duration(rules.ttl_seconds));
+    }
     for trusted in &rules.trusted_issuers {
         trusted_issuer(&mut file, trusted);
     }

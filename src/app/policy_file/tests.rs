@@ -9,6 +9,7 @@ use proptest::{
 
 use super::*;
 use crate::domain::{
+    status_list::StatusListRules,
     text::{EmailDomain, Group},
     trusted_issuer::{ClaimNames, KeySource, OptionalClaim, Role, TrustedIssuer},
 };
@@ -22,6 +23,17 @@ fn fault(text: &str) -> (usize, String) {
 fn an_empty_file_is_the_policy_of_a_new_catalog() {
     assert_eq!(parse("").unwrap(), Rules::initial());
     assert_eq!(parse("[api]\n[cli-dev]\n").unwrap(), Rules::initial());
+}
+
+#[test]
+fn lists_are_fetched_below_a_url_without_its_last_slash_and_kept_for_a_minute_unless_it_is_said() {
+    let lists = |text: &str| parse(text).unwrap().status_lists.map(|lists| (lists.url, lists.ttl_seconds));
+
+    assert_eq!(lists("[status-lists]\nurl = \"https://h/lists/\"\n"), Some(("https://h/lists".to_owned(), 60)));
+    for (ttl, seconds) in [("10s", 10), ("1day", 86_400)] {
+        let text = format!("[status-lists]\nurl = \"http://127.0.0.1:8080\"\nttl = \"{ttl}\"\n");
+        assert_eq!(lists(&text), Some(("http://127.0.0.1:8080".to_owned(), seconds)));
+    }
 }
 
 #[test]
@@ -45,6 +57,13 @@ fn every_mistake_is_told_with_its_line_and_key() {
         ("[api]\naudiences = []\n", 2, "an empty list would allow no token"),
         ("[api]\naudiences = [\"*\", \"a\"]\n", 2, "\"*\" stands alone"),
         ("[api]\naudiences = [\"a b\"]\n", 2, "white space"),
+        ("[status-lists]\nttl = \"1m\"\n", 1, "missing field `url`"),
+        ("[status-lists]\nurl = \"mcpgateway\"\n", 2, "status-lists.url: an address must be https"),
+        ("[status-lists]\nurl = \"http://h\"\n", 2, "status-lists.url: an address must be https"),
+        ("[status-lists]\nurl = \"https://u:p@h\"\n", 2, "status-lists.url: an address must be https"),
+        ("[status-lists]\nurl = \"https://h/?a=b\"\n", 2, "status-lists.url: the identifier of a list"),
+        ("[status-lists]\nurl = \"https://h\"\nttl = \"9s\"\n", 3, "status-lists.ttl of 9 s"),
+        ("[status-lists]\nurl = \"https://h\"\nttl = \"86401s\"\n", 3, "status-lists.ttl of 86401 s"),
         ("[api]\nactive_max = 0\n", 2, "api.active_max"),
         ("[cli-dev]\nout_of_band = \"deny\"\nelevated = \"allow\"\n", 3, "cli-dev.out_of_band"),
         ("[cli-dev]\nkid = \"k\"\nout_of_band = \"deny\"\n", 2, "cli-dev.kid"),
@@ -297,7 +316,11 @@ fn rules() -> impl Strategy<Value = Rules> {
     let team = (narrowing(), narrowing()).prop_map(|(api, cli_dev)| TeamRules { api, cli_dev });
     let teams = btree_map("[a-z.]{1,4}".prop_map(|id| TeamId::parse(id).unwrap()), team, 0..3);
     let reuse = select(&[Reuse::Record, Reuse::RevokeFamily][..]);
-    let rest = (option::of(membership), reuse, option::of(provider(1)), option::of(provider(2)));
+    let lists = option::of(
+        (select(&["https://h/status-lists", "http://[::1]:8080"][..]), 10..=86_400_u32)
+            .prop_map(|(url, ttl_seconds)| StatusListRules { url: url.to_owned(), ttl_seconds }),
+    );
+    let rest = (option::of(membership), reuse, option::of(provider(1)), option::of(provider(2)), lists);
     (door(), door(), shell, teams, rest).prop_map(|(api, cli_dev, shell, mut teams, rest)| {
         for rules in teams.values_mut() {
             bound(&mut rules.api, &api);
@@ -305,12 +328,12 @@ fn rules() -> impl Strategy<Value = Rules> {
         }
         teams.retain(|_, rules| *rules != TeamRules::default());
         let cli_dev = PathRules { child_outlives_parent: false, ..cli_dev };
-        let (membership, reuse, first, second) = rest;
+        let (membership, reuse, first, second, status_lists) = rest;
         let mut trusted_issuers: Vec<TrustedIssuer> = first.into_iter().chain(second).collect();
         for trusted in &mut trusted_issuers {
             trusted.teams.retain(|_, team| teams.is_empty() || teams.contains_key(team));
         }
-        Rules { api, cli_dev, shell, teams, membership, reuse, trusted_issuers }
+        Rules { api, cli_dev, shell, teams, membership, reuse, trusted_issuers, status_lists }
     })
 }
 

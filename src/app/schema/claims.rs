@@ -7,6 +7,7 @@ use crate::domain::{
     claims::{AuthProvider, CanonicalUuid, Claims, Scopes, Teams, TokenUse, User},
     issue::LIST_MAX,
     restrictions::{Day, IpRestriction, TimeOfDay, TimeRestrictions, UsageLimits, Zone},
+    status_list::StatusClaim,
     text::{Audience, Email, Environment, FullName, Issuer, Namespace, Permission, ServerId, Subject},
 };
 
@@ -73,5 +74,6 @@ described! {
         .member("user", of::<User>(), "The person or service behind `sub`.")
         .member("teams", of::<Teams>(), "The teams whose things it reaches.")
         .member("namespaces", short_list(of::<Namespace>(), LIST_MAX), "The namespaces it reaches.")
-        .member("scopes", of::<Scopes>(), "What narrows it.");
+        .member("scopes", of::<Scopes>(), "What narrows it.")
+        .optional("status", of::<StatusClaim>(), "Where in a status list its status stands, only where the policy has lists.");
 }

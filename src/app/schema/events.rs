@@ -29,6 +29,7 @@ use crate::{
         revoke::RevocationReason,
         rotate::Overlap,
         rule::Field,
+        status_list::{Entry, StatusListBegun, StatusListRules},
         suspend::Change,
         text::{Audience, ClientName, Description, Environment, Issuer, Kid, Name, Note, Permission, Subject, TeamId},
         trusted_issuer::TrustedIssuer,
@@ -66,6 +67,7 @@ described! {
         .item(of::<TokensRevokedByRule>())
         .item(of::<Configured>())
         .item(of::<Policy>())
+        .item(of::<StatusListBegun>())
         .item(of::<KeyAdded>())
         .item(of::<KeyActivated>())
         .item(of::<ClientAdded>())
@@ -101,6 +103,7 @@ described! {
         .optional("family", of::<CanonicalUuid>(), "The first token of its family, for a successor.")
         .optional("predecessor", of::<CanonicalUuid>(), "The token whose place it takes, for a successor.")
         .optional("first", of::<First>(), "How its family began, for a successor.")
+        .optional("status_list", of::<Entry>(), "Where in a status list its status stands, if it does.")
         .member("claims", nullable(of::<Claims>()), "All that was signed; `null` once erased.");
     First, "FirstOfFamily" => object("How the first token of a family was issued.")
         .member("path", of::<Path>(), "The door it came through.")
@@ -185,6 +188,7 @@ described! {
             "What follows when a rotated token is presented after its end; absent = `record`.",
         )
         .optional("trusted_issuers", list(of::<TrustedIssuer>()), "The identity providers whose access tokens are taken.")
+        .optional("status_lists", of::<StatusListRules>(), "Which tokens get an entry in a status list; absent = none.")
         .optional("text", plain::<String>(), "The file as it was applied.");
     IssuanceRefused, "IssuanceRefused" => object("`issuance.refused.v1`: what was asked for and refused.")
         .member("rule", plain::<String>(), "The rule that said no: the `code` of the problem.")

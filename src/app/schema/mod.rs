@@ -7,6 +7,7 @@ mod feed;
 mod keys;
 mod providers;
 mod request;
+mod status_lists;
 mod words;
 
 use serde_json::Value;
@@ -33,6 +34,7 @@ pub fn components() -> Vec<(String, RefOr<Schema>)> {
         providers::components(),
         events::components(),
         feed::components(),
+        status_lists::components(),
     ]
     .into_iter()
     .flatten()

@@ -11,6 +11,7 @@ use crate::domain::{
     ambient::uuid_v7,
     claims::CATALOG_AUDIENCE,
     revoke::RevocationReason,
+    status_list::Draw,
     text::{Audience, Kid, RequestId, Subject},
 };
 
@@ -103,7 +104,8 @@ impl History {
 
     fn issue(&self, request: IssueToken, jti: Uuid) -> Act {
         let (signer, membership) = (self.signer.clone(), None);
-        Act::Issue { command: Box::new(request), jti, signer, membership }
+        let draw = Box::new(Draw::new(&self.chance.of_one(self.issued)));
+        Act::Issue { command: Box::new(request), jti, signer, membership, draw }
     }
 
     fn issue_jti(&mut self, now: DateTime<Utc>) -> Uuid {

@@ -147,6 +147,9 @@ fn hint_of(code: &str) -> Option<&'static str> {
         "repeat_over" => "for a new token take another --idempotency-key",
         "busy" | "unavailable" => "try again in a moment",
         "outcome_unknown" => "see 'catalog list' or 'catalog show' for what became of it",
+        "provider_unavailable" => {
+            "try again in a moment; if it stays so, the server's diagnostics say why: see jwks_uri in its policy"
+        }
         "not_configured" | "key_not_here" | "setting_differs" => {
             "this server cannot issue: whoever runs it sees why at /readyz"
         }

@@ -19,6 +19,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use utoipa_swagger_ui::Config;
 
 use crate::http::{
+    accept::takes_gzip,
     etag,
     problem::{Problem, no_such_route},
 };
@@ -76,39 +77,4 @@ fn unpacked(bytes: &[u8]) -> Result<Bytes, Problem> {
     let mut unpacked = Vec::new();
     GzDecoder::new(bytes).read_to_end(&mut unpacked).map_err(|_| Problem::internal())?;
     Ok(unpacked.into())
-}
-
-/// Whether `Accept-Encoding` names gzip, or anything, and does not forbid it (RFC 9110 section 12.5.3).
-fn takes_gzip(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
-    let offers: Vec<(&str, bool)> = values.flat_map(|value| value.split(',')).map(offer).collect();
-    let of =
-        |name: &str| offers.iter().find(|(offered, _)| offered.eq_ignore_ascii_case(name)).map(|(_, takes)| *takes);
-    of("gzip").or_else(|| of("*")).unwrap_or(false)
-}
-
-/// An encoding, and whether its weight is above zero.
-fn offer(text: &str) -> (&str, bool) {
-    let (name, weight) = text.split_once(';').unwrap_or((text, ""));
-    let weight = weight.trim().strip_prefix("q=").map_or(Some(1.0), |weight| weight.trim().parse::<f32>().ok());
-    (name.trim(), weight.is_some_and(|weight| weight > 0.0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gzip_is_sent_only_to_whoever_takes_it() {
-        let takes =
-            |value| takes_gzip(&HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_static(value))]));
-
-        for value in ["gzip", "br, gzip", "GZIP;q=0.1", "*", "deflate, *;q=0.5", "gzip;q=1, *;q=0"] {
-            assert!(takes(value), "{value}");
-        }
-        for value in ["", "identity", "br", "gzip;q=0", "gzip; q=0.0, *", "*;q=0", "gzip;q=x", "x-gzip"] {
-            assert!(!takes(value), "{value}");
-        }
-        assert!(!takes_gzip(&HeaderMap::new()));
-    }
 }

@@ -79,6 +79,9 @@ fn one(operation: &str) -> Option<Value> {
             { "jti": JTI, "status": "active" },
             { "jti": SUCCESSOR, "status": "unknown" },
         ] }),
+        "statusList" => {
+            json!("eyJ0eXAiOiJzdGF0dXNsaXN0K2p3dCIsImFsZyI6IkVkRFNBIn0.eyJzdWIiOiJodHRwczovL3Rva2Vucy5leG…")
+        }
         "followRevocations" => changes(),
         "loadRevocations" => snapshot(),
         "whoami" => whoami(),

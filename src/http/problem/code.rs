@@ -87,6 +87,12 @@ forbidden! { codes
         "See the `Allow` header of the answer for those that it takes.",
         "/tokens does not take PUT",
     }
+    NotAcceptable "not_acceptable" NOT_ACCEPTABLE {
+        "The answer has no such form",
+        "The `Accept` header of the request names none of the media types that the path answers with.",
+        "Name the media type that `detail` names, or leave the header out.",
+        "this is answered as application/statuslist+jwt",
+    }
     BodyTooSlow "body_too_slow" REQUEST_TIMEOUT {
         "The body is too slow",
         "The body of the request did not arrive within 4 seconds. Nothing was done.",
@@ -167,6 +173,12 @@ forbidden! { codes
         "Look at `GET /tokens` or the log before you ask again, and report the `x-request-id` of the answer: the \
          cause is in the server's diagnostics under it.",
         "the cause is in the server's diagnostics under this answer's x-request-id",
+    }
+    HistoryNotKept "history_not_kept" NOT_IMPLEMENTED {
+        "There are no lists of former times",
+        "A status list as of another time was asked for. Only the present one is published: who follows former ones follows people.",
+        "Leave `time` out. What a token was at another time the log tells, to whoever may read it: `GET /tokens/{jti}/events`.",
+        "only the present list is published",
     }
     Unavailable "unavailable" SERVICE_UNAVAILABLE {
         "The log cannot be reached",

@@ -235,6 +235,26 @@ impl Problem {
         Self::new(Code::FeedReload, format!("{why}; begin again with GET /revocations/snapshot"))
     }
 
+    /// The answer has one form, and the request takes another.
+    pub(super) fn not_acceptable(content_type: &str) -> Self {
+        Self::new(Code::NotAcceptable, format!("this is answered as {content_type}"))
+    }
+
+    /// A status list as of another time.
+    pub(super) fn history_not_kept() -> Self {
+        Self::new(Code::HistoryNotKept, "only the present list is published")
+    }
+
+    /// There is no such status list, or no token refers to it any more.
+    pub(super) fn unknown_status_list(id: Uuid) -> Self {
+        Self::new(Code::RouteUnknown, format!("no status list {id}"))
+    }
+
+    /// What the list says now cannot be told. That is not a no.
+    pub(super) fn status_list_unavailable() -> Self {
+        Self::new(Code::Unavailable, "the list cannot be made at the moment; try again")
+    }
+
     /// There is more to do than may wait. Nothing was recorded.
     pub(super) fn busy(detail: &str) -> Self {
         Self::new(Code::Busy, detail)

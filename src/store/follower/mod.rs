@@ -5,6 +5,7 @@
 //! from memory: the log is asked, and if it cannot be, nobody is told anything.
 
 mod expand;
+mod lists;
 mod news;
 mod signal;
 mod snapshot;
@@ -28,6 +29,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
+pub use lists::{ListVersion, ListedTokens};
 pub use news::News;
 use staleness::{Look, Sighting};
 pub use staleness::{Stale, Staleness};

@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
-use indexmap::IndexMap;
 use sqlx::{Connection, Executor, PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{
-    super::{Database, StoreError, head},
+    super::{Database, StoreError, head, log, status_lists},
     Memory,
 };
 use crate::domain::{
     Path, Position,
-    index::{End, LiveIndex, LiveToken},
+    index::{End, LiveIndex, LiveToken, told_from},
+    status_list::Entry,
     token::Lineage,
 };
 
@@ -32,21 +32,26 @@ pub(super) async fn load(database: &Database, now: DateTime<Utc>) -> Result<Memo
 async fn index(connection: &mut PgConnection, position: Position, now: DateTime<Utc>) -> Result<LiveIndex, StoreError> {
     // It reads all there is, which other reads never do.
     connection.execute("set local enable_seqscan to on; set local enable_hashjoin to on").await?;
+    let lists = log::settings_on(&mut *connection).await?.status_lists;
     let count: i64 =
         sqlx::query_scalar("select count(*) from tokens where exp > $1").bind(now).fetch_one(&mut *connection).await?;
-    let mut tokens = IndexMap::with_capacity(usize::try_from(count).unwrap_or_default());
-    {
-        let mut rows = sqlx::query(include_str!("../tokens_live.sql")).bind(now).fetch(&mut *connection);
-        while let Some(row) = rows.try_next().await? {
-            let jti: Uuid = row.try_get("jti")?;
-            let token = token(&row).map_err(|error| StoreError::UnreadableRow { jti, what: error.to_string() })?;
-            tokens.insert(jti, token);
-        }
-    }
     let rules: Vec<i64> = sqlx::query_scalar("select position from revocation_rules where filled_to > 0")
         .fetch_all(&mut *connection)
         .await?;
-    Ok(LiveIndex::new(position, tokens, rules.into_iter().map(Position).collect::<BTreeSet<_>>()))
+    let rules: BTreeSet<Position> = rules.into_iter().map(Position).collect();
+    let mut index = LiveIndex::new(position, rules, &lists, usize::try_from(count).unwrap_or_default());
+    let mut rows = sqlx::query(include_str!("../tokens_live.sql")).bind(now).bind(told_from(now)).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let jti: Uuid = row.try_get("jti")?;
+        let token = token(&row).map_err(|error| StoreError::UnreadableRow { jti, what: error.to_string() })?;
+        index.insert(jti, token, entry(&row)?);
+    }
+    Ok(index)
+}
+
+fn entry(row: &PgRow) -> Result<Option<Entry>, sqlx::Error> {
+    let (list, idx): (Option<Uuid>, Option<i32>) = (row.try_get("list")?, row.try_get("idx")?);
+    Ok(list.zip(idx).map(|(list, idx)| Entry { list, idx: status_lists::index(idx) }))
 }
 
 fn token(row: &PgRow) -> Result<LiveToken, sqlx::Error> {

@@ -155,6 +155,7 @@ fn act(step: Step, state: &State, ids: &[Uuid], number: usize) -> Option<Act> {
             jti: Uuid::from_u128(u128::try_from(number).unwrap() + 1),
             signer: state.settings.signer(Path::CliDev)?.clone(),
             membership: None,
+            draw: Box::default(),
         },
         Step::Revoke(which) => {
             Act::Revoke(RevokeToken { jti: chosen(which)?, reason: RevocationReason::Unspecified, note: None })
@@ -171,6 +172,7 @@ fn act(step: Step, state: &State, ids: &[Uuid], number: usize) -> Option<Act> {
             successor: Uuid::from_u128(u128::try_from(number).unwrap() + 1),
             signer: state.settings.signer(Path::CliDev)?.clone(),
             membership: None,
+            draw: Box::default(),
         },
         Step::Reuse(which) => {
             let token = state.token(chosen(which)?)?;

@@ -169,12 +169,17 @@ impl Log {
         let act = match what {
             What::Issue(asked, path) => {
                 let command = Box::new(serde_json::from_value::<IssueToken>(asked.clone()).unwrap());
-                return self.decide(position, Act::Issue { command, jti, signer, membership: None }, *path, *second);
+                return self.decide(
+                    position,
+                    Act::Issue { command, jti, signer, membership: None, draw: Box::default() },
+                    *path,
+                    *second,
+                );
             }
             What::Rotate(which, path, overlap) => {
                 let overlap = format!("{overlap}s").parse().unwrap();
                 let command = RotateToken { jti: self.which(*which), overlap, ttl_seconds: Some(30) };
-                let act = Act::Rotate { command, successor: jti, signer, membership: None };
+                let act = Act::Rotate { command, successor: jti, signer, membership: None, draw: Box::default() };
                 return self.decide(position, act, *path, *second);
             }
             What::Revoke(which, from) => {

@@ -33,7 +33,8 @@ pub fn command(world: &World, act: Act) -> Command {
 
 pub fn issuance(world: &World, jti: Uuid) -> Command {
     let signer = world.catalog.live().settings.active.clone().unwrap();
-    command(world, Act::Issue { command: Box::new(plain("alice@example.com")), jti, signer, membership: None })
+    let (command_asked, draw) = (Box::new(plain("alice@example.com")), Box::default());
+    command(world, Act::Issue { command: command_asked, jti, signer, membership: None, draw })
 }
 
 pub fn revocation(world: &World, jti: Uuid) -> Command {

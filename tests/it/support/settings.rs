@@ -31,5 +31,6 @@ pub fn settings(rules: Rules) -> Settings {
         keys: vec![key],
         active: Some(kid),
         clients: Vec::new(),
+        status_lists: Vec::new(),
     }
 }

@@ -14,18 +14,19 @@ use axum::{
     http::{HeaderMap, Request, StatusCode, header},
 };
 use catalog::{
-    app::{Ambient, Catalog, IssuedToken, Opening, Requester, SigningKey},
+    app::{Ambient, Catalog, IssuedToken, Opening, Requester, SigningKey, policy_file},
     domain::{
         Actor, Authority, Claims, Header, IssueToken, Origin, Path,
         ambient::{Clock, Entropy},
         claims::signing_input,
+        configure::ApplyPolicy,
         event::KeyAdded,
         key::Algorithm,
         origin::OsUser,
         text::{Kid, RequestId, Subject},
     },
     signing::Keyring,
-    store::follower::Staleness,
+    store::{follower::Staleness, log},
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -33,6 +34,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio::{sync::OnceCell, task::JoinHandle};
 use tower::ServiceExt;
+use uuid::Uuid;
 
 use super::{Site, TestDatabase, cluster::open_directory, contract::Contract};
 
@@ -284,6 +286,27 @@ impl World {
     pub async fn events(&self, admin: &str) -> Vec<Value> {
         let reply = self.get("/audit/events?limit=1000", admin).await;
         reply.json()["events"].as_array().unwrap().clone()
+    }
+
+    /// Has tokens get entries in status lists from here on, and the first list begin and published.
+    pub async fn begin_list(&self) {
+        let text = "[status-lists]\nurl = \"https://catalog.example.com/status-lists\"\n".to_owned();
+        let rules = policy_file::parse(&text).unwrap();
+        self.catalog.apply_policy(ApplyPolicy { rules, text }, shell(Path::CliAdmin)).await.unwrap();
+        self.issue_dev(plain("first@example.com")).await;
+        self.publish().await;
+    }
+
+    /// Does once what a server does again and again: it follows the log, and publishes the lists.
+    pub async fn publish(&self) {
+        self.catalog.follow_settings().await.unwrap();
+        self.catalog.load_live_tokens().await;
+        self.catalog.publish_status_lists().await.unwrap();
+    }
+
+    /// The status list in which tokens get their entries.
+    pub async fn list_begun(&self) -> Option<Uuid> {
+        log::settings(self.catalog.database().reads()).await.unwrap().status_lists.last().map(|list| list.id)
     }
 
     /// Asserts that the log is whole and the projections are its fold.

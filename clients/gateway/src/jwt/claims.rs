@@ -60,6 +60,27 @@ pub struct Claims {
     pub namespaces: Vec<String>,
     /// What narrows it.
     pub scopes: Scopes,
+    /// Where in a status list its status stands, only where the catalog has lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Status>,
+}
+
+/// `status` (Token Status List, section 6.1). Whoever follows the feed knows more, and sooner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Status {
+    /// The one mechanism that the catalog uses.
+    pub status_list: StatusList,
+}
+
+/// A place in a status list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatusList {
+    /// The place, from 0.
+    pub idx: u32,
+    /// Where the list is fetched.
+    pub uri: String,
 }
 
 /// `token_use`.

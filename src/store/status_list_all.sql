@@ -1,0 +1,5 @@
+select
+    list,
+    idx,
+    issued_pos
+  from status_list_entries
