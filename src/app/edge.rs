@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use super::{
     Ambient,
-    metrics::{self, Checked},
+    metrics::{self, Checked, Finding},
 };
 use crate::domain::{
     Authority, Claims, Path, Position,
@@ -157,7 +157,7 @@ impl Edge {
     pub fn is_own(&self, name: &str, secret: &str) -> bool {
         let own = self.own.as_ref().filter(|own| own.name == name);
         let is_own = own.is_some_and(|own| bool::from(own.secret.expose_secret().as_bytes().ct_eq(secret.as_bytes())));
-        metrics::checked(Checked::Client, if is_own { "active" } else { "invalid" });
+        metrics::checked(Checked::Client, if is_own { Finding::Active } else { Finding::Invalid });
         is_own
     }
 
@@ -209,7 +209,7 @@ fn clock(ambient: &Ambient) -> Clock {
 
 /// A judgement, counted. What is not good is `None`.
 fn said(what: Checked, judged: Result<Judged, Objection>) -> Result<Option<(Arc<jwt::Verified>, Issuance)>, Objection> {
-    metrics::checked(what, judged.as_ref().map_or_else(verdict, |_| "active"));
+    metrics::checked(what, judged.as_ref().map_or_else(finding, |_| Finding::Active));
     match judged {
         Ok(Judged { verified, issuance: Some(issuance) }) => Ok(Some((verified, issuance))),
         // Everything is confirmed here.
@@ -219,17 +219,16 @@ fn said(what: Checked, judged: Result<Judged, Objection>) -> Result<Option<(Arc<
     }
 }
 
-/// Its name among the metrics.
-fn verdict(objection: &Objection) -> &'static str {
+fn finding(objection: &Objection) -> Finding {
     match objection {
-        Objection::Invalid(Invalid::Expired { .. }) => "expired",
-        Objection::Invalid(Invalid::UnknownKey) => "foreign",
-        Objection::Invalid(_) => "invalid",
-        Objection::Revoked => "revoked",
-        Objection::NotActive => "not_active",
-        Objection::KeysUnavailable(_) => "keys_unavailable",
-        Objection::Stale => "stale",
-        Objection::Unconfirmed => "unconfirmed",
+        Objection::Invalid(Invalid::Expired { .. }) => Finding::Expired,
+        Objection::Invalid(Invalid::UnknownKey) => Finding::Foreign,
+        Objection::Invalid(_) => Finding::Invalid,
+        Objection::Revoked => Finding::Revoked,
+        Objection::NotActive => Finding::NotActive,
+        Objection::KeysUnavailable(_) => Finding::KeysUnavailable,
+        Objection::Stale => Finding::Stale,
+        Objection::Unconfirmed => Finding::Unconfirmed,
     }
 }
 

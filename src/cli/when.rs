@@ -4,7 +4,7 @@ use std::{str::FromStr, time::Duration};
 
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-use crate::domain::Malformed;
+use crate::domain::{AsOf, Malformed};
 
 /// A time that lies in the past when it is a span.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +35,30 @@ impl Ahead {
             When::At(at) => at,
             When::In(span) => now.checked_add_signed(span).unwrap_or(DateTime::<Utc>::MAX_UTC),
         }
+    }
+}
+
+/// A place in the past of the log: a time, written like [`Ago`], or a position such as @812.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Then {
+    At(Ago),
+    Position(AsOf),
+}
+
+impl Then {
+    pub(super) fn as_of(self, now: DateTime<Utc>) -> AsOf {
+        match self {
+            Self::At(ago) => AsOf::At(ago.at(now)),
+            Self::Position(position) => position,
+        }
+    }
+}
+
+impl FromStr for Then {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        if text.starts_with('@') { text.parse().map(Self::Position) } else { text.parse().map(Self::At) }
     }
 }
 

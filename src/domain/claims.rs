@@ -1,8 +1,13 @@
 //! The one format of a token, whatever door it was asked for at (RFC 7519, RFC 9068, and the gateway's rich claims).
 
+use std::fmt;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use catalog_gateway::admission::Terms;
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, DeserializeOwned, Visitor},
+};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -177,8 +182,21 @@ impl Scopes {
 pub struct CanonicalUuid(#[serde(deserialize_with = "canonical_uuid")] pub Uuid);
 
 fn canonical_uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse_jti(&text).ok_or_else(|| serde::de::Error::custom("jti is not a canonical lower-case UUID"))
+    struct Text;
+
+    impl Visitor<'_> for Text {
+        type Value = Uuid;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Uuid, E> {
+            parse_jti(text).ok_or_else(|| E::custom("jti is not a canonical lower-case UUID"))
+        }
+    }
+
+    deserializer.deserialize_str(Text)
 }
 
 /// Reads a `jti`: a UUID of 36 lower-case characters and in no other spelling.

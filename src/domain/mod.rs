@@ -29,6 +29,7 @@
 //! | signing input | the exact `header.payload` that is signed (RFC 7515 section 2) |
 
 pub mod ambient;
+pub mod as_of;
 pub mod authority;
 pub mod causes;
 pub mod changes;
@@ -70,6 +71,7 @@ pub mod text;
 pub mod token;
 pub mod trusted_issuer;
 
+pub use as_of::AsOf;
 pub use authority::Authority;
 pub use claims::{Claims, Header};
 pub use command::{Act, Command};

@@ -13,6 +13,7 @@ use super::{
     status_list::Entry,
     suspend::Affected,
     text::{Name, Subject},
+    token::{Revocation, Suspension},
 };
 
 /// A part of what the log says, large enough for the commands at hand; later commands see what earlier ones did.
@@ -31,8 +32,35 @@ pub struct State {
     rules: Vec<Rule>,
     people: HashMap<Subject, (PersonSeen, Position)>,
     people_seen: HashSet<Subject>,
+    past: Vec<Past>,
     taken: HashSet<Entry>,
     entries: BTreeMap<Position, Entry>,
+}
+
+/// What was so of a token, and is no more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Past {
+    /// The token, by where it was issued.
+    pub issued: Position,
+    /// What.
+    pub was: Was,
+    /// The event since which it is no more.
+    pub until: Position,
+}
+
+/// What may be so of a token for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Was {
+    /// That it would end, later than it did.
+    Revoked(Revocation),
+    /// That it was held back.
+    Suspended(Suspension),
+}
+
+impl Past {
+    fn new(token: &Token, was: Was, until: Position) -> Self {
+        Self { issued: token.issued, was, until }
+    }
 }
 
 impl State {
@@ -208,7 +236,8 @@ impl State {
             }
             Event::TokenRevoked(revoked) => {
                 if let Some(token) = self.tokens.get_mut(&revoked.jti) {
-                    token.revoke(revoked, recorded);
+                    let superseded = token.revoke(revoked, recorded).map(Was::Revoked);
+                    self.past.extend(superseded.map(|was| Past::new(token, was, recorded.position)));
                     self.touched.insert(revoked.jti);
                 }
             }
@@ -220,7 +249,8 @@ impl State {
             }
             Event::TokenResumed(resumed) => {
                 if let Some(token) = self.tokens.get_mut(&resumed.jti) {
-                    token.suspension = None;
+                    let ended = token.suspension.take().map(Was::Suspended);
+                    self.past.extend(ended.map(|was| Past::new(token, was, recorded.position)));
                     self.touched.insert(resumed.jti);
                 }
             }
@@ -257,8 +287,17 @@ impl State {
         }
     }
 
+    /// What is no more, by the events that were applied.
+    #[must_use]
+    pub fn past(&self) -> &[Past] {
+        &self.past
+    }
+
     fn add_rule(&mut self, rule: Rule) {
-        self.tokens.values_mut().for_each(|token| token.revoke_by(&rule));
+        for token in self.tokens.values_mut() {
+            let superseded = token.revoke_by(&rule).map(Was::Revoked);
+            self.past.extend(superseded.map(|was| Past::new(token, was, rule.position)));
+        }
         self.rules.push(rule);
     }
 

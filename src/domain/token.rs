@@ -176,8 +176,9 @@ impl Token {
         token
     }
 
-    /// The token after a revocation. The first one stays: a later one can only bring the end nearer.
-    pub fn revoke(&mut self, event: &TokenRevoked, recorded: &Recorded) {
+    /// The token after a revocation. The first one stays: a later one can only bring the end nearer, and then takes its
+    /// place. Returns the one whose place was taken.
+    pub fn revoke(&mut self, event: &TokenRevoked, recorded: &Recorded) -> Option<Revocation> {
         let revocation = Revocation {
             position: recorded.position,
             at: recorded.occurrence.occurred_at,
@@ -188,21 +189,19 @@ impl Token {
             by_rule: false,
         };
         self.lineage.successor = self.lineage.successor.or(event.successor);
-        self.end(revocation);
+        self.end(revocation)
     }
 
     /// The token after a rule was added: the same for a token that it covers. What was over by then stays as it is.
-    pub fn revoke_by(&mut self, rule: &Rule) {
+    pub fn revoke_by(&mut self, rule: &Rule) -> Option<Revocation> {
         let is_over = self.revocation.as_ref().is_some_and(|revocation| revocation.holds(rule.at));
-        if !is_over && rule.covers(self) {
-            self.end(rule.revocation());
-        }
+        if is_over || !rule.covers(self) { None } else { self.end(rule.revocation()) }
     }
 
-    fn end(&mut self, revocation: Revocation) {
+    fn end(&mut self, revocation: Revocation) -> Option<Revocation> {
         match &self.revocation {
-            Some(first) if !revocation.is_sooner_than(first) => {}
-            _ => self.revocation = Some(revocation),
+            Some(first) if !revocation.is_sooner_than(first) => None,
+            _ => self.revocation.replace(revocation),
         }
     }
 

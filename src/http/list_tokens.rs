@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
+    as_of,
     body::instant,
     caller::{Caller, PERMITTED},
     cursor::{self, Cursor},
@@ -20,7 +21,10 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    app::{Catalog, view::TokenView},
+    app::{
+        Catalog,
+        view::{PastView, TokenView},
+    },
     domain::{
         Path, Status,
         authority::{RoutePermission, Sight},
@@ -71,6 +75,9 @@ pub(super) struct Listing {
     #[serde(default, deserialize_with = "instant")]
     #[param(value_type = Option<String>, format = DateTime, nullable = false)]
     expires_before: Option<DateTime<Utc>>,
+    /// As they were then: a time in the past, or a position of the log such as `@812`.
+    #[param(value_type = Option<String>, nullable = false)]
+    as_of: Option<String>,
     /// `next_cursor` of the page before, with the same filters.
     #[param(format = "cursor", nullable = false)]
     cursor: Option<String>,
@@ -88,6 +95,9 @@ pub(super) struct TokenPage<'a> {
     /// Where the next page begins; `null` on the last.
     #[schema(required)]
     next_cursor: Option<String>,
+    /// Which past it is of, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_of: Option<PastView>,
 }
 
 problems!(Problems = [PERMITTED, FRESH]);
@@ -95,7 +105,7 @@ problems!(Problems = [PERMITTED, FRESH]);
 /// List tokens
 ///
 /// Newest first, those that meet every filter. Somebody who is no administrator sees their own subject's and those that
-/// name one of their teams. The status is judged at the time of each page.
+/// name one of their teams. The status is judged at the time of each page; with `as_of` all is as it was then.
 #[utoipa::path(
     get,
     path = "/tokens",
@@ -112,15 +122,17 @@ pub(super) async fn handle(
 ) -> Result<Response, Problem> {
     caller.require(RoutePermission::TokensRead)?;
     let limit = limit(listing.limit.as_deref(), LIMIT_DEFAULT, LIMIT_MAX)?;
+    let past = as_of::read(&catalog, listing.as_of.as_deref()).await?;
     let (filter, cursor) = listing.split();
+    let filter = Filter { as_of: past.map(|past| past.position), ..filter };
     let before = cursor.map(|text| cursor::read(&text, catalog.log_id(), &filter)).transpose()?;
-    let now = catalog.ambient().clock.now();
+    let now = past.map_or_else(|| catalog.ambient().clock.now(), |past| past.at);
     let confined = Filter { sight: caller.authority.sight(), ..filter.clone() };
     let page =
         tokens::list(catalog.database().reads(), &confined, before.map(|cursor| cursor.before), limit, now).await?;
     let next_cursor = page.next.map(|before| cursor::write(Cursor { before }, catalog.log_id(), &filter));
     let tokens = page.tokens.iter().map(|token| TokenView::new(token, now)).collect();
-    Ok(Json(TokenPage { tokens, next_cursor }).into_response())
+    Ok(Json(TokenPage { tokens, next_cursor, as_of: past.map(PastView::from) }).into_response())
 }
 
 impl Listing {
@@ -144,6 +156,7 @@ impl Listing {
             family: None,
             issued_from: None,
             successors: false,
+            as_of: None,
         };
         (filter, self.cursor)
     }

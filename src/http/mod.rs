@@ -1,6 +1,7 @@
 //! The HTTP API: one file per endpoint; `problem` maps every error, `caller` authenticates.
 
 mod accept;
+mod as_of;
 mod audit_events;
 mod authorize;
 mod basic;
@@ -46,7 +47,6 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Router,
-    extract::DefaultBodyLimit,
     http::{HeaderName, HeaderValue, header::CACHE_CONTROL},
     middleware::{from_fn, from_fn_with_state},
 };
@@ -73,7 +73,6 @@ pub fn router(catalog: Arc<Catalog>, recorder: PrometheusHandle, proxies: Truste
         .merge(openapi::docs::pages())
         .fallback(authorize::below_path)
         .method_not_allowed_fallback(authorize::by_any_method)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(from_fn_with_state(catalog.clone(), stale::say))
         .layer(from_fn(request::bound))

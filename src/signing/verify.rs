@@ -1,9 +1,14 @@
 //! Strict verification: what a token has to be before the log is asked about it.
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use aws_lc_rs::{hmac, signature::ParsedPublicKey};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -16,6 +21,7 @@ use super::{
     status_list::is_status_list,
 };
 use crate::domain::{
+    Authority, Position,
     claims::{CLIENT_ID, Claims, Header, TOKEN_BYTES_MAX, TYP, parse_jti, signing_input_digest},
     key::{Algorithm, KeyRecord},
     text::{Issuer, Kid},
@@ -59,9 +65,39 @@ pub struct Verified {
     pub kid: Kid,
     /// SHA-256 of `header.payload`, to be compared with what was issued under this `jti`.
     pub signing_input_digest: [u8; 32],
+    authority: OnceLock<Arc<Authority>>,
+    // What is said of it, and where in the log it was found.
+    said: OnceLock<(Position, Bytes)>,
 }
 
 impl Verified {
+    fn new(claims: Claims, kid: Kid, signing_input_digest: [u8; 32]) -> Self {
+        Self { claims, kid, signing_input_digest, authority: OnceLock::new(), said: OnceLock::new() }
+    }
+
+    /// What its bearer may do, if it still stands. Made once, however often it is presented.
+    #[must_use]
+    pub fn authority(&self) -> Arc<Authority> {
+        self.authority.get_or_init(|| Arc::new(Authority::of_token(&self.claims))).clone()
+    }
+
+    /// What is said of it over and over, who asks being told what stands in the log at this position besides. Put into words
+    /// once.
+    ///
+    /// # Errors
+    /// Those of `words`.
+    pub fn said<E>(&self, at: Position, words: impl FnOnce() -> Result<Vec<u8>, E>) -> Result<Bytes, E> {
+        match self.said.get() {
+            Some((said_at, said)) if *said_at == at => Ok(said.clone()),
+            _ => {
+                let said = Bytes::from(words()?);
+                // Whoever was faster said the same.
+                let _ = self.said.set((at, said.clone()));
+                Ok(said)
+            }
+        }
+    }
+
     /// Whether `aud` names this audience. Every caller has to ask for its own.
     #[must_use]
     pub fn is_for(&self, audience: &str) -> bool {
@@ -82,7 +118,7 @@ pub struct Signed {
 
 impl From<&Verified> for Signed {
     fn from(verified: &Verified) -> Self {
-        let Verified { claims, kid, signing_input_digest } = verified;
+        let Verified { claims, kid, signing_input_digest, .. } = verified;
         Self { jti: Some(claims.jti), kid: kid.clone(), signing_input_digest: *signing_input_digest }
     }
 }
@@ -214,14 +250,13 @@ impl Verifier {
     /// # Errors
     /// [`Invalid`], the first cause found.
     pub fn verify(&self, token: &str, issuer: &Issuer, now: DateTime<Utc>) -> Result<Arc<Verified>, Invalid> {
-        let parts = Parts::of(token)?;
         let fingerprint = Fingerprint::of(token);
         let known = fingerprint.and_then(|fingerprint| self.remembered.get(fingerprint));
         if let Some(known) = known.filter(|known| known.claims.iss == *issuer) {
             check_times(&known.claims, now)?;
             return Ok(known);
         }
-        let verified = Arc::new(self.verify_anew(&parts, issuer, now)?);
+        let verified = Arc::new(self.verify_anew(&Parts::of(token)?, issuer, now)?);
         if let Some(fingerprint) = fingerprint {
             self.remembered.put(fingerprint, verified.clone());
         }
@@ -235,7 +270,7 @@ impl Verifier {
         let claims = decode::<Claims>(parts.payload).ok_or(Invalid::Claims)?;
         check_claims(&header, &claims, issuer)?;
         check_times(&claims, now)?;
-        Ok(Verified { claims, kid: header.kid, signing_input_digest: signing_input_digest(parts.signing_input) })
+        Ok(Verified::new(claims, header.kid, signing_input_digest(parts.signing_input)))
     }
 
     /// Whether something that is not accepted bears the signature of a key of the log all the same. Nobody but the catalog

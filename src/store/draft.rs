@@ -9,7 +9,7 @@ use super::{
     appender::Appended,
     batch::Known,
     chain::{self, Sha256Digest},
-    codec, idempotency, people,
+    codec, idempotency, past, people,
     reach::Reach,
     row::{self, TokenRow},
     rules, status_lists,
@@ -157,13 +157,17 @@ impl Draft {
 
     /// Whether [`write`](Self::write) records all of it.
     pub(super) fn is_one_statement(&self) -> bool {
-        self.named.is_empty() && self.state.rules().is_empty() && !people::are_new(&self.state)
+        self.named.is_empty()
+            && self.state.past().is_empty()
+            && self.state.rules().is_empty()
+            && !people::are_new(&self.state)
     }
 
     /// Records what [`write`](Self::write) does not.
     pub(super) async fn write_rest(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
         rules::insert(connection, self.state.rules()).await?;
         people::insert(connection, &self.state).await?;
+        past::insert(connection, self.state.past()).await?;
         idempotency::insert(connection, &self.named).await
     }
 

@@ -5,6 +5,8 @@ grant update on {schema}.log_head to {writer};
 grant insert, update on {schema}.issued_tokens to {writer};
 grant insert, update on {schema}.token_revocations to {writer};
 grant insert, delete on {schema}.token_names to {writer};
+grant insert on {schema}.past_revocations to {writer};
+grant insert on {schema}.past_suspensions to {writer};
 grant insert on {schema}.token_teams to {writer};
 grant insert on {schema}.token_permissions to {writer};
 grant insert on {schema}.status_list_entries to {writer};

@@ -1,3 +1,28 @@
+with superseded as (
+    insert into past_revocations (
+        issued_pos,
+        revoked_pos,
+        revoked_at,
+        effective_from,
+        revocation_reason,
+        revocation_note,
+        revoked_by,
+        until_pos
+    )
+    select
+        issued_pos,
+        revoked_pos,
+        revoked_at,
+        effective_from,
+        revocation_reason,
+        revocation_note,
+        revoked_by,
+        $2
+      from token_revocations
+     where issued_pos = any($1)
+       and effective_from > $3
+        on conflict (issued_pos, revoked_pos) do nothing
+)
 insert into token_revocations (
     issued_pos,
     revoked_pos,

@@ -19,6 +19,14 @@ select 'token_revocations' as place, issued_pos
   from token_revocations
  where not (isfinite(revoked_at) and coalesce(isfinite(effective_from), true))
  union all
+select 'past_revocations' as place, issued_pos
+  from past_revocations
+ where not (isfinite(revoked_at) and coalesce(isfinite(effective_from), true))
+ union all
+select 'past_suspensions' as place, issued_pos
+  from past_suspensions
+ where not isfinite(suspended_at)
+ union all
 select 'token_names' as place, issued_pos
   from token_names
  where not isfinite(exp)

@@ -49,6 +49,8 @@ pub struct Filter {
     pub issued_from: Option<Position>,
     /// Whether door, key and instants of issuance may be those of the first of its family.
     pub successors: bool,
+    /// As they were when the log ended there; today when `None`.
+    pub as_of: Option<Position>,
 }
 
 impl From<&Predicate> for Filter {
@@ -83,6 +85,27 @@ pub struct Page {
 /// [`StoreError`]; a token that is not there is `None`.
 pub async fn get(pool: &PgPool, jti: Uuid) -> Result<Option<Token>, StoreError> {
     bounded(async { Ok(by_jti(pool, &[jti]).await?.pop()) }).await
+}
+
+/// One token as it was when the log ended at a position.
+///
+/// # Errors
+/// [`StoreError`]; a token that was not there is `None`.
+pub async fn get_as_of(pool: &PgPool, jti: Uuid, position: Position) -> Result<Option<Token>, StoreError> {
+    let mut query = QueryBuilder::new("");
+    push_past(&mut query, Some(position));
+    query.push(LISTED).push(" where jti = ").push_bind(jti);
+    let rows = query.build().persistent(false).fetch_all(pool);
+    let rows = bounded(async { Ok(rows.await?) }).await?;
+    Ok(read(&rows)?.pop())
+}
+
+/// Has what follows read the tokens and rules of a past end of the log under their own names.
+fn push_past(query: &mut QueryBuilder<Postgres>, as_of: Option<Position>) {
+    let Some(position) = as_of else { return };
+    query.push("with tokens as not materialized (select * from tokens_as_of(").push_bind(position.0);
+    query.push(")), revocation_rules as not materialized (select * from revocation_rules where position <= ");
+    query.push_bind(position.0).push(") ");
 }
 
 /// The tokens of these identifiers, in no order.
@@ -215,6 +238,7 @@ pub async fn list(
     now: DateTime<Utc>,
 ) -> Result<Page, StoreError> {
     let mut query = QueryBuilder::new("");
+    push_past(&mut query, filter.as_of);
     listing::push_page(&mut query, filter, before, i64::from(limit) + 1, now);
     // Planned each time for its own values: rare ones and frequent ones may be reached by different ways.
     let rows = query.build().persistent(false).fetch_all(pool);
@@ -236,6 +260,7 @@ pub async fn explain(
     now: DateTime<Utc>,
 ) -> Result<Vec<String>, StoreError> {
     let mut query = QueryBuilder::new("explain (analyze, buffers) ");
+    push_past(&mut query, filter.as_of);
     listing::push_page(&mut query, filter, None, i64::from(limit) + 1, now);
     let lines = query.build_query_scalar().persistent(false).fetch_all(pool);
     bounded(async { Ok(lines.await?) }).await

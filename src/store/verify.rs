@@ -13,7 +13,7 @@ use super::{
     chain::{self, Sha256Digest},
     codec, head,
     log::{self, EventRow, Selection},
-    people,
+    past, people,
     row::TokenRow,
     rules, status_lists, tokens, verify_names, verify_reach, verify_rules,
 };
@@ -256,6 +256,7 @@ impl Walk {
         let rules = rules::all(&mut *connection).await?;
         let unfilled = rules.iter().filter(|row| row.filled_to > 0).cloned().map(RevocationRule::from).collect();
         let state = std::mem::take(&mut self.state);
+        let past = state.past().to_vec();
         let mut differences = verify_rules::differences(rules, state.rules());
         differences.extend(people::differences(&mut *connection, &state, &self.people_erased).await?);
         let entered = status_lists::differences(&mut *connection, state.entries()).await?;
@@ -264,6 +265,7 @@ impl Walk {
         let tokens = folded.len() as u64;
         let mut listed = verify_reach::differences(connection, &folded).await?;
         listed.extend(verify_names::differences(connection, &folded, &expected.rules).await?);
+        listed.extend(past::differences(connection, &past, &folded, &expected.rules, &expected.unfilled).await?);
         {
             let mut rows = std::pin::pin!(tokens::all_rows(connection));
             while let Some(row) = rows.try_next().await? {
@@ -329,7 +331,9 @@ impl Expected {
         if TokenRow::from(&token) != *row {
             return false;
         }
-        self.unfilled.iter().for_each(|rule| token.revoke_by(rule));
+        for rule in &self.unfilled {
+            token.revoke_by(rule);
+        }
         let by = token.revocation.as_ref().map(|revocation| revocation.position);
         // Of what was erased nobody can tell any more that the rule covered it, and the row is believed.
         let erased = self.rules.iter().find(|rule| Some(rule.position) == by && rule.may_have_covered(folded));

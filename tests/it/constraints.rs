@@ -20,6 +20,12 @@ const ROWS: &str = "
     insert into token_revocations (issued_pos, revoked_pos, revoked_at, revocation_reason)
     select position, position + 1, now(), 'unspecified'
       from generate_series(1, 2) as position;
+    insert into past_revocations (issued_pos, revoked_pos, revoked_at, revocation_reason, until_pos)
+    select 1, position + 1, now(), 'unspecified', position + 2
+      from generate_series(1, 2) as position;
+    insert into past_suspensions (issued_pos, suspended_pos, suspended_at, until_pos)
+    select 1, position + 1, now(), position + 2
+      from generate_series(1, 2) as position;
     insert into token_names (sub, name, exp, issued_pos)
     select 's', 'n', '2026-01-02', position
       from generate_series(1, 2) as position;
@@ -169,6 +175,22 @@ const OTHERS: &[Case] = &[
         "effective_from = revoked_at",
         &["revoked_at = 'infinity'", "effective_from = '-infinity'"],
     ),
+    ("past_revocations_pkey", "update past_revocations set until_pos = 9, revoked_pos =", "revoked_pos + 2", &["2"]),
+    ("past_revocations_end_later", "update past_revocations set until_pos = revoked_pos", "+ 1", &["", "- 1"]),
+    (
+        "past_revocations_times_are_finite",
+        "update past_revocations set",
+        "effective_from = revoked_at",
+        &["revoked_at = 'infinity'", "effective_from = '-infinity'"],
+    ),
+    (
+        "past_suspensions_pkey",
+        "update past_suspensions set until_pos = 9, suspended_pos =",
+        "suspended_pos + 2",
+        &["2"],
+    ),
+    ("past_suspensions_end_later", "update past_suspensions set until_pos = suspended_pos", "+ 1", &["", "- 1"]),
+    ("past_suspensions_times_are_finite", "update past_suspensions set suspended_at =", "now()", &["'infinity'"]),
     ("token_names_pkey", "update token_names set issued_pos =", "issued_pos + 2", &["2"]),
     ("token_names_times_are_finite", "update token_names set exp =", "exp", &["'infinity'"]),
     ("token_teams_pkey", "update token_teams set issued_pos =", "issued_pos + 2", &["2"]),

@@ -70,5 +70,6 @@ mod status_lists;
 mod suspension;
 mod sweeping;
 mod tampering;
+mod time_travel;
 mod verdicts;
 mod why_inactive;

@@ -207,13 +207,20 @@ async fn what_an_older_schema_says_of_suspensions_and_revocations_is_carried_ove
     let Callers { root, red, alice, other_alice, .. } = Callers::of(&world).await;
     let jti = of_alice(&world).await;
     change(&world, &alice, &jti, "suspend").await;
+    change(&world, &alice, &jti, "resume").await;
+    change(&world, &alice, &jti, "suspend").await;
     let [at_once, later] = [of_alice(&world).await, of_alice(&world).await];
     assert_eq!(world.delete(&format!("/tokens/{at_once}"), &alice, json!({"note": "left"})).await.status, 204);
     assert_eq!(world.post(&format!("/tokens/{later}/rotate"), &root, json!({"overlap": "1m"})).await.status, 201);
+    let sooner = of_alice(&world).await;
+    assert_eq!(world.post(&format!("/tokens/{sooner}/rotate"), &root, json!({"overlap": "1m"})).await.status, 201);
+    assert_eq!(world.delete(&format!("/tokens/{sooner}"), &root, json!({})).await.status, 204);
     world
         .database
         .tamper(
-            "drop view tokens;
+            "drop function tokens_as_of;
+             drop table past_revocations, past_suspensions;
+             drop view tokens;
              alter table issued_tokens rename to tokens;
              alter table tokens drop column suspended_by, drop column suspended_by_full_admin;
              alter table tokens
@@ -231,7 +238,7 @@ async fn what_an_older_schema_says_of_suspensions_and_revocations_is_carried_ove
              create index tokens_revoked_idx on tokens (issued_pos) where revoked_pos is not null;
              create index tokens_holder_idx on tokens (sub, name, exp) where name is not null;
              drop table token_revocations, token_names;
-             delete from _sqlx_migrations where version in (18, 32)",
+             delete from _sqlx_migrations where version in (18, 32, 34)",
         )
         .await;
 

@@ -26,7 +26,7 @@ fn held(reply: &Reply) -> Held {
     Held { jti: text(&reply.json()["token"]["jti"]), text: text(&reply.json()["access_token"]) }
 }
 
-async fn long_lived_admin(world: &World) -> String {
+pub async fn long_lived_admin(world: &World) -> String {
     world.caller("root@localhost", |c| (c.is_admin, c.ttl_seconds) = (true, Some(604_800))).await
 }
 

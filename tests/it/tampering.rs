@@ -391,6 +391,8 @@ async fn every_column_of_a_tokens_row_is_compared_with_the_log() {
 async fn what_listings_find_tokens_by_is_compared_with_the_log() {
     // The shell's tokens reach no team and name no permission; all lie in the first span.
     each_is_found(&[
+        ("insert into past_suspensions values (6, 7, now(), 8)", &[(BOB, Projection)]),
+        ("insert into past_revocations values (6, 7, now(), null, 'superseded', null, null, 8)", &[(BOB, Projection)]),
         ("delete from token_names where issued_pos = 6", &[(BOB, Projection)]),
         ("update token_names set name = 'other' where issued_pos = 6", &[(BOB, Projection)]),
         ("update token_names set exp = exp - interval '1 second' where issued_pos = 6", &[(BOB, Projection)]),

@@ -3,6 +3,46 @@
 //! A feed of revocations proves that a token is not revoked. It does not prove that it was issued: what a thief of a key has
 //! signed is in no feed. For those who want both, a [`Confirmer`] asks (RFC 7662) about each token that it has not seen, and
 //! remembers the good ones until they expire.
+//!
+//! ```
+//! use catalog_gateway::{Now, client::{Catalog, Credential}, confirm::{Confirmation, Confirmer}};
+//! # use axum::{Form, Router, routing::post};
+//! # use catalog_gateway::jwt::{Claims, Verified};
+//! # let claims = serde_json::json!({
+//! #     "iss": "https://tokens.example.com", "aud": ["gateway"], "sub": "alice@example.com", "client_id": "catalog",
+//! #     "jti": "0197f3a0-5b1c-7c3e-8d4f-0123456789ab", "iat": 0, "exp": 4_000_000_000_i64, "token_use": "api",
+//! #     "user": {"email": "alice@example.com", "full_name": "Alice", "is_admin": false, "auth_provider": "api_token"},
+//! #     "teams": ["red"], "namespaces": [], "scopes": {"server_id": null, "permissions": [], "ip_restrictions": [],
+//! #     "time_restrictions": {}, "usage_limits": {}}
+//! # });
+//! # let verified = Verified {
+//! #     claims: serde_json::from_value::<Claims>(claims)?, kid: "k1".to_owned(), signing_input_digest: [0; 32],
+//! # };
+//! # // A catalog that has issued one token.
+//! # async fn introspect(Form(form): Form<Vec<(String, String)>>) -> &'static str {
+//! #     match form.iter().any(|(_, text)| text == "issued") {
+//! #         true => r#"{"active": true, "jti": "0197f3a0-5b1c-7c3e-8d4f-0123456789ab", "path": "api", "out_of_band": false, "position": 7}"#,
+//! #         false => r#"{"active": false}"#,
+//! #     }
+//! # }
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let address = format!("http://{}", listener.local_addr()?);
+//! # tokio::spawn(async { axum::serve(listener, Router::new().route("/introspect", post(introspect))).await });
+//! # let forged = Verified { signing_input_digest: [1; 32], ..verified.clone() };
+//!
+//! let catalog = Catalog::new(&address, Credential::client("edge", "the client's secret".into()))?;
+//! let confirmer = Confirmer::new(catalog);
+//!
+//! // `verified` is what a `Verifier` said of the token.
+//! let now = Now::read().wall();
+//! let said = confirmer.confirm("issued", &verified, now).await;
+//! assert!(matches!(said, Confirmation::Issued(issuance) if !issuance.out_of_band));
+//! assert_eq!(confirmer.confirm("forged with a stolen key", &forged, now).await, Confirmation::NotActive);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::{
     collections::HashMap,

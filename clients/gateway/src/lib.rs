@@ -28,10 +28,13 @@ pub mod follow;
 mod freshness;
 #[cfg(feature = "jwt")]
 mod generations;
+#[cfg(test)]
+mod glances_tests;
 #[cfg(feature = "judge")]
 pub mod judge;
 #[cfg(feature = "jwt")]
 pub mod jwt;
+mod keys;
 mod loader;
 mod now;
 mod reader;

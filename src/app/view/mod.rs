@@ -12,7 +12,7 @@ use uuid::Uuid;
 pub use keys::{KeyView, key_state};
 pub use preview::RulePreview;
 
-use super::{IssuedToken, schema::event_kind};
+use super::{IssuedToken, past::Past, schema::event_kind};
 use crate::{
     domain::{
         Event, Path, Position, Recorded, Status, Token,
@@ -36,6 +36,9 @@ pub fn instant(at: DateTime<Utc>) -> String {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Token)]
 pub struct TokenView<'a> {
+    /// Which past it is of, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    as_of: Option<PastView>,
     /// Its identifier.
     #[schema(value_type = CanonicalUuid)]
     jti: Uuid,
@@ -207,11 +210,36 @@ struct RevocationView<'a> {
     by_rule: bool,
 }
 
+/// A past state of the log.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = PastState)]
+pub struct PastView {
+    /// The last event that it includes; 0 before the first.
+    #[schema(value_type = Position)]
+    position: Position,
+    /// The instant that states are judged at.
+    #[schema(format = DateTime)]
+    judged_at: String,
+}
+
+impl From<Past> for PastView {
+    fn from(past: Past) -> Self {
+        Self { position: past.position, judged_at: instant(past.at) }
+    }
+}
+
 impl<'a> TokenView<'a> {
+    /// The same, and which past it is of.
+    #[must_use]
+    pub fn as_of(self, past: Past) -> Self {
+        Self { as_of: Some(past.into()), ..self }
+    }
+
     /// The record as of `now`.
     #[must_use]
     pub fn new(token: &'a Token, now: DateTime<Utc>) -> Self {
         Self {
+            as_of: None,
             jti: token.jti,
             sub: token.sub.as_ref(),
             name: token.name.as_ref(),

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     Api, ServerArgs,
-    record::{self, Listed},
+    record::{self, Listed, PastState},
 };
 use crate::{
     app::view::instant,
@@ -16,7 +16,7 @@ use crate::{
         CliError, Outcome, Shell,
         listing::{ListFormat, Listing},
         output, progress, values,
-        when::{Ago, Ahead},
+        when::{Ago, Ahead, Then},
     },
     domain::{
         Path, Status,
@@ -78,6 +78,9 @@ struct Filter {
     /// Only tokens that expire before this time: an instant, a day, or 7d for the next seven days
     #[arg(long, value_name = "WHEN")]
     expires_before: Option<Ahead>,
+    /// As they were then: an instant, a day, 7d for a week ago, or a position of the log such as @812
+    #[arg(long, value_name = "WHEN")]
+    as_of: Option<Then>,
 }
 
 const EXAMPLES: &str = "\
@@ -85,6 +88,7 @@ Examples:
   catalog list --status active --expires-before 24h
   catalog list --path cli-dev --issued-after 7d       what was issued past the API lately
   catalog list --all --format ndjson > tokens.ndjson
+  catalog list --permission tools.execute --status active --as-of 2026-03-03T12:00:00Z       who could use it then
   catalog list --all --sub ci --status active | cut -f1 | xargs -r catalog revoke --reason superseded";
 
 /// The most that a server has on one page.
@@ -95,6 +99,7 @@ const PAGE_MAX: u32 = 500;
 struct Page {
     tokens: Vec<Listed>,
     next_cursor: Option<String>,
+    as_of: Option<PastState>,
 }
 
 pub(in crate::cli) async fn run(shell: &Shell<'_>, args: ListArgs) -> Result<Outcome, CliError> {
@@ -124,6 +129,9 @@ async fn pages(
     let (mut left, mut cursor) = (limit, None);
     loop {
         let page = page(api, query, left.min(PAGE_MAX), cursor.as_deref()).await?;
+        if let Some(past) = page.as_of.filter(|_| cursor.is_none()) {
+            progress.suspend(|| output::say(&format!("as of {}", past.line())));
+        }
         progress.suspend(|| page.tokens.iter().try_for_each(|token| show(listing, token)))?;
         progress.inc(page.tokens.len() as u64);
         left = left.saturating_sub(u32::try_from(page.tokens.len()).unwrap_or(u32::MAX));
@@ -150,7 +158,7 @@ fn show(listing: &mut Listing, token: &Listed) -> Result<(), CliError> {
 }
 
 /// Parameters; those without a value are left out.
-type Query = [(&'static str, Option<String>); 10];
+type Query = [(&'static str, Option<String>); 11];
 
 impl Filter {
     /// The parameters of `GET /tokens`. Spans are taken from `now` once, so that every page asks for the same.
@@ -166,6 +174,7 @@ impl Filter {
             ("issued_after", self.issued_after.map(|when| instant(when.at(now)))),
             ("issued_before", self.issued_before.map(|when| instant(when.at(now)))),
             ("expires_before", self.expires_before.map(|when| instant(when.at(now)))),
+            ("as_of", self.as_of.map(|then| then.as_of(now).to_string())),
         ]
     }
 }

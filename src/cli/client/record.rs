@@ -12,6 +12,7 @@ pub(super) const HEADINGS: &[&str] = &["jti", "status", "path", "expires", "subj
 /// A token's record, as far as people are shown it. What is personal is `None` once erased.
 #[derive(Debug, Deserialize)]
 pub(super) struct Record {
+    as_of: Option<PastState>,
     pub(super) jti: Line,
     pub(super) sub: Option<Line>,
     name: Option<Line>,
@@ -37,6 +38,20 @@ pub(super) struct Record {
 }
 
 /// Why a token is not active, as far as this program knows the kind.
+/// Which past something is of.
+#[derive(Debug, Deserialize)]
+pub(super) struct PastState {
+    position: i64,
+    judged_at: DateTime<Utc>,
+}
+
+impl PastState {
+    /// The position, and the instant that states are judged at.
+    pub(super) fn line(&self) -> String {
+        format!("@{}, {}", self.position, seconds(self.judged_at))
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 enum Inactive {
@@ -119,6 +134,7 @@ impl Record {
     pub(super) fn lines(&self) -> Vec<(&'static str, String)> {
         let optional = |label, value: Option<&Line>| value.map(|value| (label, value.to_string()));
         let all = [
+            self.as_of.as_ref().map(|past| ("as of", past.line())),
             Some(("jti", self.jti.to_string())),
             Some(("status", self.status_and_why())),
             Some(("subject", or_nothing(self.sub.as_ref()))),

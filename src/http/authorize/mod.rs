@@ -15,10 +15,11 @@ pub(super) use demand::{Read, of_headers, of_query_and_headers};
 pub(super) use identity::Identity;
 
 use super::{
-    caller::{anonymous, token_of},
+    caller::{origin, token_of},
     metadata,
     openapi::problems,
     problem::{self, Code, Problem},
+    request::client,
 };
 use crate::{
     app::{Catalog, Passage, metrics},
@@ -101,7 +102,8 @@ pub(super) fn is_below(uri: &Uri) -> bool {
 
 async fn answer(catalog: &Arc<Catalog>, parts: &Parts, demand: Read) -> Result<Response, Problem> {
     let (token, demand) = (token_of(&parts.headers).map_err(Problem::without_audience)?, demand?);
-    match catalog.authorize(token, &demand, &anonymous(parts, catalog)).await? {
+    let asked_by = || origin(None, parts, catalog);
+    match catalog.authorize(token, &demand, client(parts), &asked_by).await? {
         Passage::Allowed { verified, token } => {
             let claims = &verified.claims;
             let teams = match &claims.teams {

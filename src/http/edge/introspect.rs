@@ -31,7 +31,7 @@ async fn answer(edge: &Edge, request: Request) -> Result<Response, Response> {
     let (mut parts, body) = request.into_parts();
     admit(edge, &parts.headers).await.map_err(unauthorized)?;
     <Parameters>::from_request_parts(&mut parts, &()).await.map_err(bad_request)?;
-    let token = token(Request::from_parts(parts, body)).await?;
+    let token = token(&parts, body).await?;
     let found = edge.check(&token).await.map_err(|objection| Problem::from(objection).into_response())?;
     Ok(Json(found.as_ref().map_or(Introspection::inactive(), Introspection::from)).into_response())
 }

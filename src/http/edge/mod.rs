@@ -10,7 +10,6 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Router,
-    extract::DefaultBodyLimit,
     http::{HeaderValue, Method, Uri, header::CACHE_CONTROL},
     middleware::{from_fn, from_fn_with_state},
     routing::{any, get, post},
@@ -19,7 +18,7 @@ use catalog_gateway::admission::TrustedProxies;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 
-use super::{BODY_BYTES_MAX, authorize::PATH, problem, request};
+use super::{authorize::PATH, problem, request};
 use crate::app::edge::Edge;
 
 /// The routes of an edge, and what `recorder` has recorded. To be served with the peer's address as connect info; of a peer that is
@@ -33,7 +32,6 @@ pub fn router(edge: Arc<Edge>, recorder: PrometheusHandle, proxies: TrustedProxi
         .route("/metrics", get(metrics::handle))
         .fallback(authorize::below_path)
         .method_not_allowed_fallback(async |method: Method, uri: Uri| problem::no_such_method(&method, &uri))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(from_fn(request::bound))
         .layer(CatchPanicLayer::custom(problem::panicked))

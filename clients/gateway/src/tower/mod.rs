@@ -1,4 +1,42 @@
 //! A layer for tower and axum: bearer in, verified claims out.
+//!
+//! ```
+//! use std::time::Duration;
+//! use axum::{Extension, Router, body::Body, http::{Request, StatusCode}, routing::get};
+//! use catalog_gateway::{
+//!     RevocationSet,
+//!     client::{Catalog, Credential},
+//!     follow::{Follower, Settings},
+//!     jwt::{Rules, Verified, Verifier},
+//!     tower::Guard,
+//! };
+//! use tower::ServiceExt;
+//!
+//! async fn whoami(Extension(verified): Extension<Verified>) -> String {
+//!     verified.claims.sub
+//! }
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! # // Where nobody answers.
+//! # let address = "http://127.0.0.1:9";
+//! let catalog = Catalog::new(address, Credential::client("edge", "the client's secret".into()))?;
+//! let set = RevocationSet::new(Duration::from_secs(5));
+//! let follower = Follower::start(catalog.clone(), set.clone(), Settings::default());
+//! let rules = Rules { issuer: "https://tokens.example.com".to_owned(), audience: "gateway".to_owned() };
+//! let guard = Guard::new(Verifier::new(catalog, rules), set).requiring("tools.read");
+//! let router: Router = Router::new().route("/", get(whoami)).layer(guard);
+//!
+//! let nobodys = Request::get("/").body(Body::empty())?;
+//! assert_eq!(router.clone().oneshot(nobodys).await?.status(), StatusCode::UNAUTHORIZED);
+//! // While the catalog was not heard, nobody can tell whether a token is good.
+//! let header = "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJFZERTQSIsImtpZCI6ImsxIn0"; // {"typ":"at+jwt","alg":"EdDSA","kid":"k1"}
+//! let request = Request::get("/").header("authorization", format!("Bearer {header}.e30.AAAA")).body(Body::empty())?;
+//! assert_eq!(router.oneshot(request).await?.status(), StatusCode::SERVICE_UNAVAILABLE);
+//! # drop(follower);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod answer;
 
