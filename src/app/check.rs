@@ -65,6 +65,8 @@ enum Purpose {
     Question,
     /// Its bearer wants to be let in.
     Credential,
+    /// Its bearer wants to be let in at a gateway.
+    Passage,
     /// It is to be ended.
     End,
 }
@@ -74,6 +76,7 @@ impl Purpose {
         match self {
             Self::Question | Self::End => Checked::Token,
             Self::Credential => Checked::Credential,
+            Self::Passage => Checked::Passage,
         }
     }
 
@@ -113,6 +116,14 @@ impl Catalog {
     /// [`CheckError`]: it could not tell, which is not a no.
     pub async fn check_to_end(&self, presented: &str, asked_by: &dyn AskedBy) -> Result<Verdict, CheckError> {
         self.counted(Purpose::End, presented, asked_by).await
+    }
+
+    /// Checks a token that its bearer presents to a gateway.
+    ///
+    /// # Errors
+    /// [`CheckError`]: it could not tell, which is not a no.
+    pub(super) async fn check_passage(&self, presented: &str, asked_by: &dyn AskedBy) -> Result<Verdict, CheckError> {
+        self.counted(Purpose::Passage, presented, asked_by).await
     }
 
     async fn counted(&self, purpose: Purpose, presented: &str, asked_by: &dyn AskedBy) -> Result<Verdict, CheckError> {

@@ -8,6 +8,8 @@ use crate::domain::Status;
 
 const CHECKS: &str = "catalog_checks_total";
 
+const AUTHORIZATIONS: &str = "catalog_authorizations_total";
+
 const PROVIDERS: &str = "catalog_provider_keys_total";
 
 const ANSWERS: &str = "catalog_check_answers_total";
@@ -22,6 +24,20 @@ const STATUS_LISTS: &str = "catalog_status_lists";
 
 const STATUS_LISTS_MADE: &str = "catalog_status_lists_made_total";
 
+/// What gateways are told, but for a defect of ours: that a request may pass, or the code of the problem.
+const TOLD: [&str; 10] = [
+    "allowed",
+    "malformed",
+    "credential_missing",
+    "credential_invalid",
+    "issued_out_of_band",
+    "server_mismatch",
+    "address_not_allowed",
+    "time_not_allowed",
+    "permission_missing",
+    "unavailable",
+];
+
 /// What was checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checked {
@@ -29,6 +45,8 @@ pub enum Checked {
     Token,
     /// The token that a caller presents as its own.
     Credential,
+    /// The token that is presented to a gateway.
+    Passage,
     /// The name and secret of a client.
     Client,
     /// An identifier, without the token itself.
@@ -42,6 +60,7 @@ impl Checked {
         match self {
             Self::Token => "token",
             Self::Credential => "credential",
+            Self::Passage => "passage",
             Self::Client => "client",
             Self::Jti => "jti",
         }
@@ -73,6 +92,14 @@ pub enum Finding {
     Person,
     /// It is a person's who is not let in.
     PersonRefused,
+    /// The catalog says so, to an edge that asked it.
+    NotActive,
+    /// Nothing, at an edge that has not heard of its catalog for too long.
+    Stale,
+    /// Nothing, at an edge that cannot ask its catalog.
+    Unconfirmed,
+    /// Nothing, at an edge that cannot have the catalog's keys.
+    KeysUnavailable,
     /// Nothing: could not tell is not no.
     Unavailable,
 }
@@ -93,6 +120,10 @@ impl Finding {
             Self::Shadow => "shadow",
             Self::Person => "person",
             Self::PersonRefused => "person_refused",
+            Self::NotActive => "not_active",
+            Self::Stale => "stale",
+            Self::Unconfirmed => "unconfirmed",
+            Self::KeysUnavailable => "keys_unavailable",
             Self::Unavailable => "unavailable",
         }
     }
@@ -196,12 +227,21 @@ pub(super) fn feed_page() {
     counter!(PAGES).increment(1);
 }
 
+/// Describes what an edge counts, too.
+pub fn describe_checks() {
+    for told in TOLD {
+        counter!(AUTHORIZATIONS, "told" => told).increment(0);
+    }
+    describe_counter!(AUTHORIZATIONS, Unit::Count, "Requests that gateways asked about, by what they were told.");
+    describe_counter!(CHECKS, Unit::Count, "Checks by what was checked and what was found.");
+}
+
 /// Describes the metrics to the recorder, and begins each series whose labels are known at nought.
 pub fn describe() {
+    describe_checks();
     describe_gauge!(READERS, Unit::Count, "Those who read the feed as a stream.");
     describe_counter!(PAGES, Unit::Count, "Pages and heartbeats that were made for those who read the feed.");
     describe_counter!(CUT_OFF, Unit::Count, "Readers of the feed that were cut off, by why.");
-    describe_counter!(CHECKS, Unit::Count, "Checks by what was checked and what was found.");
     describe_counter!(
         PROVIDERS,
         Unit::Count,
@@ -243,6 +283,16 @@ pub fn checked(what: Checked, finding: Finding) {
         [const { [const { Kept::new() }; Finding::COUNT] }; Checked::COUNT];
     let kept = &KEPT[what as usize][finding as usize];
     kept.get_or_init(|| counter!(CHECKS, "of" => what.as_str(), "verdict" => finding.as_str())).increment(1);
+}
+
+/// A gateway asked about a request and was told this: `allowed`, or the code of the problem.
+pub fn authorized(told: &'static str) {
+    static KEPT: [Kept; TOLD.len()] = [const { Kept::new() }; TOLD.len()];
+    let made = || counter!(AUTHORIZATIONS, "told" => told);
+    match TOLD.iter().position(|known| *known == told) {
+        Some(index) => KEPT[index].get_or_init(made).increment(1),
+        None => made().increment(1),
+    }
 }
 
 /// So many tokens were asked for, and found there.

@@ -12,6 +12,7 @@ mod conditions;
 pub mod config;
 mod decode;
 mod dev_seed;
+mod edge;
 mod error;
 mod event_line;
 mod hint;
@@ -115,6 +116,7 @@ pub struct GlobalArgs {
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Edge(Box<edge::EdgeArgs>),
     Issue(Box<issue_args::IssueArgs>),
     List(Box<client::list::ListArgs>),
     Show(client::show::ShowArgs),
@@ -210,13 +212,14 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, variables: Varia
 }
 
 async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliError> {
-    let quiet = if matches!(command, Command::Serve(_)) { "info" } else { "warn" };
+    let quiet = if matches!(command, Command::Serve(_) | Command::Edge(_)) { "info" } else { "warn" };
     logging::start(shell, quiet)?;
     if let Some(flag) = shell.global.of_the_log().filter(|_| command.asks_a_server()) {
         return Err(CliError::FlagOfTheLog { flag });
     }
     match command {
         Command::Serve(args) => serve::run(shell, args).await,
+        Command::Edge(args) => edge::run(shell, *args).await,
         Command::Issue(args) if args.dev => issue::run(shell, *args).await,
         Command::Issue(args) => client::issue::run(shell, *args).await,
         Command::List(args) => client::list::run(shell, *args).await,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use catalog_gateway::admission::Terms;
 use serde::{
     Deserialize, Deserializer, Serialize,
     de::{self, DeserializeOwned, Visitor},
@@ -159,6 +160,20 @@ pub struct Scopes {
     pub time_restrictions: TimeRestrictions,
     /// How often it may be used.
     pub usage_limits: UsageLimits,
+}
+
+impl Scopes {
+    /// What narrows the token as gateways apply it, and how it was issued.
+    #[must_use]
+    pub fn terms(&self, is_out_of_band: bool) -> Terms<'_> {
+        Terms {
+            permissions: self.permissions.iter().map(Permission::as_str).collect(),
+            server_id: self.server_id.as_ref().map(ServerId::as_str),
+            networks: self.ip_restrictions.iter().map(IpRestriction::as_str).collect(),
+            hours: self.time_restrictions.hours(),
+            is_out_of_band,
+        }
+    }
 }
 
 /// A `jti` in a request: a UUID of 36 lower-case characters and in no other spelling.

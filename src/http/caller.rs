@@ -144,8 +144,16 @@ async fn client(credentials: &str, catalog: &Arc<Catalog>) -> Result<Arc<Authori
     catalog.authenticate_client(&name, &secret).await?.ok_or_else(Problem::bad_client)
 }
 
+/// The token that a request bears (RFC 6750 section 2.1), and nothing else that a request might present.
+pub(super) fn token_of(headers: &HeaderMap) -> Result<&str, Problem> {
+    match presented(headers)? {
+        Presented::Bearer(token) => Ok(token),
+        Presented::Basic(_) => Err(Problem::no_credential()),
+    }
+}
+
 /// What a request presents.
-enum Presented<'a> {
+pub(super) enum Presented<'a> {
     /// A token (RFC 6750 section 2.1).
     Bearer(&'a str),
     /// A name and a secret (RFC 7617 section 2).
@@ -153,7 +161,7 @@ enum Presented<'a> {
 }
 
 /// The one credential of a request. Several are as bad as a wrong one.
-fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Problem> {
+pub(super) fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or_else(Problem::no_credential)?;
     let (Ok(text), None) = (value.to_str(), values.next()) else { return Err(Problem::bad_credential()) };
@@ -177,7 +185,7 @@ pub(super) fn origin(sender: Option<&Authority>, parts: &Parts, catalog: &Catalo
             .get::<RequestId>()
             .cloned()
             .unwrap_or_else(|| RequestId::of_uuid(catalog.new_id())),
-        address: request::peer(&parts.extensions).map(|address| address.ip()),
+        address: request::client(parts),
         user_agent: user_agent.map(|text| request::discreet(&harmless(text, USER_AGENT_LENGTH_MAX), &parts.headers)),
     }
 }

@@ -23,7 +23,7 @@ use super::{
     problem::{Code, Problem},
 };
 use crate::{
-    app::{Catalog, Verdict, view::TokenType},
+    app::{Catalog, Verdict, edge::Introspected, view::TokenType},
     domain::{
         Path, Position,
         authority::RoutePermission,
@@ -143,20 +143,26 @@ async fn answer(catalog: &Arc<Catalog>, request: Request) -> Result<Response, Re
     match catalog.check(&token, &origin).await.map_err(|error| Problem::from(error).into_response())? {
         Verdict::Active { verified, token } => active(&verified, &token).map_err(IntoResponse::into_response),
         Verdict::Invalid(_) | Verdict::Shadow | Verdict::Inactive(_) => {
-            Ok(Json(Introspection::Inactive(InactiveToken { active: false })).into_response())
+            Ok(Json(Introspection::inactive()).into_response())
         }
     }
 }
 
 /// What is said of an active token never changes while it is one.
 fn active(verified: &Verified, token: &LiveToken) -> Result<Response, Problem> {
-    let words = || serde_json::to_vec(&Introspection::active(&verified.claims, token));
-    let said = verified.said(token.issued, words).map_err(|_| Problem::internal())?;
+    let (path, out_of_band, issued) = (token.path, token.out_of_band, token.issued);
+    let words = || serde_json::to_vec(&Introspection::active(&verified.claims, path, out_of_band, issued));
+    let said = verified.said(issued, words).map_err(|_| Problem::internal())?;
     Ok(([(CONTENT_TYPE, "application/json")], said).into_response())
 }
 
 impl<'a> Introspection<'a> {
-    fn active(claims: &'a Claims, token: &LiveToken) -> Self {
+    /// Any token that is not active.
+    pub(super) fn inactive() -> Self {
+        Self::Inactive(InactiveToken { active: false })
+    }
+
+    fn active(claims: &'a Claims, path: Path, out_of_band: bool, position: Position) -> Self {
         Self::Active(ActiveToken {
             active: true,
             token_type: TokenType::Bearer,
@@ -176,10 +182,16 @@ impl<'a> Introspection<'a> {
             namespaces: &claims.namespaces,
             scopes: &claims.scopes,
             status: claims.status.as_ref(),
-            path: token.path,
-            out_of_band: token.out_of_band,
-            position: token.issued,
+            path,
+            out_of_band,
+            position,
         })
+    }
+}
+
+impl<'a> From<&'a Introspected> for Introspection<'a> {
+    fn from(token: &'a Introspected) -> Self {
+        Self::active(&token.claims, token.path, token.out_of_band, token.position)
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -99,6 +102,10 @@ struct Shared {
     freshness: Freshness,
     staleness_max: i64,
     writer: Mutex<Writer>,
+    snapshots: AtomicU64,
+    resumed: AtomicU64,
+    /// The position then, written before it.
+    resumed_at: AtomicI64,
 }
 
 /// What readers read.
@@ -135,6 +142,9 @@ impl RevocationSet {
             freshness: Freshness::stale(),
             staleness_max: micros(max_staleness),
             writer: Mutex::default(),
+            snapshots: AtomicU64::new(0),
+            resumed: AtomicU64::new(0),
+            resumed_at: AtomicI64::new(0),
         }))
     }
 
@@ -223,7 +233,26 @@ impl RevocationSet {
     /// [`ApplyError`] for a snapshot that contradicts itself, or is older than what is known.
     pub fn replace(&self, loader: Loader, head: &Page, began: Now) -> Result<Applied, ApplyError> {
         let shared = &*self.0;
+        // Before it is shown: whoever sees the new log must not go by what was learnt of the old one.
+        shared.snapshots.fetch_add(1, Ordering::Release);
         shared.writer().replace(loader, head, began, shared)
+    }
+
+    /// The catalog was reached anew, and goes on from what is known. What it said besides of a later place may have been of a
+    /// log that is no more: it may have been restored meanwhile.
+    pub fn resume(&self) {
+        let shared = &*self.0;
+        let position = shared.writer().mark().map_or(0, |mark| mark.position);
+        shared.resumed_at.store(position, Ordering::Release);
+        shared.resumed.fetch_add(1, Ordering::Release);
+    }
+
+    /// By what it can be told whether what the catalog said besides is of the log that is followed.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn standing(&self) -> Standing {
+        let snapshots = self.0.snapshots.load(Ordering::Acquire);
+        let resumed = self.0.resumed.load(Ordering::Acquire);
+        Standing { snapshots, resumed, resumed_at: self.0.resumed_at.load(Ordering::Acquire) }
     }
 
     /// Learns what was known before a restart, where nothing is known yet. It vouches for nothing: what it does not know as
@@ -271,6 +300,18 @@ impl RevocationSet {
         };
         Some(read(mark, &mut items(&known)))
     }
+}
+
+/// By what it can be told whether what a catalog said besides its feed is of the log that is followed.
+#[cfg(feature = "jwt")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Standing {
+    /// How many snapshots have taken the place of what was known before. Another one may be of another log.
+    pub(crate) snapshots: u64,
+    /// How often the catalog was reached anew, and went on from what was known.
+    pub(crate) resumed: u64,
+    /// Up to which position that was, the last time.
+    pub(crate) resumed_at: i64,
 }
 
 impl Readers for Shared {

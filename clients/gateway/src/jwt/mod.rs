@@ -40,6 +40,7 @@
 mod claims;
 mod jwks;
 mod key;
+mod remember;
 mod set;
 mod text;
 mod verify;
