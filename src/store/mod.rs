@@ -24,6 +24,7 @@ pub mod people;
 pub mod postgres;
 pub mod preview;
 mod reach;
+pub mod rebuild;
 pub mod row;
 pub mod rules;
 pub mod schema;
@@ -34,6 +35,7 @@ pub mod trouble;
 pub mod verify;
 mod verify_names;
 mod verify_reach;
+mod verify_rows;
 mod verify_rules;
 
 pub use address::{Address, AddressError};
