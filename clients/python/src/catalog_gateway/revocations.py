@@ -79,19 +79,18 @@ class State:
 
     def learn(self, item: Item) -> State:
         """The same with what an item says. Of several revocations the soonest counts."""
+        since, is_suspended, is_spared = self.since, self.is_suspended, self.is_spared
         match item:
-            case Revoked(effective_from=None):
-                return replace(self, since=_AT_ONCE)
-            case Revoked(effective_from=int(since)):
-                return replace(self, since=since if self.since is None else min(self.since, since))
+            case Revoked(effective_from=said):
+                from_ = _AT_ONCE if said is None else said
+                since = from_ if since is None else min(since, from_)
             case Suspended():
-                return replace(self, is_suspended=True)
+                is_suspended = True
             case Resumed():
-                return replace(self, is_suspended=False)
+                is_suspended = False
             case Spared():
-                return replace(self, is_spared=True)
-            case _:
-                return self
+                is_spared = True
+        return State(self.exp, since, is_suspended, is_spared)
 
     def is_revoked(self, now: int) -> bool:
         """Whether it is not to be accepted at this instant, in microseconds since 1970."""
@@ -356,7 +355,7 @@ def _learn(tokens: dict[str, State], items: Iterable[Item], over: int) -> None:
         before = tokens.get(item.jti)
         if before is None and isinstance(item, Resumed):
             continue
-        tokens[item.jti] = (before or State(exp=item.exp)).learn(item)
+        tokens[item.jti] = (before or State(item.exp)).learn(item)
 
 
 def _over(heard: Heard, now: Now) -> int:
