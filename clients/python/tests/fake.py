@@ -9,7 +9,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
@@ -64,6 +64,8 @@ class Fake:
         self.asked: list[str] = []
         self.asking = self.asking_max = 0
         self.answers_after = 0.0
+        # What happens between what is found out and its being told.
+        self.meanwhile: Callable[[], None] = lambda: None
         self.jwks: list[dict[str, object]] = []
         self.jwks_asked = self.jwks_unchanged = 0
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -300,6 +302,8 @@ class _Handler(BaseHTTPRequestHandler):
         with fake.changed:
             fake.asking -= 1
             said = fake.active.get(token, {"active": False})
+            meanwhile, fake.meanwhile = fake.meanwhile, lambda: None
+        meanwhile()
         self._answer(200, said)
 
     def _keys(self) -> None:

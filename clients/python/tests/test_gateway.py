@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from catalog_gateway import (
     Bearer,
     Catalog,
+    Connection,
     CouldNotTell,
     Denial,
     Denied,
@@ -20,6 +21,7 @@ from catalog_gateway import (
     Refusal,
     TokenInvalid,
     TokenMissing,
+    Verdict,
     Verified,
 )
 from fake import TOKEN, Fake, Way, revocation
@@ -64,10 +66,23 @@ class Stage:
         return None
 
     def until(self, text: str, expected: type[Refusal] | None) -> None:
+        self.until_so(lambda: self.refusal(text) is expected)
+
+    def until_so(self, is_so: Callable[[], bool]) -> None:
         deadline = time.monotonic() + PATIENCE
-        while (said := self.refusal(text)) is not expected:
-            assert time.monotonic() < deadline, f"{said} and not {expected}"
+        while not is_so():
+            assert time.monotonic() < deadline, self.gateway.status()
             time.sleep(0.002)
+
+
+@pytest.fixture
+def asking() -> Iterator[Stage]:
+    with Fake() as fake, Catalog(fake.address, Bearer(TOKEN)) as catalog:
+        stage = Stage(fake, catalog, Proof.ISSUED)
+        with stage.gateway:
+            assert stage.gateway.loaded(PATIENCE)
+            yield stage
+            fake.set(way=Way.CUT)
 
 
 @pytest.fixture(params=Proof)
@@ -237,6 +252,47 @@ def test_a_token_that_a_restored_log_never_issued_does_not_pass_again() -> None:
                 assert said is CouldNotTell
             assert stage.gateway.status().reloads == 1
             fake.set(way=Way.CUT)
+
+
+def test_a_token_that_is_revoked_while_the_catalog_is_asked_does_not_pass(asking: Stage) -> None:
+    text = asking.issue()
+
+    def revoke() -> None:
+        asking.fake.append(revocation(JTI))
+        asking.until_so(lambda: asking.gateway.set.check(JTI, "one") is Verdict.REVOKED)
+
+    asking.fake.meanwhile = revoke
+
+    assert asking.refusal(text) is TokenInvalid
+
+
+def test_what_another_log_said_while_the_catalog_was_restored_is_asked_again(asking: Stage) -> None:
+    text = asking.issue()
+
+    def restore() -> None:
+        asking.fake.active.clear()
+        asking.fake.restore(0)
+        asking.until_so(lambda: asking.gateway.status().reloads == 1 and asking.gateway.status().set.is_fresh)
+
+    asking.fake.meanwhile = restore
+
+    assert asking.refusal(text) is TokenInvalid
+    assert len(asking.fake.asked) == 2
+
+
+def test_where_pages_are_asked_for_a_token_of_a_place_that_no_page_has_reached_is_asked_about_again(
+    asking: Stage,
+) -> None:
+    asking.fake.set(way=Way.BUFFERING)
+    asking.until_so(lambda: asking.gateway.status().connection is Connection.POLLING)
+    text = asking.issue()
+    asking.fake.active[text]["position"] = asking.fake.head + 1
+    assert asking.refusal(text) is None
+
+    # A restored catalog, which never issued it, and whose feed goes on from what is known.
+    asking.fake.active.clear()
+
+    asking.until(text, TokenInvalid)
 
 
 def test_the_catalog_is_not_asked_about_what_cannot_be_good() -> None:
