@@ -17,6 +17,7 @@ mod open;
 pub mod past;
 pub mod policy_file;
 mod providers;
+pub mod range;
 mod requester;
 mod reuses;
 mod revocations;

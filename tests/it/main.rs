@@ -29,6 +29,7 @@ mod denials;
 mod diagnostics;
 mod disk_full;
 mod doors;
+mod export;
 mod faults;
 mod feed;
 mod gateway;
