@@ -2,6 +2,7 @@
 
 mod audit_events;
 mod audit_export;
+mod audit_rebuild;
 mod audit_verify;
 mod banner;
 mod beside;
@@ -13,6 +14,7 @@ mod conditions;
 pub mod config;
 mod decode;
 mod dev_seed;
+mod edge;
 mod error;
 mod event_line;
 mod hint;
@@ -117,6 +119,7 @@ pub struct GlobalArgs {
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Edge(Box<edge::EdgeArgs>),
     Issue(Box<issue_args::IssueArgs>),
     List(Box<client::list::ListArgs>),
     Show(client::show::ShowArgs),
@@ -148,6 +151,7 @@ enum AuditCommand {
     Events(audit_events::EventsArgs),
     Export(audit_export::ExportArgs),
     Verify(audit_verify::VerifyArgs),
+    Rebuild(audit_rebuild::RebuildArgs),
 }
 
 /// Show, check and apply the rules of what may be issued
@@ -212,13 +216,14 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, variables: Varia
 }
 
 async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliError> {
-    let quiet = if matches!(command, Command::Serve(_)) { "info" } else { "warn" };
+    let quiet = if matches!(command, Command::Serve(_) | Command::Edge(_)) { "info" } else { "warn" };
     logging::start(shell, quiet)?;
     if let Some(flag) = shell.global.of_the_log().filter(|_| command.asks_a_server()) {
         return Err(CliError::FlagOfTheLog { flag });
     }
     match command {
         Command::Serve(args) => serve::run(shell, args).await,
+        Command::Edge(args) => edge::run(shell, *args).await,
         Command::Issue(args) if args.dev => issue::run(shell, *args).await,
         Command::Issue(args) => client::issue::run(shell, *args).await,
         Command::List(args) => client::list::run(shell, *args).await,
@@ -232,6 +237,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Audit(AuditCommand::Events(args)) => audit_events::run(shell, args).await,
         Command::Audit(AuditCommand::Export(args)) => audit_export::run(shell, args).await,
         Command::Audit(AuditCommand::Verify(args)) => audit_verify::run(shell, args).await,
+        Command::Audit(AuditCommand::Rebuild(args)) => audit_rebuild::run(shell, args).await,
         Command::Keys(command) => keys::run(shell, command).await,
         Command::Clients(command) => clients::run(shell, command).await,
         Command::Policy(PolicyCommand::Show(args)) => policy::show(shell, args).await,
