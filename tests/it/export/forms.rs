@@ -184,7 +184,7 @@ fn cells(line: &str) -> Vec<String> {
     while let Some(character) = characters.next() {
         match character {
             '"' if is_quoted && characters.peek() == Some(&'"') => {
-                cells.last_mut().unwrap().push(characters.next().unwrap())
+                cells.last_mut().unwrap().push(characters.next().unwrap());
             }
             '"' => is_quoted = !is_quoted,
             ',' if !is_quoted => cells.push(String::new()),
