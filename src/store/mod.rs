@@ -36,6 +36,7 @@ pub mod trouble;
 pub mod verify;
 mod verify_names;
 mod verify_reach;
+mod verify_rows;
 mod verify_rules;
 
 pub use address::{Address, AddressError};

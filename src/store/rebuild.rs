@@ -294,8 +294,8 @@ fn replacement(live: &str, side: &str, tables: &[&str], projections: &[Projectio
     } else {
         String::new()
     };
-    let moves =
-        tables.iter().map(|table| format!("drop table {live}.{table}; alter table {side}.{table} set schema {live};"));
+    let template = include_str!("rebuild_move.sql").replace("{live}", live).replace("{side}", side);
+    let moves = tables.iter().map(|table| template.replace("{table}", table));
     let after =
         format!("alter view {side}.tokens set schema {live}; alter function {side}.tokens_as_of set schema {live};");
     std::iter::once(before).chain(moves).chain(are_tokens.then_some(after)).collect()

@@ -16,9 +16,9 @@ use super::{
     chain::{self, Sha256Digest},
     codec, head,
     log::{self, EventRow, Selection},
-    past, people,
-    row::TokenRow,
-    rules, status_lists, tokens, verify_names, verify_reach, verify_rules,
+    past, people, rules, status_lists, tokens, verify_names, verify_reach,
+    verify_rows::Expected,
+    verify_rules,
 };
 use crate::domain::{Event, Position, Recorded, Rule as RevocationRule, Settings, State, Token};
 
@@ -368,48 +368,3 @@ impl Walk {
 
 /// A place in the log, if there is one, and what is wrong there.
 pub type Difference = (Option<Position>, String);
-
-/// What rows are held against.
-struct Expected {
-    unfilled: Vec<RevocationRule>,
-    rules: Vec<RevocationRule>,
-}
-
-impl Expected {
-    /// Column by column: a row that no program of ours would write differs, too.
-    fn difference(&self, folded: Option<&Token>, row: tokens::LooseRow) -> Option<Difference> {
-        let jti = row.jti;
-        let Some(folded) = folded else {
-            return Some((None, format!("the row of token {jti} has no event")));
-        };
-        let detail = match row.whole {
-            Ok(row) if self.is_as_folded(&row, folded) => return None,
-            Ok(row) => row.first_difference(&TokenRow::from(folded)),
-            Err(error) => error.to_string(),
-        };
-        let last = [folded.revocation.as_ref().map(|r| r.position), folded.suspension.as_ref().map(|s| s.position)];
-        let last = last.into_iter().flatten().max().unwrap_or(folded.issued);
-        Some((Some(last), format!("the row of token {jti} is not what its events say: {detail}")))
-    }
-
-    fn is_as_folded(&self, row: &TokenRow, folded: &Token) -> bool {
-        let expected = TokenRow::from(folded);
-        if *row == expected {
-            return true;
-        }
-        let Ok(mut token) = Token::try_from(row.clone()) else { return false };
-        // Half a revocation reads as none.
-        if TokenRow::from(&token) != *row {
-            return false;
-        }
-        for rule in &self.unfilled {
-            token.revoke_by(rule);
-        }
-        let by = token.revocation.as_ref().map(|revocation| revocation.position);
-        // Of what was erased nobody can tell any more that the rule covered it, and the row is believed.
-        let erased = self.rules.iter().find(|rule| Some(rule.position) == by && rule.may_have_covered(folded));
-        let mut folded = folded.clone();
-        folded.revocation = erased.map(RevocationRule::revocation).or(folded.revocation);
-        TokenRow::from(&token) == TokenRow::from(&folded)
-    }
-}
