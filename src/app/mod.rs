@@ -19,6 +19,7 @@ mod open;
 pub mod past;
 pub mod policy_file;
 mod providers;
+pub mod range;
 mod requester;
 mod reuses;
 mod revocations;

@@ -41,7 +41,8 @@ pub(super) fn seconds(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-fn subject(event: &Event) -> Option<String> {
+/// Whom an event is about, if it says so and that was not erased.
+pub(super) fn subject(event: &Event) -> Option<String> {
     match event {
         Event::TokenIssued(issued) => issued.claims().map(|claims| claims.sub.to_string()),
         Event::IssuanceRefused(refused) => refused.sub.as_ref().map(ToString::to_string),

@@ -153,6 +153,26 @@ impl Authority {
         }
     }
 
+    /// The same of the bearer of a token as the log tells it. Whom one speaks for that was erased nobody can say: it speaks
+    /// for nobody here, and may be looked at, never acted on.
+    #[must_use]
+    pub fn of_record(token: &Token) -> Self {
+        let (is_admin, named) = (token.is_admin, token.scopes.permissions.clone());
+        Self {
+            subject: token.sub.clone(),
+            credential: Some(Credential::Token(token.jti)),
+            is_admin,
+            teams: token.teams.clone(),
+            permissions: if is_admin && named.is_empty() { Permissions::All } else { Permissions::These(named) },
+            audiences: if is_admin { Audiences::Any } else { Audiences::These(token.aud.clone()) },
+            restrictions: Restrictions::of(&token.scopes),
+            exp: Some(token.expires_at.timestamp()),
+            namespaces: token.namespaces.clone(),
+            email: token.email.clone(),
+            full_name: token.full_name.clone(),
+        }
+    }
+
     /// The authority of a client that presented this secret. It speaks for nobody: what it may do, it does like an
     /// administrator of its teams.
     #[must_use]

@@ -56,6 +56,7 @@ mod permit;
 pub mod person;
 pub mod policy;
 pub mod positive;
+pub mod provenance;
 pub mod refusal;
 pub mod restrictions;
 pub mod revoke;

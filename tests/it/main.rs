@@ -31,6 +31,7 @@ mod diagnostics;
 mod disk_full;
 mod doors;
 mod edge;
+mod export;
 mod faults;
 mod feed;
 mod gateway;

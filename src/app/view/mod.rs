@@ -1,6 +1,9 @@
 //! What people and programs are shown, the same at every door: a token's record, an issuance, an event.
 
+mod cloud_event;
+pub mod csv;
 mod keys;
+mod ocsf;
 mod preview;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -9,7 +12,9 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use cloud_event::CloudEvent;
 pub use keys::{KeyView, key_state};
+pub use ocsf::OcsfEvent;
 pub use preview::RulePreview;
 
 use super::{IssuedToken, past::Past, schema::event_kind};
