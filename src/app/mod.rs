@@ -2,6 +2,7 @@
 
 mod check;
 mod clients;
+mod courier;
 mod denials;
 pub mod feed;
 mod fetch;
@@ -37,6 +38,7 @@ use uuid::Uuid;
 
 pub use check::{CheckError, Verdict};
 pub use clients::ClientView;
+pub use courier::Courier;
 pub use keys::CompromisePreview;
 pub use live::{FollowError, Live};
 pub use login::NotLetIn;

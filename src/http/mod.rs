@@ -8,6 +8,7 @@ mod body;
 mod caller;
 mod check_revocations;
 pub mod connections;
+mod courier;
 mod cursor;
 mod detached;
 mod entrance;
@@ -89,6 +90,7 @@ fn routes() -> OpenApiRouter<Arc<Catalog>> {
         .routes(routes!(show_token::handle, revoke_token::handle))
         .routes(routes!(token_events::handle))
         .routes(routes!(rotate_token::handle))
+        .routes(routes!(courier::handle))
         .routes(routes!(suspension::suspend))
         .routes(routes!(suspension::resume))
         .routes(routes!(subject_suspension::suspend))

@@ -24,6 +24,7 @@ mod codec_golden;
 mod concurrency;
 mod connections;
 mod constraints;
+mod courier;
 mod crash;
 mod denials;
 mod diagnostics;

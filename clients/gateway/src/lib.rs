@@ -19,6 +19,8 @@
 pub mod client;
 #[cfg(feature = "jwt")]
 pub mod confirm;
+#[cfg(feature = "follow")]
+pub mod courier;
 mod error;
 #[cfg(feature = "follow")]
 pub mod follow;

@@ -1,5 +1,6 @@
 //! What people and programs are shown, the same at every door: a token's record, an issuance, an event.
 
+mod courier;
 mod keys;
 mod preview;
 
@@ -9,6 +10,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use courier::{CourierView, courier};
 pub use keys::{KeyView, key_state};
 pub use preview::RulePreview;
 
@@ -16,7 +18,7 @@ use super::{IssuedToken, past::Past, schema::event_kind};
 use crate::{
     domain::{
         Event, Path, Position, Recorded, Status, Token,
-        claims::{CanonicalUuid, Scopes, Teams},
+        claims::{CanonicalUuid, Scopes, Teams, claims_of},
         event::Elevation,
         origin::Actor,
         revoke::RevocationReason,
@@ -385,9 +387,14 @@ impl<'a> EventView<'a> {
 /// An issuance shows the claims in place of the bytes that carry them.
 fn data(event: &Event) -> Result<Value, CodecError> {
     let mut data = codec::data(event)?;
-    if let (Event::TokenIssued(issued), Value::Object(members)) = (event, &mut data) {
+    let claims = match event {
+        Event::TokenIssued(issued) => issued.claims(),
+        Event::CourierIssued(issued) => issued.signing_input.as_deref().and_then(claims_of),
+        _ => return Ok(data),
+    };
+    if let Value::Object(members) = &mut data {
         members.remove("signing_input");
-        members.insert("claims".to_owned(), serde_json::to_value(issued.claims())?);
+        members.insert("claims".to_owned(), serde_json::to_value(claims)?);
     }
     Ok(data)
 }
