@@ -1,6 +1,7 @@
 //! `make bench-check`: what a check costs beside a handler of the same server that returns a constant, how soon a
 //! revocation is known everywhere, and what checks notice of a hundred thousand revocations.
 
+mod passage;
 mod spread;
 mod storm;
 mod wrk;
@@ -76,6 +77,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
         );
         let token = stand.admin()?;
         throughput(arguments, &stand, &server, &token).await?;
+        passage::run(arguments, &stand, &server).await?;
         paced(arguments, &stand, &server, &token).await?;
         if index == last {
             spread::run(&stand, &server, &token, arguments.revoked, arguments.streams).await?;
@@ -114,6 +116,12 @@ async fn throughput(arguments: &Arguments, stand: &Stand, server: &Server, token
             post(script("many.lua", wrk::many(&strangers.to_string_lossy()))?),
         ),
     ];
+    turns(arguments, server, &mut rows)?;
+    Ok(())
+}
+
+/// Each row in turn, round after round, as a table. The first is the constant.
+fn turns(arguments: &Arguments, server: &Server, rows: &mut [Row]) -> Result<(), Error> {
     let time = Duration::from_secs(arguments.seconds);
     for round in 1..=arguments.rounds {
         let mut constant = (f64::NAN, f64::NAN);
@@ -139,7 +147,7 @@ async fn throughput(arguments: &Arguments, stand: &Stand, server: &Server, token
     );
     println!("| what | a second | × constant | p99 ms | server µs | × constant |");
     println!("|---|---|---|---|---|---|");
-    for row in &rows {
+    for row in rows {
         println!(
             "| {} | {} | {} | {} | {} | {} |",
             row.what,

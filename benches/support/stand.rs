@@ -22,6 +22,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, postgres::PgConnectOptions};
 use tempfile::TempDir;
 
+use super::load::{Ask, Caller};
+
 /// What a bench ends with when the machine does not do as it should.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -81,21 +83,27 @@ impl Stand {
         Ok(String::from_utf8(done.stdout)?.trim_end().to_owned())
     }
 
+    /// A token by the API, for whom the body says.
+    pub async fn issue(&self, server: &Server, admin: &str, body: &'static str) -> Result<String, Error> {
+        let mut caller = Caller::connect(Ask::post(&server.address, admin, "/tokens", body)).await?;
+        caller.once().await?;
+        let said = caller.said().into_owned();
+        let (_, rest) = said.split_once(r#""access_token":""#).ok_or("no token")?;
+        Ok(rest.split('"').next().unwrap_or_default().to_owned())
+    }
+
     /// A server on any free port.
     pub fn serve(&self) -> Result<Server, Error> {
-        let mut child = self.command(&["serve", "--listen", "127.0.0.1:0"]).stderr(Stdio::piped()).spawn()?;
-        let mut lines = BufReader::new(child.stderr.take().ok_or("no standard error")?).lines();
-        let mut said = String::new();
-        while let Some(line) = lines.next().transpose()? {
-            if let Some((_, address)) = line.split_once("listening on http://") {
-                let address = address.split_whitespace().next().unwrap_or_default().to_owned();
-                let talk = std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
-                return Ok(Server { child, talk: Some(talk), address });
-            }
-            said.push_str(&line);
-            said.push('\n');
-        }
-        Err(format!("the server did not come up:\n{said}").into())
+        listening(self.command(&["serve", "--listen", "127.0.0.1:0"]))
+    }
+
+    /// An edge of it, beside it, for the tokens of this issuer.
+    pub fn edge(&self, server: &Server, issuer: &str) -> Result<Server, Error> {
+        let secret = self.run(&["clients", "add", "edge", "--permissions", "tokens.check"])?;
+        let url = format!("http://{}", server.address);
+        let mut command = self.command(&["edge", "--listen", "127.0.0.1:0", "--url", &url, "--client", "edge"]);
+        command.env("CATALOG_CLIENT_SECRET", secret).env("CATALOG_ISSUER", issuer);
+        listening(command)
     }
 
     /// The directory of the cluster, in which its socket is.
@@ -128,6 +136,23 @@ impl Stand {
         };
         Ok(embedded::find_binaries(&location, None)?.directory)
     }
+}
+
+/// Starts the program and waits until it says where it listens.
+fn listening(mut command: Command) -> Result<Server, Error> {
+    let mut child = command.stderr(Stdio::piped()).spawn()?;
+    let mut lines = BufReader::new(child.stderr.take().ok_or("no standard error")?).lines();
+    let mut said = String::new();
+    while let Some(line) = lines.next().transpose()? {
+        if let Some((_, address)) = line.split_once("listening on http://") {
+            let address = address.split_whitespace().next().unwrap_or_default().to_owned();
+            let talk = std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("{line}")));
+            return Ok(Server { child, talk: Some(talk), address });
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    Err(format!("the server did not come up:\n{said}").into())
 }
 
 impl Server {

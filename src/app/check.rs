@@ -6,13 +6,13 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{
-    Catalog, ProviderUnavailable,
+    AskedBy, Catalog, ProviderUnavailable,
     login::{NotLetIn, of_trusted},
-    metrics::{self, Checked, Source},
+    metrics::{self, Checked, Finding, Source},
 };
 use crate::{
     domain::{
-        Authority, Origin, Position, Status, Token, authority::Credential, claims::CATALOG_AUDIENCE, denial::Shadow,
+        Authority, Position, Status, Token, authority::Credential, claims::CATALOG_AUDIENCE, denial::Shadow,
         index::LiveToken, text::Kid,
     },
     signing::{Invalid, Signed, Verified},
@@ -65,6 +65,8 @@ enum Purpose {
     Question,
     /// Its bearer wants to be let in.
     Credential,
+    /// Its bearer wants to be let in at a gateway.
+    Passage,
     /// It is to be ended.
     End,
 }
@@ -74,6 +76,7 @@ impl Purpose {
         match self {
             Self::Question | Self::End => Checked::Token,
             Self::Credential => Checked::Credential,
+            Self::Passage => Checked::Passage,
         }
     }
 
@@ -84,17 +87,16 @@ impl Purpose {
 }
 
 impl Verdict {
-    /// Its name among the metrics.
-    fn as_str(&self) -> &'static str {
+    fn finding(&self) -> Finding {
         match self {
-            Self::Active { .. } => "active",
-            Self::Invalid(Invalid::Expired { .. }) => "expired",
-            Self::Invalid(Invalid::Foreign) => "foreign",
-            Self::Invalid(_) => "invalid",
-            Self::Shadow => "shadow",
+            Self::Active { .. } => Finding::Active,
+            Self::Invalid(Invalid::Expired { .. }) => Finding::Expired,
+            Self::Invalid(Invalid::Foreign) => Finding::Foreign,
+            Self::Invalid(_) => Finding::Invalid,
+            Self::Shadow => Finding::Shadow,
             // What would have confirmed it is gone.
-            Self::Inactive(Status::Active) => "erased",
-            Self::Inactive(status) => status.as_str(),
+            Self::Inactive(Status::Active) => Finding::Erased,
+            Self::Inactive(status) => (*status).into(),
         }
     }
 }
@@ -104,7 +106,7 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CheckError`]: it could not tell, which is not a no.
-    pub async fn check(&self, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
+    pub async fn check(&self, presented: &str, asked_by: &dyn AskedBy) -> Result<Verdict, CheckError> {
         self.counted(Purpose::Question, presented, asked_by).await
     }
 
@@ -112,21 +114,29 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CheckError`]: it could not tell, which is not a no.
-    pub async fn check_to_end(&self, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
+    pub async fn check_to_end(&self, presented: &str, asked_by: &dyn AskedBy) -> Result<Verdict, CheckError> {
         self.counted(Purpose::End, presented, asked_by).await
     }
 
-    async fn counted(&self, purpose: Purpose, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
+    /// Checks a token that its bearer presents to a gateway.
+    ///
+    /// # Errors
+    /// [`CheckError`]: it could not tell, which is not a no.
+    pub(super) async fn check_passage(&self, presented: &str, asked_by: &dyn AskedBy) -> Result<Verdict, CheckError> {
+        self.counted(Purpose::Passage, presented, asked_by).await
+    }
+
+    async fn counted(&self, purpose: Purpose, presented: &str, asked_by: &dyn AskedBy) -> Result<Verdict, CheckError> {
         counted(purpose, self.judge(purpose, presented, asked_by).await)
     }
 
-    async fn judge(&self, purpose: Purpose, presented: &str, asked_by: &Origin) -> Result<Verdict, CheckError> {
+    async fn judge(&self, purpose: Purpose, presented: &str, asked_by: &dyn AskedBy) -> Result<Verdict, CheckError> {
         let (live, now) = (self.live(), self.ambient.clock.now());
         let verified = match live.verifier.verify(presented, &self.issuer, now) {
             Ok(verified) => verified,
             Err(Invalid::SecretMissing { kid }) => return Err(CheckError::SecretMissing { kid }),
             Err(invalid) => match invalid.may_be_signed().then(|| live.verifier.signed(presented)).flatten() {
-                Some(signed) => return self.unlike_ours(signed, invalid, asked_by).await,
+                Some(signed) => return Box::pin(self.unlike_ours(signed, invalid, asked_by)).await,
                 None => return Ok(Verdict::Invalid(invalid)),
             },
         };
@@ -162,7 +172,8 @@ impl Catalog {
             return Ok(known);
         }
         let rule = self.live_tokens.last_rule();
-        let said = self.token(jti).await?.as_ref().map(LiveToken::from);
+        // Apart from what most checks carry about, to whom the memory tells.
+        let said = Box::pin(self.token(jti)).await?.as_ref().map(LiveToken::from);
         // Until it is known what a rule covers, everybody who checks a token would have the log asked.
         if let (Some(rule), Some(token)) = (rule, &said) {
             self.live_tokens.learn(jti, rule, token.end);
@@ -225,7 +236,12 @@ impl Catalog {
     }
 
     /// A thief need not know how our tokens look: what is signed with our key and was not issued is evidence in any form.
-    async fn unlike_ours(&self, signed: Signed, invalid: Invalid, asked_by: &Origin) -> Result<Verdict, CheckError> {
+    async fn unlike_ours(
+        &self,
+        signed: Signed,
+        invalid: Invalid,
+        asked_by: &dyn AskedBy,
+    ) -> Result<Verdict, CheckError> {
         let token = match signed.jti {
             Some(jti) => self.live_token(jti).await?,
             None => None,
@@ -247,20 +263,19 @@ impl Catalog {
     pub async fn authenticate(
         &self,
         presented: &str,
-        asked_by: &Origin,
-    ) -> Result<Result<Authority, NotLetIn>, CheckError> {
+        asked_by: &dyn AskedBy,
+    ) -> Result<Result<Arc<Authority>, NotLetIn>, CheckError> {
         let judged = self.judge(Purpose::Credential, presented, asked_by).await;
         // It names no key of ours: it may be another's, who has longer ones.
         if matches!(&judged, Ok(Verdict::Invalid(Invalid::Foreign | Invalid::TooLong { .. }))) {
             let live = self.live();
             if let Some((token, trusted)) = of_trusted(presented, &live, &self.issuer) {
-                return self.log_in(&token, trusted, asked_by).await;
+                // Few come this way, so it is no part of what the others carry about.
+                return Box::pin(self.log_in(&token, trusted, asked_by)).await.map(|let_in| let_in.map(Arc::new));
             }
         }
         match counted(Purpose::Credential, judged)? {
-            Verdict::Active { verified, .. } if verified.is_for(CATALOG_AUDIENCE) => {
-                Ok(Ok(Authority::of_token(&verified.claims)))
-            }
+            Verdict::Active { verified, .. } if verified.is_for(CATALOG_AUDIENCE) => Ok(Ok(verified.authority())),
             _ => Ok(Err(NotLetIn::Unknown)),
         }
     }
@@ -271,7 +286,7 @@ fn is_active(token: Option<&Token>, now: DateTime<Utc>) -> bool {
 }
 
 fn counted(purpose: Purpose, judged: Result<Verdict, CheckError>) -> Result<Verdict, CheckError> {
-    metrics::checked(purpose.checked(), judged.as_ref().map_or(metrics::UNAVAILABLE, Verdict::as_str));
+    metrics::checked(purpose.checked(), judged.as_ref().map_or(Finding::Unavailable, Verdict::finding));
     judged
 }
 

@@ -1,11 +1,13 @@
 //! Clients: an operator makes and ends them, and they come in by name and secret.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
 use super::{
     Catalog, CheckError, OpenError, Settled,
-    metrics::{self, Checked},
+    metrics::{self, Checked, Finding},
     view::instant,
 };
 use crate::{
@@ -80,27 +82,28 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CheckError`]: it could not tell, which is not a no.
-    pub async fn authenticate_client(&self, name: &str, secret: &str) -> Result<Option<Authority>, CheckError> {
+    pub async fn authenticate_client(&self, name: &str, secret: &str) -> Result<Option<Arc<Authority>>, CheckError> {
         let secret = SecretDigest::of(secret);
         let found = self.client_with(name, secret).await;
-        let verdict = match &found {
-            Ok(Some(_)) => "active",
-            Ok(None) => "invalid",
-            Err(_) => metrics::UNAVAILABLE,
+        let finding = match &found {
+            Ok(Some(_)) => Finding::Active,
+            Ok(None) => Finding::Invalid,
+            Err(_) => Finding::Unavailable,
         };
-        metrics::checked(Checked::Client, verdict);
+        metrics::checked(Checked::Client, finding);
         found
     }
 
-    async fn client_with(&self, name: &str, secret: SecretDigest) -> Result<Option<Authority>, CheckError> {
+    async fn client_with(&self, name: &str, secret: SecretDigest) -> Result<Option<Arc<Authority>>, CheckError> {
         let Ok(name) = ClientName::parse(name) else { return Ok(None) };
         let now = self.ambient.clock.now();
-        let authority = |client: &Client| client.accepts(&secret, now).then(|| Authority::of_client(client, secret));
+        let authority =
+            |client: &Client| client.accepts(&secret, now).then(|| Arc::new(Authority::of_client(client, secret)));
         let found = if self.latest.may_answer() {
             self.live().settings.client(&name).and_then(authority)
         } else {
             // What was known may be of before a revocation: the log is asked, and if it cannot be, nobody is let in.
-            log::settings(self.database.reads()).await?.client(&name).and_then(authority)
+            Box::pin(log::settings(self.database.reads())).await?.client(&name).and_then(authority)
         };
         if found.is_some() {
             tracing::Span::current().record("actor", tracing::field::display(&name));

@@ -5,7 +5,10 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use super::{Catalog, CheckError, Live, metrics};
+use super::{
+    AskedBy, Catalog, CheckError, Live,
+    metrics::{self, Checked, Finding},
+};
 use crate::{
     domain::{
         Act, Actor, Authority, Origin,
@@ -47,15 +50,15 @@ impl Catalog {
         &self,
         token: &ProviderToken<'_>,
         trusted: &TrustedIssuer,
-        asked_by: &Origin,
+        asked_by: &dyn AskedBy,
     ) -> Result<Result<Authority, NotLetIn>, CheckError> {
         let judged = self.judge_login(token, trusted).await;
-        let verdict = match &judged {
-            Ok(Ok(_)) => "person",
-            Ok(Err(_)) => "person_refused",
-            Err(_) => metrics::UNAVAILABLE,
+        let finding = match &judged {
+            Ok(Ok(_)) => Finding::Person,
+            Ok(Err(_)) => Finding::PersonRefused,
+            Err(_) => Finding::Unavailable,
         };
-        metrics::checked(metrics::Checked::Credential, verdict);
+        metrics::checked(Checked::Credential, finding);
         let untaken = match judged? {
             Ok(person) => {
                 self.note_person(&person, asked_by).await?;
@@ -94,15 +97,15 @@ impl Catalog {
         issuer: &Issuer,
         sub: Option<&str>,
         refusal: LoginRefusal,
-        asked_by: &Origin,
+        asked_by: &dyn AskedBy,
     ) -> Result<(), AppendError> {
         let sub = sub.map(|sub| harmless(sub, SUB_LENGTH_MAX));
-        let origin = Origin { actor: Actor::Person { issuer: issuer.clone(), sub }, ..asked_by.clone() };
+        let origin = Origin { actor: Actor::Person { issuer: issuer.clone(), sub }, ..asked_by.origin() };
         self.note_login_denial(Denial::of_login(refusal, self.ambient.clock.now()), origin).await
     }
 
     /// A login is recorded before it is evidence of anything, and once for as long as it says the same.
-    async fn note_person(&self, person: &Person, asked_by: &Origin) -> Result<(), CheckError> {
+    async fn note_person(&self, person: &Person, asked_by: &dyn AskedBy) -> Result<(), CheckError> {
         let seen = person.seen();
         let is_known = |last: &PersonSeen| !seen.is_news_after(last);
         if self.people.get(&person.subject).is_some_and(|last| is_known(&last)) {
@@ -114,7 +117,7 @@ impl Catalog {
             _ => {
                 let sub = Some(person.subject.to_string());
                 let actor = Actor::Person { issuer: person.issuer.clone(), sub };
-                self.append_note(Act::SeePerson(Box::new(seen.clone())), Origin { actor, ..asked_by.clone() }).await?;
+                self.append_note(Act::SeePerson(Box::new(seen.clone())), Origin { actor, ..asked_by.origin() }).await?;
                 seen
             }
         };

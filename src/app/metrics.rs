@@ -1,8 +1,14 @@
 //! What checks find, counted. docs/operations.md says what each figure means.
 
-use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+use std::sync::OnceLock;
+
+use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, gauge};
+
+use crate::domain::Status;
 
 const CHECKS: &str = "catalog_checks_total";
+
+const AUTHORIZATIONS: &str = "catalog_authorizations_total";
 
 const PROVIDERS: &str = "catalog_provider_keys_total";
 
@@ -18,16 +24,29 @@ const STATUS_LISTS: &str = "catalog_status_lists";
 
 const STATUS_LISTS_MADE: &str = "catalog_status_lists_made_total";
 
-/// The verdict where there is none: could not tell is not no.
-pub const UNAVAILABLE: &str = "unavailable";
+/// What gateways are told, but for a defect of ours: that a request may pass, or the code of the problem.
+const TOLD: [&str; 10] = [
+    "allowed",
+    "malformed",
+    "credential_missing",
+    "credential_invalid",
+    "issued_out_of_band",
+    "server_mismatch",
+    "address_not_allowed",
+    "time_not_allowed",
+    "permission_missing",
+    "unavailable",
+];
 
 /// What was checked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checked {
     /// A token that a caller asks about.
     Token,
     /// The token that a caller presents as its own.
     Credential,
+    /// The token that is presented to a gateway.
+    Passage,
     /// The name and secret of a client.
     Client,
     /// An identifier, without the token itself.
@@ -35,18 +54,94 @@ pub enum Checked {
 }
 
 impl Checked {
+    const COUNT: usize = Self::Jti as usize + 1;
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Token => "token",
             Self::Credential => "credential",
+            Self::Passage => "passage",
             Self::Client => "client",
             Self::Jti => "jti",
         }
     }
 }
 
+/// What a check found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Finding {
+    /// It is good.
+    Active,
+    /// It holds no more.
+    Expired,
+    /// It is held back.
+    Suspended,
+    /// It was ended.
+    Revoked,
+    /// What would have confirmed it is gone.
+    Erased,
+    /// It was never issued.
+    Unknown,
+    /// It is nobody's, or not of our making.
+    Invalid,
+    /// It names no key of ours.
+    Foreign,
+    /// It is signed with a key of ours and was not issued so.
+    Shadow,
+    /// It is a person's whom a provider vouches for.
+    Person,
+    /// It is a person's who is not let in.
+    PersonRefused,
+    /// The catalog says so, to an edge that asked it.
+    NotActive,
+    /// Nothing, at an edge that has not heard of its catalog for too long.
+    Stale,
+    /// Nothing, at an edge that cannot ask its catalog.
+    Unconfirmed,
+    /// Nothing, at an edge that cannot have the catalog's keys.
+    KeysUnavailable,
+    /// Nothing: could not tell is not no.
+    Unavailable,
+}
+
+impl Finding {
+    const COUNT: usize = Self::Unavailable as usize + 1;
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Suspended => "suspended",
+            Self::Revoked => "revoked",
+            Self::Erased => "erased",
+            Self::Unknown => "unknown",
+            Self::Invalid => "invalid",
+            Self::Foreign => "foreign",
+            Self::Shadow => "shadow",
+            Self::Person => "person",
+            Self::PersonRefused => "person_refused",
+            Self::NotActive => "not_active",
+            Self::Stale => "stale",
+            Self::Unconfirmed => "unconfirmed",
+            Self::KeysUnavailable => "keys_unavailable",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+impl From<Status> for Finding {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Active => Self::Active,
+            Status::Expired => Self::Expired,
+            Status::Suspended => Self::Suspended,
+            Status::Revoked => Self::Revoked,
+        }
+    }
+}
+
 /// Where a token was found that a check asked for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Source {
     /// In memory.
     Memory,
@@ -54,6 +149,18 @@ pub(super) enum Source {
     Stale,
     /// In the log.
     Log,
+}
+
+impl Source {
+    const COUNT: usize = Self::Log as usize + 1;
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Stale => "stale",
+            Self::Log => "log",
+        }
+    }
 }
 
 /// Why somebody who read the feed does so no more, and did not end it.
@@ -120,12 +227,21 @@ pub(super) fn feed_page() {
     counter!(PAGES).increment(1);
 }
 
+/// Describes what an edge counts, too.
+pub fn describe_checks() {
+    for told in TOLD {
+        counter!(AUTHORIZATIONS, "told" => told).increment(0);
+    }
+    describe_counter!(AUTHORIZATIONS, Unit::Count, "Requests that gateways asked about, by what they were told.");
+    describe_counter!(CHECKS, Unit::Count, "Checks by what was checked and what was found.");
+}
+
 /// Describes the metrics to the recorder, and begins each series whose labels are known at nought.
 pub fn describe() {
+    describe_checks();
     describe_gauge!(READERS, Unit::Count, "Those who read the feed as a stream.");
     describe_counter!(PAGES, Unit::Count, "Pages and heartbeats that were made for those who read the feed.");
     describe_counter!(CUT_OFF, Unit::Count, "Readers of the feed that were cut off, by why.");
-    describe_counter!(CHECKS, Unit::Count, "Checks by what was checked and what was found.");
     describe_counter!(
         PROVIDERS,
         Unit::Count,
@@ -158,19 +274,32 @@ pub(super) fn provider_asked(is_good: bool) {
     counter!(PROVIDERS, "answer" => if is_good { "good" } else { "none" }).increment(1);
 }
 
+/// A counter that is at hand from the first time on that it counts: to look for it by its labels is a good part of a check.
+type Kept = OnceLock<Counter>;
+
 /// A check found this.
-pub fn checked(what: Checked, verdict: &'static str) {
-    counter!(CHECKS, "of" => what.as_str(), "verdict" => verdict).increment(1);
+pub fn checked(what: Checked, finding: Finding) {
+    static KEPT: [[Kept; Finding::COUNT]; Checked::COUNT] =
+        [const { [const { Kept::new() }; Finding::COUNT] }; Checked::COUNT];
+    let kept = &KEPT[what as usize][finding as usize];
+    kept.get_or_init(|| counter!(CHECKS, "of" => what.as_str(), "verdict" => finding.as_str())).increment(1);
+}
+
+/// A gateway asked about a request and was told this: `allowed`, or the code of the problem.
+pub fn authorized(told: &'static str) {
+    static KEPT: [Kept; TOLD.len()] = [const { Kept::new() }; TOLD.len()];
+    let made = || counter!(AUTHORIZATIONS, "told" => told);
+    match TOLD.iter().position(|known| *known == told) {
+        Some(index) => KEPT[index].get_or_init(made).increment(1),
+        None => made().increment(1),
+    }
 }
 
 /// So many tokens were asked for, and found there.
 pub(super) fn answered(source: Source, tokens: usize) {
+    static KEPT: [Kept; Source::COUNT] = [const { Kept::new() }; Source::COUNT];
     if tokens > 0 {
-        let from = match source {
-            Source::Memory => "memory",
-            Source::Stale => "stale",
-            Source::Log => "log",
-        };
-        counter!(ANSWERS, "from" => from).increment(tokens as u64);
+        let kept = &KEPT[source as usize];
+        kept.get_or_init(|| counter!(ANSWERS, "from" => source.as_str())).increment(tokens as u64);
     }
 }

@@ -1,9 +1,11 @@
 //! [`Catalog`]: the one door for every write, and the checks that need both a signature and the log.
 
+mod authorize;
 mod check;
 mod clients;
 mod courier;
 mod denials;
+pub mod edge;
 pub mod feed;
 mod fetch;
 mod filling;
@@ -36,6 +38,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::Notify, task::JoinHandle};
 use uuid::Uuid;
 
+pub use authorize::Passage;
 pub use check::{CheckError, Verdict};
 pub use clients::ClientView;
 pub use courier::Courier;
@@ -44,7 +47,7 @@ pub use live::{FollowError, Live};
 pub use login::NotLetIn;
 pub use open::{OpenError, Opening, SigningKey};
 pub use providers::ProviderUnavailable;
-pub use requester::Requester;
+pub use requester::{AskedBy, Requester};
 pub use revocations::{RevokedByRule, RevokedTokens, Rotated, RuleError};
 pub use seed::{Plan, SeedError, Seeded};
 pub use settings::Settled;

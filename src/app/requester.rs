@@ -9,6 +9,24 @@ use crate::domain::{
     text::IdempotencyKey,
 };
 
+/// Whoever can tell where a question comes from, which is needed only where something of it is recorded.
+pub trait AskedBy: Sync {
+    /// Where it comes from.
+    fn origin(&self) -> Origin;
+}
+
+impl AskedBy for Origin {
+    fn origin(&self) -> Origin {
+        self.clone()
+    }
+}
+
+impl<F: Fn() -> Origin + Sync> AskedBy for F {
+    fn origin(&self) -> Origin {
+        self()
+    }
+}
+
 /// Who has a command carried out, and under which name the request goes, if it gave itself one.
 #[derive(Debug, Clone)]
 pub struct Requester {

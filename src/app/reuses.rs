@@ -7,8 +7,8 @@ use std::{
 
 use uuid::Uuid;
 
-use super::Catalog;
-use crate::domain::{Act, Authority, Command, Origin, causes::Causes, denial::RotatedTokenReused, index::LiveToken};
+use super::{AskedBy, Catalog};
+use crate::domain::{Act, Authority, Command, causes::Causes, denial::RotatedTokenReused, index::LiveToken};
 
 /// How many identifiers are remembered to have been recorded. The log knows them all.
 const REUSES_REMEMBERED_MAX: usize = 10_000;
@@ -19,7 +19,7 @@ pub(super) struct Reuses(Mutex<HashSet<Uuid>>);
 
 impl Catalog {
     /// Has it recorded that a rotated token was presented after its end, if it was. The answer does not wait for it.
-    pub(super) fn note_reuse(&self, jti: Uuid, token: &LiveToken, asked_by: &Origin) {
+    pub(super) fn note_reuse(&self, jti: Uuid, token: &LiveToken, asked_by: &dyn AskedBy) {
         let now = self.ambient.clock.now();
         let Some(successor) = token.superseded_by(now) else { return };
         if !self.reuses.is_news(jti) {
@@ -28,7 +28,7 @@ impl Catalog {
         let family = token.family().unwrap_or(jti);
         tracing::warn!(%jti, %successor, "a rotated token was presented after its end");
         let act = Act::SeeReuse(RotatedTokenReused { jti, family, successor });
-        let (authority, origin) = (Authority::of_nobody(), asked_by.clone());
+        let (authority, origin) = (Authority::of_nobody(), asked_by.origin());
         let command = Command { act, authority, origin, now, idempotency: None };
         let (appender, reuses) = (self.appender.clone(), self.reuses.clone());
         tokio::spawn(async move {

@@ -8,10 +8,10 @@ use std::{
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::{Catalog, Verdict};
+use super::{AskedBy, Catalog, Verdict};
 use crate::{
     domain::{
-        Act, Authority, Command, Origin,
+        Act, Authority, Command,
         causes::Causes,
         denial::{Shadow, ShadowTokenSeen},
     },
@@ -37,7 +37,7 @@ struct Seen {
 
 impl Catalog {
     /// The answer does not wait for the record: whoever presents a forged token is to learn nothing from the time it takes.
-    pub(super) fn shadow(&self, signed: impl Into<Signed>, what: Shadow, asked_by: &Origin) -> Verdict {
+    pub(super) fn shadow(&self, signed: impl Into<Signed>, what: Shadow, asked_by: &dyn AskedBy) -> Verdict {
         let Signed { jti, kid, signing_input_digest } = signed.into();
         let name = jti.unwrap_or_else(|| name_of(&signing_input_digest));
         tracing::error!(
@@ -50,7 +50,7 @@ impl Catalog {
         if self.shadows.is_news(name, now) {
             let claims_digest = hex::encode(signing_input_digest);
             let act = Act::SeeShadow(ShadowTokenSeen { jti, kid, claims_digest, what });
-            let (authority, origin) = (Authority::of_nobody(), asked_by.clone());
+            let (authority, origin) = (Authority::of_nobody(), asked_by.origin());
             let command = Command { act, authority, origin, now, idempotency: None };
             let (appender, shadows) = (self.appender.clone(), self.shadows.clone());
             tokio::spawn(async move {

@@ -14,7 +14,9 @@ use crate::{
     app::{CommandError, OpenError, SeedError, policy_file::PolicyFault},
     domain::{Malformed, Refusal, text::Kid},
     signing::KeyringError,
-    store::{AppendError, StoreError, codec::CodecError, embedded::EmbeddedError, schema::SchemaError},
+    store::{
+        AppendError, StoreError, codec::CodecError, embedded::EmbeddedError, rebuild::RebuildError, schema::SchemaError,
+    },
 };
 
 const REFUSED: u8 = 1;
@@ -85,6 +87,9 @@ pub enum CliError {
     /// The schema does not fit.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// Projections could not be made anew.
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
     /// The keys cannot be read.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
@@ -216,6 +221,7 @@ impl CliError {
             | Self::Embedded(_)
             | Self::Store(_)
             | Self::Schema(_)
+            | Self::Rebuild(_)
             | Self::Keyring(_)
             | Self::CannotSign { .. }
             | Self::Event(_)
@@ -256,7 +262,14 @@ impl CliError {
             }
             Self::Embedded(error) => return error.hint(),
             Self::Open(OpenError::Keyring(error)) | Self::Keyring(error) => return error.hint(),
-            Self::Open(OpenError::Schema(error)) | Self::Schema(error) => schema_hint(error)?,
+            Self::Rebuild(RebuildError::Busy) => "wait until it has ended",
+            Self::Rebuild(RebuildError::Schema(error)) | Self::Open(OpenError::Schema(error)) | Self::Schema(error) => {
+                schema_hint(error)?
+            }
+            Self::Rebuild(RebuildError::Store(StoreError::Refused(_))) => {
+                "it needs the login of the schema's owner, who may create schemas in this database"
+            }
+            Self::Rebuild(RebuildError::Store(error)) => store_hint(error)?,
             Self::Open(OpenError::Store(error)) | Self::Store(error) | Self::Seed(SeedError::Store(error)) => {
                 store_hint(error)?
             }
@@ -278,6 +291,7 @@ impl CliError {
             Self::Listen { source, .. } => listen_hint(source)?,
             Self::Command(CommandError::Incomplete)
             | Self::Seed(SeedError::NotEmpty | SeedError::Malformed(_))
+            | Self::Rebuild(_)
             | Self::Request(_)
             | Self::ManPage { .. }
             | Self::Event(_)

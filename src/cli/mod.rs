@@ -1,6 +1,7 @@
 //! The command line: arguments into commands, outcomes into text and exit codes. stdout is data, stderr is talk.
 
 mod audit_events;
+mod audit_rebuild;
 mod audit_verify;
 mod banner;
 mod client;
@@ -11,6 +12,7 @@ mod conditions;
 pub mod config;
 mod decode;
 mod dev_seed;
+mod edge;
 mod error;
 mod event_line;
 mod hint;
@@ -114,6 +116,7 @@ pub struct GlobalArgs {
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Edge(Box<edge::EdgeArgs>),
     Issue(Box<issue_args::IssueArgs>),
     List(Box<client::list::ListArgs>),
     Show(client::show::ShowArgs),
@@ -144,6 +147,7 @@ enum Command {
 enum AuditCommand {
     Events(audit_events::EventsArgs),
     Verify(audit_verify::VerifyArgs),
+    Rebuild(audit_rebuild::RebuildArgs),
 }
 
 /// Show, check and apply the rules of what may be issued
@@ -208,13 +212,14 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, variables: Varia
 }
 
 async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliError> {
-    let quiet = if matches!(command, Command::Serve(_)) { "info" } else { "warn" };
+    let quiet = if matches!(command, Command::Serve(_) | Command::Edge(_)) { "info" } else { "warn" };
     logging::start(shell, quiet)?;
     if let Some(flag) = shell.global.of_the_log().filter(|_| command.asks_a_server()) {
         return Err(CliError::FlagOfTheLog { flag });
     }
     match command {
         Command::Serve(args) => serve::run(shell, args).await,
+        Command::Edge(args) => edge::run(shell, *args).await,
         Command::Issue(args) if args.dev => issue::run(shell, *args).await,
         Command::Issue(args) => client::issue::run(shell, *args).await,
         Command::List(args) => client::list::run(shell, *args).await,
@@ -227,6 +232,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Whoami(args) => client::whoami::run(shell, args).await,
         Command::Audit(AuditCommand::Events(args)) => audit_events::run(shell, args).await,
         Command::Audit(AuditCommand::Verify(args)) => audit_verify::run(shell, args).await,
+        Command::Audit(AuditCommand::Rebuild(args)) => audit_rebuild::run(shell, args).await,
         Command::Keys(command) => keys::run(shell, command).await,
         Command::Clients(command) => clients::run(shell, command).await,
         Command::Policy(PolicyCommand::Show(args)) => policy::show(shell, args).await,

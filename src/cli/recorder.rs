@@ -12,16 +12,30 @@ use crate::{app, http, store};
 /// How often samples are gathered into their histograms, so that they do not pile up where nobody scrapes.
 const GATHER_PERIOD: Duration = Duration::from_secs(5);
 
-/// Installs the recorder of this process, which began at `now`.
+/// Installs the recorder of a server, which began at `now`.
 pub(super) fn install(now: DateTime<Utc>) -> Result<PrometheusHandle, BuildError> {
+    let recorder = begin(now)?;
+    store::metrics::describe();
+    app::metrics::describe();
+    http::metrics::describe();
+    Ok(recorder)
+}
+
+/// Installs the recorder of an edge, which began at `now`.
+pub(super) fn install_at_edge(now: DateTime<Utc>) -> Result<PrometheusHandle, BuildError> {
+    let recorder = begin(now)?;
+    app::metrics::describe_checks();
+    http::metrics::describe_requests();
+    http::edge::metrics::describe();
+    Ok(recorder)
+}
+
+fn begin(now: DateTime<Utc>) -> Result<PrometheusHandle, BuildError> {
     let mut builder = PrometheusBuilder::new();
     for (name, bounds) in store::metrics::BUCKETS.into_iter().chain(http::metrics::BUCKETS) {
         builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds)?;
     }
     let recorder = builder.install_recorder()?;
-    store::metrics::describe();
-    app::metrics::describe();
-    http::metrics::describe();
     describe_process(now);
     Ok(recorder)
 }

@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
 
+use catalog_gateway::admission::TrustedProxies;
 use clap::Args;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
@@ -12,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError, Outcome, Shell, banner,
-    config::{Listen, MaxStaleness, StaleSetting, staleness},
+    config::{Listen, MaxStaleness, ProxiesSetting, StaleSetting, staleness, trusted_proxies},
     interrupt::Interrupt,
     recorder,
     session::{self, Need, Session, Start},
@@ -47,6 +48,10 @@ pub(super) struct ServeArgs {
     /// What is done then [env: CATALOG_STALE] [default: deny]
     #[arg(long, value_name = "WAY", value_enum)]
     stale: Option<StaleSetting>,
+    /// Proxies in front, as addresses and networks with commas between them: of these it is believed, by X-Forwarded-For, from
+    /// where a request comes [env: CATALOG_TRUSTED_PROXIES] [default: none]
+    #[arg(long, value_name = "LIST")]
+    trusted_proxies: Option<ProxiesSetting>,
 }
 
 const EXAMPLES: &str = "\
@@ -66,6 +71,7 @@ struct Server<'a> {
     shell: &'a Shell<'a>,
     interrupt: Interrupt,
     recorder: PrometheusHandle,
+    proxies: TrustedProxies,
 }
 
 pub(super) async fn run(shell: &Shell<'_>, args: ServeArgs) -> Result<Outcome, CliError> {
@@ -76,7 +82,8 @@ pub(super) async fn run(shell: &Shell<'_>, args: ServeArgs) -> Result<Outcome, C
 
 async fn live(shell: &Shell<'_>, args: ServeArgs) -> Result<Outcome, CliError> {
     let recorder = recorder::install(shell.ambient.clock.now())?;
-    let server = Server { shell, interrupt: Interrupt::install()?, recorder };
+    let proxies = trusted_proxies(args.trusted_proxies, shell.variables)?;
+    let server = Server { shell, interrupt: Interrupt::install()?, recorder, proxies };
     let listen = Listen::choose(args.listen, shell.variables)?;
     let listener = bind(listen).await?;
     // A new catalog is named after the port that was taken, not after the one that was asked for.
@@ -97,7 +104,7 @@ async fn live(shell: &Shell<'_>, args: ServeArgs) -> Result<Outcome, CliError> {
     }
 }
 
-async fn bind(listen: Listen) -> Result<TcpListener, CliError> {
+pub(super) async fn bind(listen: Listen) -> Result<TcpListener, CliError> {
     TcpListener::bind(listen.0).await.map_err(|source| CliError::Listen { address: listen.0, source })
 }
 
@@ -123,7 +130,7 @@ impl Server<'_> {
             let told = format!("{why}: this server lists, revokes and checks, and issues nothing");
             self.shell.log_format()?.warn(&told);
         }
-        let router = http::router(catalog.clone(), self.recorder.clone());
+        let router = http::router(catalog.clone(), self.recorder.clone(), self.proxies.clone());
         let stop = CancellationToken::new();
         tokio::select! {
             () = connections::serve(listener, router, Patience::default(), stop.clone()) => Ok(()),
@@ -151,7 +158,7 @@ async fn overdue(interrupt: &Interrupt) {
 }
 
 /// Returns when requests in flight had the time that they get once the process is asked to end.
-async fn drained(interrupt: &Interrupt, stop: &CancellationToken) {
+pub(super) async fn drained(interrupt: &Interrupt, stop: &CancellationToken) {
     let asked = interrupt.asked().await;
     tracing::info!("shutting down: requests in flight are answered");
     stop.cancel();

@@ -1,7 +1,13 @@
 //! The one format of a token, whatever door it was asked for at (RFC 7519, RFC 9068, and the gateway's rich claims).
 
+use std::fmt;
+
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use catalog_gateway::admission::Terms;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, DeserializeOwned, Visitor},
+};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -156,14 +162,41 @@ pub struct Scopes {
     pub usage_limits: UsageLimits,
 }
 
+impl Scopes {
+    /// What narrows the token as gateways apply it, and how it was issued.
+    #[must_use]
+    pub fn terms(&self, is_out_of_band: bool) -> Terms<'_> {
+        Terms {
+            permissions: self.permissions.iter().map(Permission::as_str).collect(),
+            server_id: self.server_id.as_ref().map(ServerId::as_str),
+            networks: self.ip_restrictions.iter().map(IpRestriction::as_str).collect(),
+            hours: self.time_restrictions.hours(),
+            is_out_of_band,
+        }
+    }
+}
+
 /// A `jti` in a request: a UUID of 36 lower-case characters and in no other spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct CanonicalUuid(#[serde(deserialize_with = "canonical_uuid")] pub Uuid);
 
 fn canonical_uuid<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Uuid, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse_jti(&text).ok_or_else(|| serde::de::Error::custom("jti is not a canonical lower-case UUID"))
+    struct Text;
+
+    impl Visitor<'_> for Text {
+        type Value = Uuid;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<Uuid, E> {
+            parse_jti(text).ok_or_else(|| E::custom("jti is not a canonical lower-case UUID"))
+        }
+    }
+
+    deserializer.deserialize_str(Text)
 }
 
 /// Reads a `jti`: a UUID of 36 lower-case characters and in no other spelling.

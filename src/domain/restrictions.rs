@@ -2,7 +2,8 @@
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
-use chrono::NaiveTime;
+use catalog_gateway::admission::{Hours, Window};
+use chrono::{NaiveTime, Weekday};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -105,6 +106,21 @@ impl TimeRestrictions {
             && keeps(outer.weekdays_only, self.weekdays_only)
             && self.has_days_within(outer)
             && self.has_window_within(outer)
+    }
+
+    /// The same as gateways apply it.
+    #[must_use]
+    pub fn hours(&self) -> Hours<'_> {
+        let window = self.window().map(|(start, end)| {
+            let zone = self.timezone.as_ref().map(|zone| zone.0.as_str());
+            Window { start: &start.0, end: &end.0, zone }
+        });
+        Hours {
+            is_for_business_hours: self.business_hours_only == Some(true),
+            is_for_working_days: self.weekdays_only == Some(true),
+            window,
+            weekdays: self.days.as_ref().map(|days| days.iter().map(|day| Weekday::from(*day)).collect()),
+        }
     }
 
     /// Days are days of the window's zone, so they too are compared within one zone only.
@@ -217,6 +233,20 @@ pub enum Day {
     Friday,
     Saturday,
     Sunday,
+}
+
+impl From<Day> for Weekday {
+    fn from(day: Day) -> Self {
+        match day {
+            Day::Monday => Self::Mon,
+            Day::Tuesday => Self::Tue,
+            Day::Wednesday => Self::Wed,
+            Day::Thursday => Self::Thu,
+            Day::Friday => Self::Fri,
+            Day::Saturday => Self::Sat,
+            Day::Sunday => Self::Sun,
+        }
+    }
 }
 
 /// How often a token may be used.

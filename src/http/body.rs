@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use axum::{
-    body::Bytes,
+    body::{Body, Bytes, to_bytes},
     extract::{FromRequest, FromRequestParts, Path, Request},
-    http::{StatusCode, header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
 };
 use chrono::{DateTime, Utc};
+use http_body_util::LengthLimitError;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_path_to_error::Segment;
 use utoipa::{
@@ -23,12 +24,7 @@ use super::{
 };
 use crate::{
     app::schema::of,
-    domain::{
-        Position,
-        claims::{CanonicalUuid, parse_jti},
-        object::Object,
-        text::IdempotencyKey,
-    },
+    domain::{Position, claims::CanonicalUuid, object::Object, text::IdempotencyKey},
 };
 
 /// What can be wrong with a JSON body.
@@ -45,11 +41,12 @@ pub(super) struct JsonBody<T>(pub(super) T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for JsonBody<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !is_json(&request) {
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        if !is_json(&parts.headers) {
             return Err(Problem::not_json());
         }
-        parse(&bytes(request, state).await?).map(Self)
+        parse(&bytes(&parts.headers, body).await?).map(Self)
     }
 }
 
@@ -60,9 +57,10 @@ pub(super) struct OptionalJsonBody<T>(pub(super) T);
 impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJsonBody<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let is_json = is_json(&request);
-        let bytes = bytes(request, state).await?;
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let is_json = is_json(&parts.headers);
+        let bytes = bytes(&parts.headers, body).await?;
         match (bytes.is_empty(), is_json) {
             (true, _) => Ok(Self(T::default())),
             (false, true) => parse(&bytes).map(Self),
@@ -72,15 +70,15 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
 }
 
 /// The bytes of a body, up to the limit.
-pub(super) async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result<Bytes, Problem> {
+pub(super) async fn bytes(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     // Whoever says how much is to come need not send it first.
-    let declared = request.headers().get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     if declared.is_some_and(|length: u64| length > BODY_BYTES_MAX as u64) {
         return Err(Problem::body_too_large());
     }
-    let read = tokio::time::timeout(BODY_TIMEOUT, Bytes::from_request(request, state));
-    read.await.map_err(|_| Problem::body_too_slow())?.map_err(|rejection| {
-        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+    let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, BODY_BYTES_MAX));
+    read.await.map_err(|_| Problem::body_too_slow())?.map_err(|error| {
+        if std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>) {
             Problem::body_too_large()
         } else {
             Problem::malformed("the body could not be read")
@@ -88,17 +86,23 @@ pub(super) async fn bytes<S: Send + Sync>(request: Request, state: &S) -> Result
     })
 }
 
+/// Whether the body is said to be of a media type, whatever its parameters.
+pub(super) fn is_of(headers: &HeaderMap, media_type: &str) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = value.and_then(|text| text.split(';').next()).map(str::trim);
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case(media_type))
+}
+
 /// As it is: in an encoding, or in another alphabet, its bytes would mean something else than they seem to.
-fn is_json(request: &Request) -> bool {
-    if request.headers().contains_key(header::CONTENT_ENCODING) {
+fn is_json(headers: &HeaderMap) -> bool {
+    if headers.contains_key(header::CONTENT_ENCODING) {
         return false;
     }
-    let value = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let essence = value.and_then(|text| text.split(';').next()).map(str::trim);
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let charset =
         value.and_then(|text| text.to_ascii_lowercase().split_once("charset=").map(|(_, name)| name.to_owned()));
     let is_utf_8 = charset.is_none_or(|name| name.trim_matches([' ', '"']).starts_with("utf-8"));
-    is_utf_8 && essence.is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"))
+    is_utf_8 && is_of(headers, "application/json")
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
@@ -189,8 +193,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Jti {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let malformed = || Problem::malformed_parameter("jti", "is not a UUID in lower case");
-        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| malformed())?;
-        let jti = parse_jti(&text).ok_or_else(malformed)?;
+        let jti = Path::<CanonicalUuid>::from_request_parts(parts, state).await;
+        let Path(CanonicalUuid(jti)) = jti.map_err(|_| malformed())?;
         tracing::Span::current().record("jti", tracing::field::display(jti));
         Ok(Self(jti))
     }

@@ -58,7 +58,7 @@ pub(super) const WRITE: &[Code] = &[Code::Unavailable, Code::OutcomeUnknown, Cod
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     /// What it may do.
-    pub(super) authority: Authority,
+    pub(super) authority: Arc<Authority>,
     /// What the log says of it.
     pub(super) origin: Origin,
 }
@@ -66,23 +66,17 @@ pub(super) struct Caller {
 impl Caller {
     /// Lets a caller pass that may do `permission`.
     pub(super) fn require(&self, permission: RoutePermission) -> Result<(), Problem> {
-        self.authority.require(permission).map_err(|refusal| {
-            metrics::refused(&refusal, self.origin.path);
-            self.challenged(refusal.into())
-        })
+        require(&self.authority, permission)
     }
 
     /// A no, with the challenge of the way by which the caller came.
     pub(super) fn challenged(&self, problem: Problem) -> Problem {
-        match self.authority.credential {
-            Some(Credential::Client { .. }) => problem.for_client(),
-            Some(Credential::Token(_) | Credential::Login { .. }) | None => problem,
-        }
+        challenged(&self.authority, problem)
     }
 
     /// The caller as the requester of a command, under the name that the request gave itself.
     pub(super) fn requester(self, key: Option<IdempotencyKey>) -> Requester {
-        Requester { authority: self.authority, origin: self.origin, key }
+        Requester { authority: Arc::unwrap_or_clone(self.authority), origin: self.origin, key }
     }
 }
 
@@ -91,53 +85,75 @@ impl FromRequestParts<Arc<Catalog>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, catalog: &Arc<Catalog>) -> Result<Self, Problem> {
         match presented(&parts.headers)? {
-            Presented::Bearer(token) => bearer(token, parts, catalog).await,
+            Presented::Bearer(token) => {
+                let authority = bearer(token, parts, catalog).await?;
+                Ok(Self { origin: origin(Some(&authority), parts, catalog), authority })
+            }
             Presented::Basic(_) => Err(Problem::basic_not_taken()),
         }
     }
 }
 
-/// The sender of a request where tokens are checked and revoked: a caller as anywhere, or a client.
-#[derive(Debug, Clone)]
-pub(super) struct Asker(pub(super) Caller);
+/// The sender of a request where tokens are checked and revoked: a caller as anywhere, or a client. What the log says of it is
+/// put together where there is something to say.
+#[derive(Debug)]
+pub(super) struct Asker {
+    /// What it may do.
+    pub(super) authority: Arc<Authority>,
+}
+
+impl Asker {
+    /// Lets one pass that may do `permission`.
+    pub(super) fn require(&self, permission: RoutePermission) -> Result<(), Problem> {
+        require(&self.authority, permission)
+    }
+}
 
 impl FromRequestParts<Arc<Catalog>> for Asker {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, catalog: &Arc<Catalog>) -> Result<Self, Problem> {
-        match presented(&parts.headers)? {
-            Presented::Bearer(token) => bearer(token, parts, catalog).await.map(Self),
-            Presented::Basic(credentials) => client(credentials, parts, catalog).await.map(Self),
-        }
+        let authority = match presented(&parts.headers)? {
+            Presented::Bearer(token) => bearer(token, parts, catalog).await?,
+            Presented::Basic(credentials) => client(credentials, catalog).await?,
+        };
+        Ok(Self { authority })
     }
 }
 
-async fn bearer(token: &str, parts: &Parts, catalog: &Arc<Catalog>) -> Result<Caller, Problem> {
-    let origin = anonymous(parts, catalog);
-    let authority = catalog.authenticate(token, &origin).await??;
-    bearer_of(authority, origin)
+fn require(authority: &Authority, permission: RoutePermission) -> Result<(), Problem> {
+    authority.require(permission).map_err(|refusal| {
+        metrics::refused(&refusal, Path::Api);
+        challenged(authority, refusal.into())
+    })
 }
 
-async fn client(credentials: &str, parts: &Parts, catalog: &Arc<Catalog>) -> Result<Caller, Problem> {
+fn challenged(authority: &Authority, problem: Problem) -> Problem {
+    match authority.credential {
+        Some(Credential::Client { .. }) => problem.for_client(),
+        Some(Credential::Token(_) | Credential::Login { .. }) | None => problem,
+    }
+}
+
+async fn bearer(token: &str, parts: &Parts, catalog: &Arc<Catalog>) -> Result<Arc<Authority>, Problem> {
+    Ok(catalog.authenticate(token, &|| origin(None, parts, catalog)).await??)
+}
+
+async fn client(credentials: &str, catalog: &Arc<Catalog>) -> Result<Arc<Authority>, Problem> {
     let NameAndSecret { name, secret } = basic::read(credentials).ok_or_else(Problem::bad_client)?;
-    let authority = catalog.authenticate_client(&name, &secret).await?.ok_or_else(Problem::bad_client)?;
-    bearer_of(authority, anonymous(parts, catalog))
+    catalog.authenticate_client(&name, &secret).await?.ok_or_else(Problem::bad_client)
 }
 
-/// The bearer of a credential that was found good.
-pub(super) fn bearer_of(authority: Authority, origin: Origin) -> Result<Caller, Problem> {
-    let sub = authority.subject.as_ref().map(ToString::to_string);
-    let actor = match &authority.credential {
-        Some(Credential::Token(jti)) => Actor::Token { jti: *jti, sub },
-        Some(Credential::Login { issuer }) => Actor::Person { issuer: issuer.clone(), sub },
-        Some(Credential::Client { name, .. }) => Actor::Client { name: name.clone() },
-        None => return Err(Problem::internal()),
-    };
-    Ok(Caller { authority, origin: Origin { actor, ..origin } })
+/// The token that a request bears (RFC 6750 section 2.1), and nothing else that a request might present.
+pub(super) fn token_of(headers: &HeaderMap) -> Result<&str, Problem> {
+    match presented(headers)? {
+        Presented::Bearer(token) => Ok(token),
+        Presented::Basic(_) => Err(Problem::no_credential()),
+    }
 }
 
 /// What a request presents.
-enum Presented<'a> {
+pub(super) enum Presented<'a> {
     /// A token (RFC 6750 section 2.1).
     Bearer(&'a str),
     /// A name and a secret (RFC 7617 section 2).
@@ -145,7 +161,7 @@ enum Presented<'a> {
 }
 
 /// The one credential of a request. Several are as bad as a wrong one.
-fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Problem> {
+pub(super) fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or_else(Problem::no_credential)?;
     let (Ok(text), None) = (value.to_str(), values.next()) else { return Err(Problem::bad_credential()) };
@@ -158,18 +174,30 @@ fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Problem> {
     }
 }
 
-/// Where a request comes from, before anybody is believed to have sent it.
-pub(super) fn anonymous(parts: &Parts, catalog: &Catalog) -> Origin {
+/// Where a request comes from, and from whom, if anybody is believed to have sent it.
+pub(super) fn origin(sender: Option<&Authority>, parts: &Parts, catalog: &Catalog) -> Origin {
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     Origin {
         path: Path::Api,
-        actor: Actor::Anonymous,
+        actor: sender.map_or(Actor::Anonymous, actor),
         request_id: parts
             .extensions
             .get::<RequestId>()
             .cloned()
             .unwrap_or_else(|| RequestId::of_uuid(catalog.new_id())),
-        address: request::peer(&parts.extensions).map(|address| address.ip()),
+        address: request::client(parts),
         user_agent: user_agent.map(|text| request::discreet(&harmless(text, USER_AGENT_LENGTH_MAX), &parts.headers)),
+    }
+}
+
+/// The bearer of a credential that was found good.
+fn actor(authority: &Authority) -> Actor {
+    let sub = authority.subject.as_ref().map(ToString::to_string);
+    match &authority.credential {
+        Some(Credential::Token(jti)) => Actor::Token { jti: *jti, sub },
+        Some(Credential::Login { issuer }) => Actor::Person { issuer: issuer.clone(), sub },
+        Some(Credential::Client { name, .. }) => Actor::Client { name: name.clone() },
+        // Nobody comes in over HTTP without one.
+        None => Actor::Anonymous,
     }
 }

@@ -17,10 +17,13 @@ use super::{
     fresh::{FRESH, Fresh},
     openapi::problems,
     problem::Problem,
-    revocation::Checked,
+    revocation,
 };
 use crate::{
-    app::{Catalog, metrics},
+    app::{
+        Catalog,
+        metrics::{self, Checked, Finding},
+    },
     domain::{Status, authority::RoutePermission, claims::CanonicalUuid},
 };
 
@@ -42,7 +45,7 @@ pub(super) struct Check {
 #[schema(as = CheckResults)]
 pub(super) struct Results {
     /// One for each identifier, in their order.
-    results: Vec<Checked>,
+    results: Vec<revocation::Checked>,
 }
 
 problems!(Problems = [ASKER, FRESH, JSON_BODY]);
@@ -62,11 +65,11 @@ problems!(Problems = [ASKER, FRESH, JSON_BODY]);
 )]
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
-    Asker(caller): Asker,
+    asker: Asker,
     _: Fresh,
     JsonBody(check): JsonBody<Check>,
 ) -> Result<Response, Problem> {
-    caller.require(RoutePermission::TokensCheck)?;
+    asker.require(RoutePermission::TokensCheck)?;
     let ids: Vec<Uuid> = check.jtis.into_iter().map(|CanonicalUuid(jti)| jti).collect();
     if ids.len() > IDS_MAX {
         let detail = format!("has {} members, the maximum is {IDS_MAX}", ids.len());
@@ -74,8 +77,8 @@ pub(super) async fn handle(
     }
     let now = catalog.ambient().clock.now();
     let tokens = catalog.live_tokens(&ids).await;
-    let tokens = tokens.inspect_err(|_| metrics::checked(metrics::Checked::Jti, metrics::UNAVAILABLE))?;
+    let tokens = tokens.inspect_err(|_| metrics::checked(Checked::Jti, Finding::Unavailable))?;
     let known: HashMap<Uuid, Status> = tokens.iter().map(|(jti, token)| (*jti, token.status(now))).collect();
-    let results = ids.iter().map(|jti| Checked::counted(*jti, known.get(jti).copied())).collect();
+    let results = ids.iter().map(|jti| revocation::Checked::counted(*jti, known.get(jti).copied())).collect();
     Ok(Json(Results { results }).into_response())
 }

@@ -46,7 +46,7 @@ impl<T: DeserializeOwned + IntoParams + Send> FromRequestParts<Arc<Catalog>> for
         let asked = given.take(PARAMETER).map(|text| position(PARAMETER, &text)).transpose()?;
         let others = given.parse()?;
         if let Some(asked) = asked {
-            require(catalog, asked).await?;
+            Box::pin(require(catalog, asked)).await?;
         }
         Ok(Self(others))
     }

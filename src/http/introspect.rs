@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{FromRequestParts, Request, State},
+    http::header::CONTENT_TYPE,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -15,14 +16,14 @@ use utoipa::{
 use uuid::Uuid;
 
 use super::{
-    caller::Asker,
+    caller::{self, Asker},
     fresh::Fresh,
     oauth::{FORM_BODY, OAuthError, TokenForm, bad_request, token, unauthorized},
     openapi::problems,
     problem::{Code, Problem},
 };
 use crate::{
-    app::{Catalog, Verdict, view::TokenType},
+    app::{Catalog, Verdict, edge::Introspected, view::TokenType},
     domain::{
         Path, Position,
         authority::RoutePermission,
@@ -31,6 +32,7 @@ use crate::{
         status_list::StatusClaim,
         text::{Audience, Environment, FullName, Issuer, Namespace, Subject},
     },
+    signing::Verified,
 };
 
 /// What is said of a token.
@@ -132,23 +134,35 @@ pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, request: Request
 
 async fn answer(catalog: &Arc<Catalog>, request: Request) -> Result<Response, Response> {
     let (mut parts, body) = request.into_parts();
-    let Asker(caller) = Asker::from_request_parts(&mut parts, catalog).await.map_err(unauthorized)?;
+    let asker = Asker::from_request_parts(&mut parts, catalog).await.map_err(unauthorized)?;
     // RFC 7662 section 2.3 knows one answer to a caller that may not ask: 401.
-    caller.require(RoutePermission::TokensCheck).map_err(unauthorized)?;
+    asker.require(RoutePermission::TokensCheck).map_err(unauthorized)?;
     <Fresh>::from_request_parts(&mut parts, catalog).await.map_err(bad_request)?;
-    let token = token(Request::from_parts(parts, body)).await?;
-    let answer =
-        match &catalog.check(&token, &caller.origin).await.map_err(|error| Problem::from(error).into_response())? {
-            Verdict::Active { verified, token } => Json(Introspection::active(&verified.claims, token)).into_response(),
-            Verdict::Invalid(_) | Verdict::Shadow | Verdict::Inactive(_) => {
-                Json(Introspection::Inactive(InactiveToken { active: false })).into_response()
-            }
-        };
-    Ok(answer)
+    let token = token(&parts, body).await?;
+    let origin = || caller::origin(Some(&asker.authority), &parts, catalog);
+    match catalog.check(&token, &origin).await.map_err(|error| Problem::from(error).into_response())? {
+        Verdict::Active { verified, token } => active(&verified, &token).map_err(IntoResponse::into_response),
+        Verdict::Invalid(_) | Verdict::Shadow | Verdict::Inactive(_) => {
+            Ok(Json(Introspection::inactive()).into_response())
+        }
+    }
+}
+
+/// What is said of an active token never changes while it is one.
+fn active(verified: &Verified, token: &LiveToken) -> Result<Response, Problem> {
+    let (path, out_of_band, issued) = (token.path, token.out_of_band, token.issued);
+    let words = || serde_json::to_vec(&Introspection::active(&verified.claims, path, out_of_band, issued));
+    let said = verified.said(issued, words).map_err(|_| Problem::internal())?;
+    Ok(([(CONTENT_TYPE, "application/json")], said).into_response())
 }
 
 impl<'a> Introspection<'a> {
-    fn active(claims: &'a Claims, token: &LiveToken) -> Self {
+    /// Any token that is not active.
+    pub(super) fn inactive() -> Self {
+        Self::Inactive(InactiveToken { active: false })
+    }
+
+    fn active(claims: &'a Claims, path: Path, out_of_band: bool, position: Position) -> Self {
         Self::Active(ActiveToken {
             active: true,
             token_type: TokenType::Bearer,
@@ -168,10 +182,16 @@ impl<'a> Introspection<'a> {
             namespaces: &claims.namespaces,
             scopes: &claims.scopes,
             status: claims.status.as_ref(),
-            path: token.path,
-            out_of_band: token.out_of_band,
-            position: token.issued,
+            path,
+            out_of_band,
+            position,
         })
+    }
+}
+
+impl<'a> From<&'a Introspected> for Introspection<'a> {
+    fn from(token: &'a Introspected) -> Self {
+        Self::active(&token.claims, token.path, token.out_of_band, token.position)
     }
 }
 

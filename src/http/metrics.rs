@@ -106,10 +106,15 @@ pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, Extension(metric
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.recorded.render()).into_response()
 }
 
-/// Describes the metrics to the recorder, and begins each series whose labels are known at nought.
-pub fn describe() {
+/// Describes what an edge counts, too.
+pub fn describe_requests() {
     describe_counter!(REQUESTS, Unit::Count, "Requests that were answered.");
     describe_histogram!(DURATION, Unit::Seconds, "From a request's head to the head of its answer.");
+}
+
+/// Describes the metrics to the recorder, and begins each series whose labels are known at nought.
+pub fn describe() {
+    describe_requests();
     describe_gauge!(QUEUE, Unit::Count, "Commands that wait for the appender.");
     describe_gauge!(QUEUE_SIZE, Unit::Count, "The most commands that may wait for the appender.");
     describe_gauge!(WAITING, Unit::Count, "Tokens that checks ask for and that no statement reads yet.");

@@ -3,6 +3,7 @@
 mod accept;
 mod as_of;
 mod audit_events;
+mod authorize;
 mod basic;
 mod body;
 mod caller;
@@ -11,6 +12,7 @@ pub mod connections;
 mod courier;
 mod cursor;
 mod detached;
+pub mod edge;
 mod entrance;
 mod etag;
 mod feed;
@@ -46,10 +48,10 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Router,
-    extract::DefaultBodyLimit,
     http::{HeaderName, HeaderValue, header::CACHE_CONTROL},
     middleware::{from_fn, from_fn_with_state},
 };
+use catalog_gateway::admission::TrustedProxies;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tower_http::{catch_panic::CatchPanicLayer, set_header::SetResponseHeaderLayer};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -63,22 +65,23 @@ pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Tells with every write where in the log it stands; `?min_position` takes it.
 const POSITION: HeaderName = HeaderName::from_static("catalog-position");
 
-/// The routes of a catalog, and what `recorder` has recorded. To be served with the peer's address as connect info.
-pub fn router(catalog: Arc<Catalog>, recorder: PrometheusHandle) -> Router {
+/// The routes of a catalog, and what `recorder` has recorded. To be served with the peer's address as connect info; of a peer
+/// that is one of `proxies` it is believed from where its requests come.
+pub fn router(catalog: Arc<Catalog>, recorder: PrometheusHandle, proxies: TrustedProxies) -> Router {
     let metrics = Metrics::new(recorder, catalog.opened_at());
     let (router, _) = routes().split_for_parts();
     router
         .merge(openapi::docs::pages())
-        .fallback(metadata::handle_below_path)
-        .method_not_allowed_fallback(problem::no_such_method)
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .fallback(authorize::below_path)
+        .method_not_allowed_fallback(authorize::by_any_method)
         .layer(SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("no-store")))
         .layer(from_fn_with_state(catalog.clone(), stale::say))
         .layer(from_fn(request::bound))
         .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(from_fn_with_state(catalog.clone(), problem::write_out))
+        .layer(from_fn_with_state(Arc::new(catalog.issuer().clone()), problem::write_out))
         .layer(Extension(metrics))
-        .layer(from_fn_with_state(catalog.clone(), request::name))
+        .layer(Extension(Arc::new(proxies)))
+        .layer(from_fn_with_state(catalog.ambient().clone(), request::name))
         .with_state(catalog)
 }
 
@@ -103,6 +106,7 @@ fn routes() -> OpenApiRouter<Arc<Catalog>> {
         .routes(routes!(revoke::handle))
         .routes(routes!(whoami::handle))
         .routes(routes!(introspect::handle))
+        .routes(routes!(authorize::handle))
         .routes(routes!(audit_events::handle))
         .routes(routes!(jwks::handle))
         .routes(routes!(metadata::handle))

@@ -1,11 +1,14 @@
 //! What the OAuth endpoints share: a form with one token, and errors in the form of RFC 6749 section 5.2.
 
+use std::borrow::Cow;
+
 use axum::{
     Json,
-    extract::{Form, FromRequest, Request},
-    http::{HeaderValue, StatusCode, header},
+    body::Body,
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -17,6 +20,7 @@ use super::{
 /// What can be wrong besides the form and the caller, which get the form of RFC 6749.
 pub(super) const FORM_BODY: &[Code] = &[Code::BodyTooSlow, Code::BodyTooLarge, Code::Unavailable];
 
+const FORM: &str = "application/x-www-form-urlencoded";
 const TOKEN_MISSING: &str = "token is missing";
 
 /// What says in a form who asks (RFC 6749 section 2.3.1, RFC 7521 section 4.2, RFC 6750 section 2.2). Here the header
@@ -54,30 +58,38 @@ enum OAuthErrorCode {
 
 /// The one `token` of a form body; other parameters, such as a hint, change nothing, but that one which is a credential
 /// is refused: with the header it is one too many (RFC 6749 section 2.3), and alone it is not taken (section 5.2).
-pub(super) async fn token(request: Request) -> Result<String, Response> {
-    let request = {
-        let (parts, unread) = request.into_parts();
-        let read = body::bytes(Request::from_parts(parts.clone(), unread), &()).await;
-        Request::from_parts(parts, read.map_err(bad_request)?.into())
-    };
-    let has_header = request.headers().contains_key(header::AUTHORIZATION);
-    let Form(members) = Form::<Vec<(String, String)>>::from_request(request, &())
-        .await
-        .map_err(|_| invalid_request("the body must be application/x-www-form-urlencoded"))?;
-    if let Some((name, _)) = members.iter().find(|(name, _)| FORM_CREDENTIALS.contains(&name.as_str())) {
-        return Err(if has_header {
+pub(super) async fn token(parts: &Parts, body: Body) -> Result<String, Response> {
+    let form = body::bytes(&parts.headers, body).await.map_err(bad_request)?;
+    if !body::is_of(&parts.headers, FORM) {
+        return Err(invalid_request("the body must be application/x-www-form-urlencoded"));
+    }
+    // What is no text is no token, but gets the answer of one.
+    let form = str::from_utf8(&form).map_or_else(|_| String::from_utf8_lossy(&form), Cow::Borrowed);
+    let members = form.split('&').map(|member| member.split_once('=').unwrap_or((member, "")));
+    let members: Vec<(Cow<'_, str>, &str)> = members.map(|(name, value)| (meant(name), value)).collect();
+    if let Some((name, _)) = members.iter().find(|(name, _)| FORM_CREDENTIALS.contains(&&**name)) {
+        return Err(if parts.headers.contains_key(header::AUTHORIZATION) {
             invalid_request(&format!("{name} in the form is a second credential beside the Authorization header"))
         } else {
             let told = format!("{name} in the form is not taken: who asks says so in the Authorization header");
             invalid_client(Problem::bad_client(), OAuthError::invalid_client(told))
         });
     }
-    let mut tokens = members.into_iter().filter(|(name, _)| name == "token").map(|(_, value)| value);
+    let mut tokens = members.iter().filter(|(name, _)| name == "token").map(|(_, value)| meant(value));
     match (tokens.next(), tokens.next()) {
-        (Some(token), None) if !token.is_empty() => Ok(token),
+        (Some(token), None) if !token.is_empty() => Ok(token.into_owned()),
         (Some(_), Some(_)) => Err(invalid_request("token is given more than once")),
         _ => Err(invalid_request(TOKEN_MISSING)),
     }
+}
+
+/// What is written in a form. No character of a token needs to be written in another way than it is.
+fn meant(written: &str) -> Cow<'_, str> {
+    if !written.as_bytes().contains(&b'%') && !written.as_bytes().contains(&b'+') {
+        return Cow::Borrowed(written);
+    }
+    let spaced = written.replace('+', " ");
+    Cow::Owned(percent_decode_str(&spaced).decode_utf8_lossy().into_owned())
 }
 
 /// A malformed request gets the OAuth form of the answer; anything else stays a problem.
@@ -131,5 +143,34 @@ impl OAuthError {
 
     fn invalid_request(description: &str) -> Self {
         Self { error: OAuthErrorCode::InvalidRequest, error_description: description.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+
+    use super::*;
+
+    async fn read(form: &str) -> Option<String> {
+        let request = Request::post("/").header(header::CONTENT_TYPE, format!("{FORM}; charset=utf-8"));
+        let (parts, body) = request.body(Body::from(form.to_owned())).expect("a request").into_parts();
+        token(&parts, body).await.ok()
+    }
+
+    #[tokio::test]
+    async fn a_token_is_what_the_form_means_by_it() {
+        for (form, expected) in [
+            ("token=a.b-c_d", "a.b-c_d"),
+            ("hint=x&token=a%2Eb+c&hint=y", "a.b c"),
+            ("%74oken=a=b", "a=b"),
+            ("token=%zz%4", "%zz%4"),
+            ("token=%ff", "\u{fffd}"),
+        ] {
+            assert_eq!(read(form).await.as_deref(), Some(expected), "{form}");
+        }
+        for form in ["", "token", "token=", "Token=a", "token=a&tok%65n=a"] {
+            assert_eq!(read(form).await, None, "{form}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{FromRequestParts, Query},
-    http::{Uri, request::Parts},
+    http::{Uri, request::Parts, uri::InvalidUri},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use utoipa::IntoParams;
@@ -65,8 +65,7 @@ impl<'a> Given<'a> {
 
     /// The parameters that are left as what a route takes.
     pub(super) fn parse<T: DeserializeOwned + IntoParams>(self) -> Result<T, Problem> {
-        let query = self.0.iter().map(|pair| pair.raw).collect::<Vec<_>>().join("&");
-        let uri = format!("/?{query}").parse().map_err(|_| Problem::internal())?;
+        let uri = self.uri().map_err(|_| Problem::internal())?;
         Query::<T>::try_from_uri(&uri).map(|Query(parameters)| parameters).map_err(|rejection| {
             let known: Vec<String> = T::into_params(|| None).into_iter().map(|parameter| parameter.name).collect();
             if let Some(unknown) = self.0.iter().find(|pair| !known.contains(&pair.name)) {
@@ -76,6 +75,14 @@ impl<'a> Given<'a> {
             let (name, detail) = source.split_once(": ").unwrap_or(("query", source.as_str()));
             malformed(name, detail)
         })
+    }
+
+    fn uri(&self) -> Result<Uri, InvalidUri> {
+        if self.0.is_empty() {
+            return Ok(Uri::from_static("/"));
+        }
+        let query = self.0.iter().map(|pair| pair.raw).collect::<Vec<_>>().join("&");
+        format!("/?{query}").parse()
     }
 }
 

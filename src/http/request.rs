@@ -1,23 +1,28 @@
 //! What every request gets: a name in the diagnostics, and an end.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use axum::{
     extract::{ConnectInfo, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header::AUTHORIZATION},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, header::AUTHORIZATION, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use catalog_gateway::admission::TrustedProxies;
 use tracing::{Instrument, field};
 
 use super::{
+    authorize,
     basic::{self, NameAndSecret},
     metrics,
     problem::{ANSWER_TIMEOUT, Code, Problem},
 };
 use crate::{
-    app::Catalog,
-    domain::{client::ClientSecret, text::RequestId},
+    app::Ambient,
+    domain::{ambient::uuid_v7, client::ClientSecret, text::RequestId},
 };
 
 /// How every part of a token but its signature begins: `{"` in base64url.
@@ -25,11 +30,12 @@ const TOKEN_PART: &str = "eyJ";
 /// How many characters in a row make a piece of a credential out of a text.
 const PIECE_LENGTH: usize = 16;
 
+static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Names the request, by its own `x-request-id` if that is a plain word, and says the name in the answer.
-pub(super) async fn name(State(catalog): State<Arc<Catalog>>, mut request: Request, next: Next) -> Response {
-    let id = given(request.headers()).unwrap_or_else(|| fresh(&catalog));
+pub(super) async fn name(State(ambient): State<Ambient>, mut request: Request, next: Next) -> Response {
+    let id = given(request.headers()).unwrap_or_else(|| fresh(&ambient));
     request.extensions_mut().insert(id.clone());
     let (route, method) = (route(&request).to_owned(), request.method().clone());
     // Of the highest level, so that it is there wherever a line is.
@@ -66,16 +72,14 @@ pub(super) async fn bound(request: Request, next: Next) -> Response {
 
 /// Whether the route appends to the log.
 fn may_write(request: &Request) -> bool {
-    match *request.method() {
-        Method::DELETE => true,
-        Method::POST => !matches!(route(request), "/introspect" | "/revocations/check"),
-        _ => false,
-    }
+    let is_of_a_write = matches!(*request.method(), Method::DELETE | Method::POST);
+    is_of_a_write && !matches!(route(request), "/introspect" | "/revocations/check" | authorize::PATH)
 }
 
 /// The pattern that the request's path met. The path itself may hold anything, a token too.
 fn route(request: &Request) -> &str {
-    request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str)
+    let of_a_proxy = if authorize::is_below(request.uri()) { authorize::PATH } else { "unmatched" };
+    request.extensions().get::<MatchedPath>().map_or(of_a_proxy, MatchedPath::as_str)
 }
 
 fn given(headers: &HeaderMap) -> Option<RequestId> {
@@ -107,13 +111,16 @@ fn contains(whole: &str, piece: &[u8]) -> bool {
     whole.as_bytes().windows(piece.len()).any(|part| part == piece)
 }
 
-fn fresh(catalog: &Catalog) -> RequestId {
-    RequestId::of_uuid(catalog.new_id())
+fn fresh(ambient: &Ambient) -> RequestId {
+    RequestId::of_uuid(uuid_v7(ambient.clock.now(), &*ambient.entropy))
 }
 
-/// The address of the peer.
-pub(super) fn peer(extensions: &axum::http::Extensions) -> Option<SocketAddr> {
-    extensions.get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address)
+/// From where the request comes: from its peer, or from where a trusted proxy says. `None` when nobody knows.
+pub(super) fn client(parts: &Parts) -> Option<IpAddr> {
+    let ConnectInfo(peer) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    let Some(proxies) = parts.extensions.get::<Arc<TrustedProxies>>() else { return Some(peer.ip()) };
+    let forwarded = parts.headers.get_all(&X_FORWARDED_FOR).into_iter().map(HeaderValue::as_bytes);
+    proxies.client(peer.ip(), forwarded)
 }
 
 #[cfg(test)]

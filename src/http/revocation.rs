@@ -19,7 +19,10 @@ use super::{
     problem::Problem,
 };
 use crate::{
-    app::{Catalog, metrics},
+    app::{
+        Catalog,
+        metrics::{self, Finding},
+    },
     domain::{Status, authority::RoutePermission, claims::CanonicalUuid},
 };
 
@@ -48,7 +51,7 @@ pub(super) enum CheckedStatus {
 impl Checked {
     /// What was found, counted among the checks.
     pub(super) fn counted(jti: Uuid, status: Option<Status>) -> Self {
-        metrics::checked(metrics::Checked::Jti, status.map_or("unknown", Status::as_str));
+        metrics::checked(metrics::Checked::Jti, status.map_or(Finding::Unknown, Finding::from));
         Self { jti, status: status.into() }
     }
 }
@@ -82,13 +85,13 @@ problems!(Problems = [ASKER, FRESH]);
 )]
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
-    Asker(caller): Asker,
+    asker: Asker,
     _: Fresh,
     Jti(jti): Jti,
 ) -> Result<Response, Problem> {
-    caller.require(RoutePermission::TokensCheck)?;
+    asker.require(RoutePermission::TokensCheck)?;
     let now = catalog.ambient().clock.now();
     let token = catalog.live_token(jti).await;
-    let token = token.inspect_err(|_| metrics::checked(metrics::Checked::Jti, metrics::UNAVAILABLE))?;
+    let token = token.inspect_err(|_| metrics::checked(metrics::Checked::Jti, Finding::Unavailable))?;
     Ok(Json(Checked::counted(jti, token.map(|token| token.status(now)))).into_response())
 }

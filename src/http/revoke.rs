@@ -9,7 +9,7 @@ use axum::{
 };
 
 use super::{
-    caller::{self, Asker, WRITE},
+    caller::{self, Asker, Caller, WRITE},
     detached::detached,
     oauth::{FORM_BODY, OAuthError, TokenForm, bad_request, token, unauthorized},
     openapi::problems,
@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     app::{Catalog, CommandError, Verdict},
-    domain::{Authority, Refusal, RevokeToken, authority::RoutePermission, revoke::RevocationReason},
+    domain::{Refusal, RevokeToken, authority::RoutePermission, revoke::RevocationReason},
     store::AppendError,
 };
 
@@ -55,27 +55,24 @@ pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, request: Request
 
 async fn revoke(catalog: &Arc<Catalog>, request: Request) -> Result<(), Response> {
     let (mut parts, body) = request.into_parts();
-    let caller = if parts.headers.contains_key(header::AUTHORIZATION) {
-        Some(Asker::from_request_parts(&mut parts, catalog).await.map_err(unauthorized)?.0)
+    let asker = if parts.headers.contains_key(header::AUTHORIZATION) {
+        Some(Asker::from_request_parts(&mut parts, catalog).await.map_err(unauthorized)?)
     } else {
         None
     };
     <Parameters>::from_request_parts(&mut parts, catalog).await.map_err(bad_request)?;
     // Whoever may not revoke is told so whatever the token is; that it tried is recorded where the decision is made.
-    let refusal = caller.as_ref().and_then(|caller| caller.require(RoutePermission::TokensRevoke).err());
-    let presented = token(Request::from_parts(parts.clone(), body)).await?;
-    let origin = caller.as_ref().map_or_else(|| caller::anonymous(&parts, catalog), |caller| caller.origin.clone());
+    let refusal = asker.as_ref().and_then(|asker| asker.require(RoutePermission::TokensRevoke).err());
+    let presented = token(&parts, body).await?;
+    let authority = asker.map(|asker| asker.authority);
+    let origin = || caller::origin(authority.as_deref(), &parts, catalog);
     let verdict =
         catalog.check_to_end(&presented, &origin).await.map_err(|error| Problem::from(error).into_response())?;
     let Verdict::Active { verified, .. } = verdict else {
         return refusal.map_or(Ok(()), |refusal| Err(unauthorized(refusal)));
     };
-    let caller = match caller {
-        Some(caller) => caller,
-        None => {
-            caller::bearer_of(Authority::of_token(&verified.claims), origin).map_err(IntoResponse::into_response)?
-        }
-    };
+    let authority = authority.unwrap_or_else(|| verified.authority());
+    let caller = Caller { origin: caller::origin(Some(&authority), &parts, catalog), authority };
     let command = RevokeToken { jti: verified.claims.jti, reason: RevocationReason::Unspecified, note: None };
     // Whoever presents the token alone, as its own credential, and finds it over has what it came for.
     let is_own = caller.authority.token() == Some(command.jti);

@@ -23,6 +23,7 @@ mod signer;
 mod status_list;
 mod strict_json;
 mod thumbprint;
+mod verified;
 mod verify;
 
 #[cfg(test)]
@@ -54,4 +55,5 @@ pub use secret::{SharedSecret, WeakSecret};
 pub use signed_token::SignedToken;
 pub use status_list::{StatusList, StatusListClaims, gzip};
 pub use thumbprint::thumbprint;
-pub use verify::{IAT_AHEAD_SECONDS_MAX, Invalid, Signed, Verified, Verifier};
+pub use verified::{Signed, Verified};
+pub use verify::{IAT_AHEAD_SECONDS_MAX, Invalid, Verifier};

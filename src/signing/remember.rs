@@ -8,7 +8,7 @@ use std::{
 use lru::LruCache;
 use sha2::{Digest, Sha256};
 
-use super::verify::Verified;
+use super::verified::Verified;
 
 /// The longest text that is remembered: what it says is held in a few times as many bytes.
 const BYTES_MAX: usize = 2_048;

@@ -14,6 +14,7 @@ use super::{
     public_key,
     remember::{Fingerprint, Remembered},
     status_list::is_status_list,
+    verified::{Signed, Verified},
 };
 use crate::domain::{
     claims::{CLIENT_ID, Claims, Header, TOKEN_BYTES_MAX, TYP, parse_jti, signing_input_digest},
@@ -48,43 +49,6 @@ enum Material {
     Public(ParsedPublicKey),
     Shared(Arc<hmac::Key>),
     NotHere,
-}
-
-/// A token that is ours, sound and not expired. Whether it was issued and still stands, only the log can say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verified {
-    /// What it says.
-    pub claims: Claims,
-    /// The key that signed it.
-    pub kid: Kid,
-    /// SHA-256 of `header.payload`, to be compared with what was issued under this `jti`.
-    pub signing_input_digest: [u8; 32],
-}
-
-impl Verified {
-    /// Whether `aud` names this audience. Every caller has to ask for its own.
-    #[must_use]
-    pub fn is_for(&self, audience: &str) -> bool {
-        self.claims.aud.iter().any(|member| member.as_str() == audience)
-    }
-}
-
-/// What bears the signature of a key of the log, whatever it says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signed {
-    /// Its `jti`, if it has one in our spelling.
-    pub jti: Option<Uuid>,
-    /// The key that signed it.
-    pub kid: Kid,
-    /// SHA-256 of `header.payload`.
-    pub signing_input_digest: [u8; 32],
-}
-
-impl From<&Verified> for Signed {
-    fn from(verified: &Verified) -> Self {
-        let Verified { claims, kid, signing_input_digest } = verified;
-        Self { jti: Some(claims.jti), kid: kid.clone(), signing_input_digest: *signing_input_digest }
-    }
 }
 
 /// Why a token is not accepted. For counters and audit only: outside, nobody may tell one from another, save
@@ -214,14 +178,13 @@ impl Verifier {
     /// # Errors
     /// [`Invalid`], the first cause found.
     pub fn verify(&self, token: &str, issuer: &Issuer, now: DateTime<Utc>) -> Result<Arc<Verified>, Invalid> {
-        let parts = Parts::of(token)?;
         let fingerprint = Fingerprint::of(token);
         let known = fingerprint.and_then(|fingerprint| self.remembered.get(fingerprint));
         if let Some(known) = known.filter(|known| known.claims.iss == *issuer) {
             check_times(&known.claims, now)?;
             return Ok(known);
         }
-        let verified = Arc::new(self.verify_anew(&parts, issuer, now)?);
+        let verified = Arc::new(self.verify_anew(&Parts::of(token)?, issuer, now)?);
         if let Some(fingerprint) = fingerprint {
             self.remembered.put(fingerprint, verified.clone());
         }
@@ -235,7 +198,7 @@ impl Verifier {
         let claims = decode::<Claims>(parts.payload).ok_or(Invalid::Claims)?;
         check_claims(&header, &claims, issuer)?;
         check_times(&claims, now)?;
-        Ok(Verified { claims, kid: header.kid, signing_input_digest: signing_input_digest(parts.signing_input) })
+        Ok(Verified::new(claims, header.kid, signing_input_digest(parts.signing_input)))
     }
 
     /// Whether something that is not accepted bears the signature of a key of the log all the same. Nobody but the catalog

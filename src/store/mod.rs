@@ -24,6 +24,7 @@ pub mod people;
 pub mod postgres;
 pub mod preview;
 mod reach;
+pub mod rebuild;
 pub mod row;
 pub mod rules;
 pub mod schema;

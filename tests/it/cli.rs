@@ -10,9 +10,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 37] = [
+const COMMANDS: [&[&str]; 38] = [
     &[],
     &["serve"],
+    &["edge"],
     &["issue"],
     &["list"],
     &["show"],

@@ -2,6 +2,8 @@
 
 mod cli;
 
+use std::sync::Arc;
+
 use axum::{body::Body, http::Request};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use catalog::{
@@ -387,6 +389,7 @@ async fn a_client_that_ended_while_its_command_waited_causes_no_event() {
     let admin = world.admin().await;
     let secret = add(&world, "bot", &["tokens.revoke"], Some("*")).await;
     let authority = world.catalog.authenticate_client("bot", &secret).await.unwrap().unwrap();
+    let authority = Arc::unwrap_or_clone(authority);
     let jti = world.issue_dev(plain("alice@example.com")).await.token.jti;
     let ask = async |authority: Authority, key: Option<&str>| {
         let key = key.map(|key| IdempotencyKey::parse(key).unwrap());

@@ -3,6 +3,7 @@
 
 mod faults;
 mod histories;
+mod logins;
 mod pages;
 mod reader;
 mod staleness;

@@ -4,4 +4,4 @@ mod faults;
 mod guard;
 mod outpost;
 #[path = "../../clients/gateway/tests/feed/proxy.rs"]
-mod proxy;
+pub mod proxy;

@@ -1,5 +1,7 @@
 //! Issuing, listing, showing and revoking over HTTP.
 
+use std::sync::Arc;
+
 use catalog::domain::text::Permission;
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -305,7 +307,10 @@ async fn a_revoked_credential_causes_no_later_event() {
 
     let late = world
         .catalog
-        .issue(plain("c"), catalog::app::Requester::new(authority, shell(catalog::domain::Path::Api)))
+        .issue(
+            plain("c"),
+            catalog::app::Requester::new(Arc::unwrap_or_clone(authority), shell(catalog::domain::Path::Api)),
+        )
         .await;
 
     assert!(late.is_err_and(|error| error.to_string() == "the presented credential is no longer good"));

@@ -187,7 +187,7 @@ async fn two_catalogs_in_one_database_know_nothing_of_each_other() {
     let configured = appender.append(command).await.unwrap();
 
     assert_eq!(configured.position, Position(4));
-    let verification = verify(&other, &mut |_, _| ()).await.unwrap();
+    let verification = verify(&other, &[], &mut |_, _| ()).await.unwrap();
     assert_eq!((verification.events, verification.findings), (4, vec![]));
     assert_ne!(verification.head.log_id, before.log_id);
     assert_eq!(log::settings(other.reads()).await.unwrap().active.unwrap().as_str(), "another");

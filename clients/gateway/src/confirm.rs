@@ -3,6 +3,46 @@
 //! A feed of revocations proves that a token is not revoked. It does not prove that it was issued: what a thief of a key has
 //! signed is in no feed. For those who want both, a [`Confirmer`] asks (RFC 7662) about each token that it has not seen, and
 //! remembers the good ones until they expire.
+//!
+//! ```
+//! use catalog_gateway::{Now, client::{Catalog, Credential}, confirm::{Confirmation, Confirmer}};
+//! # use axum::{Form, Router, routing::post};
+//! # use catalog_gateway::jwt::{Claims, Verified};
+//! # let claims = serde_json::json!({
+//! #     "iss": "https://tokens.example.com", "aud": ["gateway"], "sub": "alice@example.com", "client_id": "catalog",
+//! #     "jti": "0197f3a0-5b1c-7c3e-8d4f-0123456789ab", "iat": 0, "exp": 4_000_000_000_i64, "token_use": "api",
+//! #     "user": {"email": "alice@example.com", "full_name": "Alice", "is_admin": false, "auth_provider": "api_token"},
+//! #     "teams": ["red"], "namespaces": [], "scopes": {"server_id": null, "permissions": [], "ip_restrictions": [],
+//! #     "time_restrictions": {}, "usage_limits": {}}
+//! # });
+//! # let verified = Verified {
+//! #     claims: serde_json::from_value::<Claims>(claims)?, kid: "k1".to_owned(), signing_input_digest: [0; 32],
+//! # };
+//! # // A catalog that has issued one token.
+//! # async fn introspect(Form(form): Form<Vec<(String, String)>>) -> &'static str {
+//! #     match form.iter().any(|(_, text)| text == "issued") {
+//! #         true => r#"{"active": true, "jti": "0197f3a0-5b1c-7c3e-8d4f-0123456789ab", "path": "api", "out_of_band": false, "position": 7}"#,
+//! #         false => r#"{"active": false}"#,
+//! #     }
+//! # }
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let address = format!("http://{}", listener.local_addr()?);
+//! # tokio::spawn(async { axum::serve(listener, Router::new().route("/introspect", post(introspect))).await });
+//! # let forged = Verified { signing_input_digest: [1; 32], ..verified.clone() };
+//!
+//! let catalog = Catalog::new(&address, Credential::client("edge", "the client's secret".into()))?;
+//! let confirmer = Confirmer::new(catalog);
+//!
+//! // `verified` is what a `Verifier` said of the token.
+//! let now = Now::read().wall();
+//! let said = confirmer.confirm("issued", &verified, now).await;
+//! assert!(matches!(said, Confirmation::Issued(issuance) if !issuance.out_of_band));
+//! assert_eq!(confirmer.confirm("forged with a stolen key", &forged, now).await, Confirmation::NotActive);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::{
     collections::HashMap,
@@ -19,7 +59,9 @@ use uuid::Uuid;
 
 use crate::{
     client::{self, AskError, Catalog},
+    generations::Generations,
     jwt::Verified,
+    set::Standing,
 };
 
 /// How many tokens are remembered at most, where nothing else is said.
@@ -32,14 +74,25 @@ const ANSWER_TIME_MAX: Duration = Duration::from_secs(2);
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// What the catalog says of a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Confirmation {
     /// It was issued with exactly these claims, and was active when the catalog was asked.
-    Issued,
+    Issued(Issuance),
     /// It was not, or is not active.
     NotActive,
     /// The catalog could not be asked, or could not tell. That is not a no, and no reason to let the token pass.
     CouldNotTell,
+}
+
+/// How a token was issued, which its claims do not say.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Issuance {
+    /// The door it was issued through: `api`, `cli-dev`, `cli-admin`, `system`.
+    pub path: Arc<str>,
+    /// Whether it came past the controls of the catalog's API.
+    pub out_of_band: bool,
+    /// Where in the log it was issued.
+    pub position: i64,
 }
 
 /// Asks once per unseen token. Cheap to clone: all clones remember the same.
@@ -49,25 +102,35 @@ pub struct Confirmer(Arc<Shared>);
 struct Shared {
     catalog: Catalog,
     state: Mutex<State>,
-    tokens_max: usize,
 }
 
 /// What stands for a token: its identifier, and the SHA-256 of its `header.payload`.
 type Token = (Uuid, [u8; 32]);
 
-#[derive(Default)]
 struct State {
-    /// Until when, in seconds since 1970: those that came lately, and those before them.
-    young: HashMap<Token, i64>,
-    old: HashMap<Token, i64>,
+    known: Generations<Token, Known>,
     /// Those that are being asked about.
     asking: HashMap<Token, Arc<OnceCell<Confirmation>>>,
+    standing: Standing,
 }
 
+/// A token that was confirmed.
+struct Known {
+    issuance: Issuance,
+    /// Until when it is good, in seconds since 1970.
+    exp: i64,
+    /// How often the catalog had been reached anew when it was asked.
+    resumed: u64,
+}
+
+/// What is read of the catalog's answer.
 #[derive(Deserialize)]
 struct Introspection {
     active: bool,
     jti: Option<Uuid>,
+    path: Option<String>,
+    out_of_band: Option<bool>,
+    position: Option<i64>,
 }
 
 impl Confirmer {
@@ -80,23 +143,29 @@ impl Confirmer {
     /// Remembers so many tokens. Past that, those that came longest ago are asked about again.
     #[must_use]
     pub fn remembering(catalog: Catalog, tokens_max: usize) -> Self {
-        Self(Arc::new(Shared { catalog, state: Mutex::default(), tokens_max }))
+        let state = State { known: Generations::of(tokens_max), asking: HashMap::new(), standing: Standing::default() };
+        Self(Arc::new(Shared { catalog, state: Mutex::new(state) }))
+    }
+
+    /// Learns how the feed stands: in a log that was restored from a backup, issuances may be missing that were confirmed.
+    pub(crate) fn observe(&self, standing: Standing) {
+        self.0.state().observe(standing);
     }
 
     /// What the catalog says of a token, or said of it before. Its text is kept nowhere.
     pub async fn confirm(&self, token: &str, verified: &Verified, now: DateTime<Utc>) -> Confirmation {
         let key = (verified.claims.jti, verified.signing_input_digest);
-        let cell = {
+        let (cell, standing) = {
             let mut state = self.0.state();
-            if state.knows(key, now.timestamp()) {
-                return Confirmation::Issued;
+            if let Some(issuance) = state.recall(key, now.timestamp()) {
+                return Confirmation::Issued(issuance);
             }
             state.forget_given_up();
-            state.asking.entry(key).or_default().clone()
+            (state.asking.entry(key).or_default().clone(), state.standing)
         };
         // Those who come with the same token meanwhile wait for the one answer.
-        let confirmation = *cell.get_or_init(|| self.0.ask(token, key.0)).await;
-        self.0.state().conclude(key, confirmation, verified.claims.exp, self.0.tokens_max);
+        let confirmation = cell.get_or_init(|| self.0.ask(token, key.0)).await.clone();
+        self.0.state().conclude(key, &confirmation, verified.claims.exp, standing);
         confirmation
     }
 }
@@ -108,10 +177,16 @@ impl Shared {
 
     async fn ask(&self, token: &str, jti: Uuid) -> Confirmation {
         match self.introspect(token).await {
-            Ok(Introspection { active: true, jti: Some(said) }) if said == jti => Confirmation::Issued,
+            Ok(Introspection {
+                active: true,
+                jti: Some(said),
+                path: Some(path),
+                out_of_band: Some(out_of_band),
+                position: Some(position),
+            }) if said == jti => Confirmation::Issued(Issuance { path: path.into(), out_of_band, position }),
             Ok(Introspection { active: false, .. }) => Confirmation::NotActive,
             Ok(_) => {
-                tracing::error!(%jti, "the catalog answers about another token than it was asked about");
+                tracing::error!(%jti, "the catalog does not answer what it was asked");
                 Confirmation::CouldNotTell
             }
             Err(error) => {
@@ -140,22 +215,30 @@ impl State {
         }
     }
 
-    fn knows(&self, token: Token, now: i64) -> bool {
-        let is_young = self.young.get(&token).is_some_and(|exp| now < *exp);
-        is_young || self.old.get(&token).is_some_and(|exp| now < *exp)
+    fn observe(&mut self, standing: Standing) {
+        if standing.snapshots > self.standing.snapshots {
+            self.asking.clear();
+            self.known.clear();
+        }
+        self.standing = self.standing.max(standing);
     }
 
-    fn conclude(&mut self, token: Token, confirmation: Confirmation, exp: i64, tokens_max: usize) {
-        self.asking.remove(&token);
-        if confirmation != Confirmation::Issued {
+    /// What was confirmed since the catalog was reached anew, or lies within what it went on from then.
+    fn recall(&self, token: Token, now: i64) -> Option<Issuance> {
+        let Known { issuance, exp, resumed } = self.known.get(&token)?;
+        let is_of_this_log = *resumed == self.standing.resumed || issuance.position <= self.standing.resumed_at;
+        (now < *exp && is_of_this_log).then(|| issuance.clone())
+    }
+
+    /// Takes an answer to what was asked when the feed stood so.
+    fn conclude(&mut self, token: Token, confirmation: &Confirmation, exp: i64, asked: Standing) {
+        // What was asked before is of no use now.
+        if asked.snapshots != self.standing.snapshots {
             return;
         }
-        // Two generations of half the number each: the older goes when the younger is full.
-        if self.young.len() >= tokens_max / 2 {
-            self.old = std::mem::take(&mut self.young);
-        }
-        if tokens_max > 0 {
-            self.young.insert(token, exp);
+        self.asking.remove(&token);
+        if let Confirmation::Issued(issuance) = confirmation {
+            self.known.put(token, Known { issuance: issuance.clone(), exp, resumed: asked.resumed });
         }
     }
 }
@@ -174,28 +257,55 @@ mod tests {
         (Uuid::from_u128(number), [0; 32])
     }
 
-    #[test]
-    fn a_token_is_remembered_under_its_claims_until_it_expires() {
-        let mut state = State::default();
+    fn state() -> State {
+        State { known: Generations::of(10), asking: HashMap::new(), standing: Standing::default() }
+    }
 
-        state.conclude(token(1), Confirmation::Issued, 100, 10);
-        state.conclude(token(2), Confirmation::NotActive, 100, 10);
-        state.conclude(token(3), Confirmation::CouldNotTell, 100, 10);
-
-        assert!(state.knows(token(1), 99) && !state.knows(token(1), 100));
-        assert!(!state.knows((token(1).0, [1; 32]), 99), "other claims under the same identifier");
-        assert!(!state.knows(token(2), 99) && !state.knows(token(3), 99));
+    fn issued() -> Confirmation {
+        Confirmation::Issued(Issuance { path: "api".into(), out_of_band: false, position: 7 })
     }
 
     #[test]
-    fn no_more_are_remembered_than_may_be_and_the_latest_are() {
-        let mut state = State::default();
+    fn a_token_is_remembered_under_its_claims_until_it_expires() {
+        let mut state = state();
 
-        for number in 0..1_000 {
-            state.conclude(token(number), Confirmation::Issued, 100, 10);
-            assert!(state.young.len() + state.old.len() <= 10);
-        }
+        state.conclude(token(1), &issued(), 100, Standing::default());
+        state.conclude(token(2), &Confirmation::NotActive, 100, Standing::default());
+        state.conclude(token(3), &Confirmation::CouldNotTell, 100, Standing::default());
 
-        assert!((995..1_000).all(|number| state.knows(token(number), 0)) && !state.knows(token(980), 0));
+        let knows = |token, now| state.recall(token, now).is_some();
+        assert!(knows(token(1), 99) && !knows(token(1), 100));
+        assert!(!knows((token(1).0, [1; 32]), 99), "other claims under the same identifier");
+        assert!(!knows(token(2), 99) && !knows(token(3), 99));
+    }
+
+    #[test]
+    fn what_was_confirmed_before_a_snapshot_is_forgotten_and_so_are_answers_to_what_was_asked_before_it() {
+        let (mut state, snapshot) = (state(), Standing { snapshots: 1, ..Standing::default() });
+
+        state.conclude(token(1), &issued(), 100, Standing::default());
+        assert!(state.recall(token(1), 99).is_some());
+        state.observe(snapshot);
+        assert!(state.recall(token(1), 99).is_none());
+        state.conclude(token(1), &issued(), 100, Standing::default());
+        assert!(state.recall(token(1), 99).is_none());
+        state.conclude(token(1), &issued(), 100, snapshot);
+        // One who comes late with what it has read before takes nothing back.
+        state.observe(Standing::default());
+        assert!(state.recall(token(1), 99).is_some());
+    }
+
+    #[test]
+    fn what_was_confirmed_of_a_place_that_the_catalog_does_not_go_on_from_is_asked_about_again() {
+        let mut state = state();
+        state.conclude(token(1), &issued(), 100, Standing::default());
+
+        // It was issued at position 7.
+        state.observe(Standing { resumed: 1, resumed_at: 6, ..Standing::default() });
+        assert!(state.recall(token(1), 99).is_none());
+        state.conclude(token(1), &issued(), 100, Standing { resumed: 1, resumed_at: 6, ..Standing::default() });
+        assert!(state.recall(token(1), 99).is_some());
+        state.observe(Standing { resumed: 2, resumed_at: 7, ..Standing::default() });
+        assert!(state.recall(token(1), 99).is_some());
     }
 }

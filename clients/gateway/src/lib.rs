@@ -7,7 +7,8 @@
 //!   file across restarts.
 //! * `jwt`: strict verification of tokens against the catalog's keys; and `confirm`, which asks the catalog once per unseen
 //!   token whether it was issued.
-//! * `tower`: all of it as a layer for tower and axum.
+//! * `admission`: whether a good token may be used for a request, by what narrows it (no I/O).
+//! * `judge` and `tower`: all of it together, and as a layer for tower and axum.
 //!
 //! **A feed proves that a token is not revoked, not that it was issued.** A token that a thief of a key has made is in no feed:
 //! only the catalog can tell, and `confirm` asks it.
@@ -15,6 +16,8 @@
 //! **Could not tell is not yes.** When the catalog was not heard for longer than the longest staleness, everything that is not
 //! known as revoked is [`Verdict::Stale`].
 
+#[cfg(feature = "admission")]
+pub mod admission;
 #[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "jwt")]
@@ -26,7 +29,14 @@ mod error;
 pub mod follow;
 mod freshness;
 #[cfg(feature = "jwt")]
+mod generations;
+#[cfg(test)]
+mod glances_tests;
+#[cfg(feature = "judge")]
+pub mod judge;
+#[cfg(feature = "jwt")]
 pub mod jwt;
+mod keys;
 mod loader;
 mod now;
 mod reader;

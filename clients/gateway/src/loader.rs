@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::{now::Now, state::State, table::Table, wire::Item};
+use crate::{keys::Keys, now::Now, state::State, table::Table, wire::Item};
 
 /// For how many tokens a table has room at first.
 const ROOM_MIN: usize = 1_024;
@@ -13,7 +13,7 @@ const ROOM_MIN: usize = 1_024;
 pub struct Loader {
     pub(crate) asked: Now,
     pub(crate) tokens: Tokens,
-    pub(crate) keys: Vec<Box<str>>,
+    pub(crate) keys: Arc<Keys>,
 }
 
 /// Tokens of which something is known, and how many they are.
@@ -26,13 +26,13 @@ impl Loader {
     /// For a snapshot that was asked for at this instant: it is as old as that, however long it takes.
     #[must_use]
     pub fn new(asked: Now) -> Self {
-        Self { asked, tokens: Tokens::default(), keys: Vec::new() }
+        Self { asked, tokens: Tokens::default(), keys: Arc::default() }
     }
 
     /// One item, in the order of the snapshot.
     pub fn push(&mut self, item: &Item) {
         self.tokens.learn(item, i64::MIN);
-        add_key(&mut self.keys, item);
+        add_key(&self.keys, item);
     }
 }
 
@@ -75,12 +75,10 @@ impl Tokens {
     }
 }
 
-/// Adds a key that an item says is compromised.
-pub(crate) fn add_key(keys: &mut Vec<Box<str>>, item: &Item) {
-    if let Item::KeyCompromised { kid } = item
-        && !keys.iter().any(|known| **known == **kid)
-    {
-        keys.push(kid.as_str().into());
+/// Adds the key that an item says is compromised.
+pub(crate) fn add_key(keys: &Keys, item: &Item) {
+    if let Item::KeyCompromised { kid } = item {
+        keys.add(kid);
     }
 }
 

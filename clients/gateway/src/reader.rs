@@ -39,7 +39,7 @@ impl Reader {
     #[must_use]
     #[inline]
     pub fn check(&mut self, jti: Uuid, kid: &str, now: Now) -> Verdict {
-        let is_fresh = self.set.is_fresh(now);
-        self.set.judge(self.known.load(), is_fresh, jti, kid, now)
+        let asked = self.set.asked(jti, kid, now);
+        self.set.judge(self.known.load(), asked)
     }
 }

@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::{
     error::ApplyError,
     freshness::Freshness,
+    keys::Keys,
     loader::Loader,
     now::{Now, micros},
     reader::Reader,
@@ -98,27 +99,36 @@ pub struct RevocationSet(Arc<Shared>);
 
 struct Shared {
     known: ArcSwap<Known>,
-    /// How many keys `known` has, written after it.
-    keys: AtomicUsize,
     freshness: Freshness,
     staleness_max: i64,
     writer: Mutex<Writer>,
+    snapshots: AtomicU64,
+    resumed: AtomicU64,
+    /// The position then, written before it.
+    resumed_at: AtomicI64,
 }
 
 /// What readers read.
 pub(crate) struct Known {
     pub(crate) table: Arc<Table>,
-    /// The compromised keys: none, as a rule.
-    pub(crate) keys: Arc<[Box<str>]>,
+    /// The compromised keys. A table that is written anew because it is full has those of the one before it; those of another
+    /// snapshot are others.
+    pub(crate) keys: Arc<Keys>,
+}
+
+/// What is asked of a set.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    jti: Uuid,
+    kid: &'a str,
+    now: Now,
+    /// Whether what is read from here on may be relied on.
+    is_fresh: bool,
 }
 
 impl Known {
     pub(crate) fn nothing() -> Self {
         Self { table: Arc::new(Table::with_room_for(0)), keys: Arc::default() }
-    }
-
-    fn is_compromised(&self, kid: &str) -> bool {
-        self.keys.iter().any(|key| **key == *kid)
     }
 }
 
@@ -129,10 +139,12 @@ impl RevocationSet {
     pub fn new(max_staleness: Duration) -> Self {
         Self(Arc::new(Shared {
             known: ArcSwap::from_pointee(Known::nothing()),
-            keys: AtomicUsize::new(0),
             freshness: Freshness::stale(),
             staleness_max: micros(max_staleness),
             writer: Mutex::default(),
+            snapshots: AtomicU64::new(0),
+            resumed: AtomicU64::new(0),
+            resumed_at: AtomicI64::new(0),
         }))
     }
 
@@ -140,9 +152,8 @@ impl RevocationSet {
     #[must_use]
     #[inline]
     pub fn check(&self, jti: Uuid, kid: &str, now: Now) -> Verdict {
-        // First for how long, then what: what is read later is at least as new.
-        let is_fresh = self.is_fresh(now);
-        self.judge(&self.0.known.load(), is_fresh, jti, kid, now)
+        let asked = self.asked(jti, kid, now);
+        self.judge(&self.0.known.load(), asked)
     }
 
     /// A reader of its own for a thread that checks all the time.
@@ -155,33 +166,42 @@ impl RevocationSet {
         &self.0.known
     }
 
+    /// For how long comes first, then what: what is read later is at least as new.
     #[inline]
-    pub(crate) fn is_fresh(&self, now: Now) -> bool {
-        self.0.freshness.is_fresh(now)
+    pub(crate) fn asked<'a>(&self, jti: Uuid, kid: &'a str, now: Now) -> Asked<'a> {
+        Asked { jti, kid, now, is_fresh: self.0.freshness.is_fresh(now) }
     }
 
     #[inline]
-    pub(crate) fn judge(&self, known: &Known, is_fresh: bool, jti: Uuid, kid: &str, now: Now) -> Verdict {
-        let state = known.table.get(jti);
-        let is_revoked = state.0 != 0 && state.is_revoked(self.0.freshness.latest(now));
-        // A token may be let go because its key was given up just before: whoever has seen the one has to see the other.
-        if !is_revoked && self.0.keys.load(Ordering::Acquire) != known.keys.len() {
-            let known = self.0.known.load();
-            return self.weigh(&known, known.table.get(jti), is_fresh, kid, now);
-        }
-        self.weigh(known, state, is_fresh, kid, now)
+    pub(crate) fn judge(&self, known: &Known, asked: Asked<'_>) -> Verdict {
+        self.weigh(known, known.table.get(asked.jti), asked)
     }
 
+    /// The keys come after the token. One may be let go because its key was given up just before, and whoever has seen the
+    /// former sees the latter; and a key that is not given up now was not when the token was looked at.
     #[inline]
-    fn weigh(&self, known: &Known, state: State, is_fresh: bool, kid: &str, now: Now) -> Verdict {
-        let is_revoked = state.0 != 0 && state.is_revoked(self.0.freshness.latest(now));
-        if is_revoked || (known.is_compromised(kid) && !state.is_spared()) {
+    pub(crate) fn weigh(&self, known: &Known, state: State, asked: Asked<'_>) -> Verdict {
+        let is_of_dead_key = || known.keys.contain(asked.kid) && !state.is_spared() && !self.is_spared_now(asked);
+        if self.is_revoked(state, asked.now) || is_of_dead_key() {
             Verdict::Revoked
-        } else if is_fresh {
+        } else if asked.is_fresh {
             Verdict::NotRevoked
         } else {
             Verdict::Stale
         }
+    }
+
+    /// Whether a token is good though its key is given up. That it is spared was known before the key was, so whoever has seen
+    /// the key sees that; if not in the table that was looked at, then in the one that has taken its place.
+    #[cold]
+    fn is_spared_now(&self, asked: Asked<'_>) -> bool {
+        let state = self.0.known.load().table.get(asked.jti);
+        state.is_spared() && !self.is_revoked(state, asked.now)
+    }
+
+    #[inline]
+    fn is_revoked(&self, state: State, now: Now) -> bool {
+        state != State::CLEAR && state.is_revoked(self.0.freshness.latest(now))
     }
 
     /// The later of the own clock and the catalog's, as far as that is known: by which `exp` is to be judged, so that a clock
@@ -213,7 +233,26 @@ impl RevocationSet {
     /// [`ApplyError`] for a snapshot that contradicts itself, or is older than what is known.
     pub fn replace(&self, loader: Loader, head: &Page, began: Now) -> Result<Applied, ApplyError> {
         let shared = &*self.0;
+        // Before it is shown: whoever sees the new log must not go by what was learnt of the old one.
+        shared.snapshots.fetch_add(1, Ordering::Release);
         shared.writer().replace(loader, head, began, shared)
+    }
+
+    /// The catalog was reached anew, and goes on from what is known. What it said besides of a later place may have been of a
+    /// log that is no more: it may have been restored meanwhile.
+    pub fn resume(&self) {
+        let shared = &*self.0;
+        let position = shared.writer().mark().map_or(0, |mark| mark.position);
+        shared.resumed_at.store(position, Ordering::Release);
+        shared.resumed.fetch_add(1, Ordering::Release);
+    }
+
+    /// By what it can be told whether what the catalog said besides is of the log that is followed.
+    #[cfg(feature = "jwt")]
+    pub(crate) fn standing(&self) -> Standing {
+        let snapshots = self.0.snapshots.load(Ordering::Acquire);
+        let resumed = self.0.resumed.load(Ordering::Acquire);
+        Standing { snapshots, resumed, resumed_at: self.0.resumed_at.load(Ordering::Acquire) }
     }
 
     /// Learns what was known before a restart, where nothing is known yet. It vouches for nothing: what it does not know as
@@ -246,7 +285,7 @@ impl RevocationSet {
             is_fresh,
             needs_snapshot: writer.needs_snapshot(),
             tokens: writer.tokens(),
-            keys: known.keys.len(),
+            keys: known.keys.iter().count(),
             bytes: known.table.bytes(),
         }
     }
@@ -263,11 +302,21 @@ impl RevocationSet {
     }
 }
 
+/// By what it can be told whether what a catalog said besides its feed is of the log that is followed.
+#[cfg(feature = "jwt")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Standing {
+    /// How many snapshots have taken the place of what was known before. Another one may be of another log.
+    pub(crate) snapshots: u64,
+    /// How often the catalog was reached anew, and went on from what was known.
+    pub(crate) resumed: u64,
+    /// Up to which position that was, the last time.
+    pub(crate) resumed_at: i64,
+}
+
 impl Readers for Shared {
     fn show(&self, known: Known) {
-        let keys = known.keys.len();
         self.known.store(Arc::new(known));
-        self.keys.store(keys, Ordering::Release);
     }
 
     fn freshness(&self) -> &Freshness {
@@ -287,7 +336,7 @@ impl Shared {
 
 /// Keys first: a token is spared after its key.
 fn items(known: &Known) -> impl Iterator<Item = Item> {
-    let keys = known.keys.iter().map(|kid| Item::KeyCompromised { kid: kid.to_string() });
+    let keys = known.keys.iter().map(|kid| Item::KeyCompromised { kid: kid.to_owned() });
     let tokens = known.table.entries().flat_map(|entry| {
         let (jti, exp) = (entry.jti, entry.exp);
         let effective_from = entry.state.effective_from();

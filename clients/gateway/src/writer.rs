@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     error::ApplyError,
     freshness::{Freshness, Heard},
+    keys::Keys,
     loader::{Loader, Tokens, add_key},
     now::Now,
     set::{Applied, Known},
@@ -43,7 +44,7 @@ struct Place {
 #[derive(Default)]
 pub(crate) struct Writer {
     tokens: Tokens,
-    keys: Vec<Box<str>>,
+    keys: Arc<Keys>,
     place: Option<Place>,
     /// Whether what came last did not fit.
     is_astray: bool,
@@ -159,11 +160,7 @@ impl Writer {
         let over = self.heard.map_or(i64::MIN, |heard| over(&heard, now));
         let is_spared = |item: &&Item| matches!(item, Item::Spared { .. });
         self.learn_tokens(page.items.iter().filter(is_spared), over, readers);
-        let keys = self.keys.len();
-        page.items.iter().for_each(|item| add_key(&mut self.keys, item));
-        if keys != self.keys.len() {
-            self.show(readers);
-        }
+        page.items.iter().for_each(|item| add_key(&self.keys, item));
         self.learn_tokens(page.items.iter().filter(|item| !is_spared(item)), over, readers);
     }
 
@@ -188,7 +185,7 @@ impl Writer {
     }
 
     fn show(&self, readers: &impl Readers) {
-        readers.show(Known { table: self.tokens.table.clone(), keys: self.keys.as_slice().into() });
+        readers.show(Known { table: self.tokens.table.clone(), keys: self.keys.clone() });
     }
 }
 

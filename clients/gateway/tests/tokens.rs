@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it finds something else than it expects")]
 
 mod tokens {
+    pub mod algorithms;
     pub mod catalog;
     pub mod confirm;
     pub mod guard;

@@ -57,6 +57,29 @@ pub enum ConfigError {
     /// A file that has no passphrase, or that others can read.
     #[error(transparent)]
     Passphrase(KeyringError),
+    /// A shared secret of an edge that no catalog has.
+    #[error("the shared secret is refused: {0}")]
+    ShortSecret(catalog_gateway::jwt::WeakSecret),
+    /// An edge has nothing to ask the catalog with.
+    #[error("there is no credential to ask the catalog with")]
+    CredentialMissing,
+    /// A file of a secret cannot be read.
+    #[error("the secret in {} cannot be read", path.display())]
+    SecretFile {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file has no secret in its first line.
+    #[error("there is no secret in the first line of {}", path.display())]
+    NoSecretInFile {
+        /// The file.
+        path: std::path::PathBuf,
+    },
+    /// No catalog can be asked there.
+    #[error(transparent)]
+    Catalog(catalog_gateway::client::SetUpError),
     /// A log filter that does not parse.
     #[error("CATALOG_LOG is not a filter of diagnostics")]
     Filter(#[source] tracing_subscriber::filter::ParseError),
@@ -74,7 +97,7 @@ impl ConfigError {
 
     fn fixed_hint(&self) -> Option<&'static str> {
         match self {
-            Self::NotUnicode { .. } | Self::Malformed { .. } | Self::Passphrase(_) => None,
+            Self::NotUnicode { .. } | Self::Malformed { .. } | Self::Passphrase(_) | Self::SecretFile { .. } => None,
             Self::NotASwitch { .. } => Some("write true or false"),
             Self::DatabaseUrl { .. } => {
                 Some("write postgres://user:password@host:5432/database, with special characters as %XX")
@@ -84,6 +107,13 @@ impl ConfigError {
                 "put the gateway's secret into JWT_SECRET_KEY, or choose EdDSA, ES256 or RS256 in CATALOG_ALGORITHM",
             ),
             Self::WeakSecret(weakness) => Some(weakness.hint()),
+            Self::ShortSecret(_) => Some("take the very secret that the catalog signs with"),
+            Self::CredentialMissing => Some(
+                "make a client with 'catalog clients add NAME --permissions tokens.check', and name it in --client and the \
+                 file with its secret in --client-secret-file",
+            ),
+            Self::NoSecretInFile { .. } => Some("write the secret alone, as 'catalog clients add' does"),
+            Self::Catalog(_) => Some("name the catalog in --url or CATALOG_URL: https, or http on this machine"),
             Self::Filter(_) => Some("write a level such as debug, or directives such as warn,catalog=debug"),
         }
     }

@@ -110,14 +110,29 @@ impl Identity {
     /// [`ConfigError`].
     pub fn choose(global: &GlobalArgs, listen: Listen, variables: &Variables) -> Result<Self, ConfigError> {
         let by_default = |name| move |source| ConfigError::Malformed { name, source };
-        let issuer = variables.setting(global.issuer.clone(), &["CATALOG_ISSUER", "JWT_ISSUER"])?;
         Ok(Self {
-            issuer: issuer.map(|setting| setting.0),
+            issuer: issuer(global, variables)?,
             issuer_default: Issuer::parse(listen.url()).map_err(by_default("--issuer"))?,
             audience: variables.setting(global.audience.clone(), &["CATALOG_AUDIENCE", "JWT_AUDIENCE"])?,
             audience_default: Audience::parse(AUDIENCE_DEFAULT).map_err(by_default("--audience"))?,
             env: env(global, variables)?,
         })
+    }
+}
+
+/// `iss`, if it was told.
+pub(super) fn issuer(global: &GlobalArgs, variables: &Variables) -> Result<Option<Issuer>, ConfigError> {
+    let issuer = variables.setting(global.issuer.clone(), &["CATALOG_ISSUER", "JWT_ISSUER"])?;
+    Ok(issuer.map(|setting| setting.0))
+}
+
+/// `aud`, if it was told, else that of a new catalog.
+pub(super) fn audience_or_default(global: &GlobalArgs, variables: &Variables) -> Result<Audience, ConfigError> {
+    match variables.setting(global.audience.clone(), &["CATALOG_AUDIENCE", "JWT_AUDIENCE"])? {
+        Some(audience) => Ok(audience),
+        None => {
+            Audience::parse(AUDIENCE_DEFAULT).map_err(|source| ConfigError::Malformed { name: "--audience", source })
+        }
     }
 }
 

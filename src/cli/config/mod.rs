@@ -1,19 +1,23 @@
 //! Settings: flag before `CATALOG_*` before the gateway's own names before default. The only reader of the environment.
 
+mod edge;
 mod error;
 mod identity;
 mod passphrase;
 mod place;
+mod proxies;
 mod server;
 mod signing;
 mod staleness;
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, str::FromStr};
 
+pub use edge::{EdgeSettings, edge_listen};
 pub use error::ConfigError;
 pub use identity::{Identity, IssuerSetting, LISTEN_DEFAULT, Listen};
 pub use passphrase::passphrase;
 pub use place::{Place, Storage};
+pub use proxies::{ProxiesSetting, trusted_proxies};
 pub use server::ServerUrl;
 pub use signing::{Signing, secret, signing};
 pub use staleness::{MaxStaleness, StaleSetting, staleness};

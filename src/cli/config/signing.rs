@@ -6,7 +6,7 @@ use super::{ConfigError, Variables, identity};
 use crate::{app::SigningKey, cli::GlobalArgs, domain::key::Algorithm, signing::SharedSecret};
 
 /// The environment that `ContextForge` assumes when none is named.
-const ENVIRONMENT_DEFAULT: &str = "development";
+pub(super) const ENVIRONMENT_DEFAULT: &str = "development";
 
 /// With what this process was told to sign.
 pub struct Signing {

@@ -34,7 +34,7 @@ use self::reader::Reader;
 use super::{
     accept,
     body::position,
-    caller::{ASKER, Asker, Caller},
+    caller::{ASKER, Asker},
     connections::Ending,
     list_tokens::limit,
     openapi::{parameter, problems},
@@ -150,19 +150,19 @@ problems!(Problems = [ASKER, FEED]);
 )]
 pub(super) async fn handle(
     State(catalog): State<Arc<Catalog>>,
-    Asker(caller): Asker,
+    asker: Asker,
     Parameters(range): Parameters<Range>,
     LastEventId(last): LastEventId,
     ending: Option<Extension<Ending>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    caller.require(RoutePermission::TokensCheck)?;
+    asker.require(RoutePermission::TokensCheck)?;
     let limit = limit(range.limit.as_deref(), LIMIT_DEFAULT, feed::ITEMS_MAX)?;
     let after = range.after.map(|text| After::read("after", &text)).transpose()?;
     let last = last.map(|text| After::read(LAST_EVENT_ID, &text)).transpose()?;
     if accept::names(&headers, EVENT_STREAM) {
         let ending = ending.map(|Extension(ending)| ending).unwrap_or_default();
-        return stream(catalog, caller, last.or(after), ending).await;
+        return stream(catalog, asker, last.or(after), ending).await;
     }
     let cursor = after.unwrap_or(After::Position(Position(0))).cursor(&catalog).await?;
     let now = catalog.ambient().clock.now();
@@ -171,7 +171,7 @@ pub(super) async fn handle(
 
 async fn stream(
     catalog: Arc<Catalog>,
-    caller: Caller,
+    asker: Asker,
     after: Option<After>,
     ending: Ending,
 ) -> Result<Response, Problem> {
@@ -188,7 +188,7 @@ async fn stream(
         // Without a feed there would be no heartbeat either.
         None => end.ok_or_else(Problem::unavailable)?.into(),
     };
-    let reader = Reader::new(catalog, caller.authority, at, place);
+    let reader = Reader::new(catalog, asker.authority, at, place);
     let events = stream::unfold((reader, ending), async |(mut reader, ending)| {
         let event = ending.before(reader.next()).await??;
         Some((Ok::<_, Infallible>(event), (reader, ending)))

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::body::Bytes;
 use catalog_gateway::wire::{Cursor, Mark, Page};
+use chrono::{DateTime, Utc};
 use tokio::{
     sync::{
         SemaphorePermit,
@@ -32,11 +33,11 @@ const LOGIN_TIME_MAX: Duration = Duration::from_mins(5);
 /// A reader.
 pub(super) struct Reader {
     catalog: Arc<Catalog>,
-    authority: Authority,
+    authority: Arc<Authority>,
     at: Cursor,
     stage: Stage,
     is_idle: bool,
-    ends_at: Option<Instant>,
+    ends_at: Option<End>,
     span: tracing::Span,
     _place: SemaphorePermit<'static>,
     _counted: FeedReader,
@@ -54,14 +55,32 @@ enum Stage {
     Over,
 }
 
+/// When it is told nothing more whatever happens, by whichever clock comes first to it: the one that nobody sets, or the one
+/// that goes on while a machine is suspended.
+struct End {
+    monotonic: Instant,
+    wall: DateTime<Utc>,
+}
+
+impl End {
+    fn of(span: Duration, now: DateTime<Utc>) -> Self {
+        Self { monotonic: Instant::now() + span, wall: now + span }
+    }
+
+    fn is_over(&self, now: DateTime<Utc>) -> bool {
+        now >= self.wall || Instant::now() >= self.monotonic
+    }
+}
+
 impl Reader {
     /// A reader that knows everything up to a place.
     pub(super) fn new(
         catalog: Arc<Catalog>,
-        authority: Authority,
+        authority: Arc<Authority>,
         at: Cursor,
         place: SemaphorePermit<'static>,
     ) -> Self {
+        let now = catalog.ambient().clock.now();
         let is_login = matches!(authority.credential, Some(Credential::Login { .. }));
         Self {
             catalog,
@@ -69,7 +88,7 @@ impl Reader {
             at,
             stage: Stage::Behind,
             is_idle: false,
-            ends_at: is_login.then(|| Instant::now() + LOGIN_TIME_MAX),
+            ends_at: is_login.then(|| End::of(LOGIN_TIME_MAX, now)),
             span: tracing::Span::current(),
             _place: place,
             _counted: FeedReader::begins(),
@@ -169,8 +188,8 @@ impl Reader {
     }
 
     async fn is_let_in(&self) -> bool {
-        let is_in_time = self.ends_at.is_none_or(|ends_at| Instant::now() < ends_at);
-        is_in_time && self.catalog.is_let_in_still(&self.authority).await
+        let is_over = self.ends_at.as_ref().is_some_and(|end| end.is_over(self.catalog.ambient().clock.now()));
+        !is_over && self.catalog.is_let_in_still(&self.authority).await
     }
 
     fn reload(&self, elsewhere: &Elsewhere) -> Bytes {

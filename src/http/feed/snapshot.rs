@@ -49,10 +49,10 @@ problems!(Problems = [ASKER, &[Code::Malformed, Code::Busy]]);
 )]
 pub(in crate::http) async fn handle(
     State(catalog): State<Arc<Catalog>>,
-    Asker(caller): Asker,
+    asker: Asker,
     _: Parameters,
 ) -> Result<Response, Problem> {
-    caller.require(RoutePermission::TokensCheck)?;
+    asker.require(RoutePermission::TokensCheck)?;
     let place = SNAPSHOTS.try_acquire().map_err(|_| Problem::busy("too many snapshots are being loaded"))?;
     let span = tracing::Span::current();
     let broken = move |error: &StoreError| {

@@ -34,6 +34,7 @@ use crate::{app::schema, domain::text::RequestId};
 /// The names of the security schemes.
 const BEARER: &str = "bearer";
 const BASIC: &str = "basic";
+const PASSAGE: &str = "passage";
 
 /// The header that every answer has.
 const REQUEST_ID: &str = "x-request-id";
@@ -107,6 +108,9 @@ pub(super) fn frame() -> OpenApi {
     let basic = HttpBuilder::new().scheme(HttpAuthScheme::Basic).description(Some(
         "The name and the secret of a client, each written as in a form (RFC 6749 section 2.3.1): `catalog clients add`.",
     ));
+    let passage = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some(
+        "The token of the request that is asked about, as its sender presented it: meant for the configured audience.",
+    ));
     let mut schemas = schema::components();
     add::<problem::Document>(&mut schemas);
     let request_id = HeaderBuilder::new()
@@ -116,7 +120,8 @@ pub(super) fn frame() -> OpenApi {
         .schemas_from_iter(schemas)
         .header(REQUEST_ID, request_id.build())
         .security_scheme(BEARER, SecurityScheme::Http(scheme.build()))
-        .security_scheme(BASIC, SecurityScheme::Http(basic.build()));
+        .security_scheme(BASIC, SecurityScheme::Http(basic.build()))
+        .security_scheme(PASSAGE, SecurityScheme::Http(passage.build()));
     let components = components.response("MethodNotAllowed", answers::method_not_allowed());
     let components = answers::examples().fold(components, |all, (code, example)| all.example(code, example));
     OpenApiBuilder::new().info(info).tags(Some(tags)).components(Some(components.build())).build()

@@ -1,5 +1,7 @@
 //! What the floors below answer, as problems. Every refusal has its code, and no arm is a wildcard.
 
+use catalog_gateway::{admission::Denied, judge::Objection};
+
 use super::{Code, Problem};
 use crate::{
     app::{CheckError, CommandError, NotLetIn, RuleError},
@@ -59,6 +61,18 @@ impl From<&Refusal> for Code {
             Refusal::KeyNotHere { .. } => Self::KeyNotHere,
             Refusal::NotConfigured => Self::NotConfigured,
             Refusal::SettingDiffers { .. } => Self::SettingDiffers,
+        }
+    }
+}
+
+impl From<Denied> for Code {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::OutOfBand => Self::IssuedOutOfBand,
+            Denied::Server => Self::ServerMismatch,
+            Denied::Address => Self::AddressNotAllowed,
+            Denied::Time => Self::TimeNotAllowed,
+            Denied::Permission => Self::PermissionMissing,
         }
     }
 }
@@ -126,6 +140,14 @@ impl From<CheckError> for Problem {
     }
 }
 
+/// What is no no: nobody could tell.
+impl From<Objection> for Problem {
+    fn from(objection: Objection) -> Self {
+        tracing::warn!(error = %Causes(&objection), "a token could not be checked");
+        Self::not_heard()
+    }
+}
+
 impl From<NotLetIn> for Problem {
     fn from(why: NotLetIn) -> Self {
         let problem = Self::new(Code::CredentialInvalid, why.to_string());
@@ -162,6 +184,14 @@ mod tests {
         Status,
         text::{IdempotencyKey, Kid, Name, Subject},
     };
+
+    #[test]
+    fn what_a_gateway_denies_is_called_the_same_here_and_there() {
+        for denied in Denied::ALL {
+            let entry = Code::from(denied).entry();
+            assert_eq!((entry.code, entry.title, entry.status.as_u16()), (denied.code(), denied.title(), 403));
+        }
+    }
 
     #[test]
     fn a_refusal_has_one_name_in_the_log_and_in_its_problem() {

@@ -4,6 +4,7 @@
 mod code;
 mod convert;
 mod entry;
+mod forbidden;
 mod html;
 pub(super) mod pages;
 
@@ -16,6 +17,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use catalog_gateway::admission::{Demand, Denied};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -23,7 +25,7 @@ use uuid::Uuid;
 pub(super) use code::Code;
 
 use crate::{
-    app::{Catalog, NotLetIn},
+    app::NotLetIn,
     domain::{Position, Refusal, claims::CanonicalUuid, text::Issuer},
     store::feed::Elsewhere,
 };
@@ -142,6 +144,31 @@ impl Problem {
         Self::new(Code::CredentialMissing, detail).with_challenge("Bearer realm=\"catalog\"")
     }
 
+    /// The same where tokens are taken for other services.
+    pub(super) fn without_audience(self) -> Self {
+        match self.code {
+            Code::CredentialMissing => Self { detail: "present a token: Authorization: Bearer …".to_owned(), ..self },
+            Code::CredentialInvalid => Self::not_for_this_service(),
+            _ => self,
+        }
+    }
+
+    /// The presented token is not good at the service that asks about it. Why is not said.
+    pub(super) fn not_for_this_service() -> Self {
+        let detail = "the presented token is not an active token for this service";
+        Self::new(Code::CredentialInvalid, detail).with_challenge("Bearer realm=\"catalog\", error=\"invalid_token\"")
+    }
+
+    /// The presented token is good, and may not be used so (RFC 6750 section 3.1).
+    pub(super) fn denied(denied: Denied, demand: &Demand) -> Self {
+        let scope = match denied {
+            Denied::Permission => format!(", scope=\"{}\"", demand.permissions.join(" ")),
+            Denied::OutOfBand | Denied::Server | Denied::Address | Denied::Time => String::new(),
+        };
+        let challenge = format!("Bearer realm=\"catalog\", error=\"insufficient_scope\"{scope}");
+        Self::new(denied.into(), denied.to_string()).with_challenge(&challenge)
+    }
+
     /// The presented credential is not good here. Why is not said.
     pub(super) fn bad_credential() -> Self {
         NotLetIn::Unknown.into()
@@ -177,6 +204,14 @@ impl Problem {
     /// The database could not say. That is not a no.
     pub(super) fn unavailable() -> Self {
         Self::new(Code::Unavailable, "the log cannot be reached at the moment; try again")
+    }
+
+    /// The catalog could not say, to an edge that asks it. That is not a no.
+    pub(super) fn not_heard() -> Self {
+        Self::new(
+            Code::Unavailable,
+            "the catalog was not heard for too long, or cannot be asked about this token; try again",
+        )
     }
 
     /// The keys of an identity provider cannot be had. That is not a no.
@@ -250,6 +285,11 @@ impl Problem {
         self
     }
 
+    /// What kind it is.
+    pub(super) fn code(&self) -> Code {
+        self.code
+    }
+
     /// The status it is answered with.
     pub(super) fn status(&self) -> StatusCode {
         self.code.status()
@@ -292,7 +332,7 @@ impl IntoResponse for Problem {
 }
 
 /// Writes the documents of the problems that the layers inside answer.
-pub(super) async fn write_out(State(catalog): State<Arc<Catalog>>, request: Request, next: Next) -> Response {
+pub(super) async fn write_out(State(issuer): State<Arc<Issuer>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
     let (mut parts, _) = response.into_parts();
@@ -300,7 +340,7 @@ pub(super) async fn write_out(State(catalog): State<Arc<Catalog>>, request: Requ
     parts.extensions.insert(problem.code);
     parts.headers.remove(header::CONTENT_LENGTH);
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
-    let body = Json(problem.document(base(catalog.issuer()))).into_response().into_body();
+    let body = Json(problem.document(base(&issuer))).into_response().into_body();
     Response::from_parts(parts, body)
 }
 
@@ -318,7 +358,7 @@ pub(super) fn no_such_route(uri: &Uri) -> Problem {
     Problem::new(Code::RouteUnknown, format!("no route {path}"))
 }
 
-pub(super) async fn no_such_method(method: Method, uri: Uri) -> Problem {
+pub(super) fn no_such_method(method: &Method, uri: &Uri) -> Problem {
     let path: String = uri.path().chars().take(200).collect();
     Problem::new(Code::MethodNotAllowed, format!("{path} does not take {method}"))
 }

@@ -125,7 +125,7 @@ async fn whoever_cannot_join_the_others_yet_is_told_from_the_database_until_then
 }
 
 /// A stream that is read when the test says so, through no socket.
-async fn unread(world: &World, token: &str) -> BodyDataStream {
+pub async fn unread(world: &World, token: &str) -> BodyDataStream {
     let request = Request::get("/revocations").header(header::AUTHORIZATION, format!("Bearer {token}"));
     let request = request.header(header::ACCEPT, "text/event-stream").body(Body::empty()).unwrap();
     let response = world.router.clone().oneshot(request).await.unwrap();
@@ -133,7 +133,7 @@ async fn unread(world: &World, token: &str) -> BodyDataStream {
     response.into_body().into_data_stream()
 }
 
-async fn next(stream: &mut BodyDataStream) -> Option<Page> {
+pub async fn next(stream: &mut BodyDataStream) -> Option<Page> {
     let bytes = stream.next().await?.unwrap();
     Some(Event::read(std::str::from_utf8(&bytes).unwrap()).page())
 }

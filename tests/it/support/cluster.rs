@@ -94,6 +94,11 @@ impl TestDatabase {
         Self::named(&Self::fresh_name(), "template_catalog").await
     }
 
+    /// A copy of it as it is now, which nobody may be using.
+    pub async fn copy(&self) -> Self {
+        Self::named(&Self::fresh_name(), &self.name).await
+    }
+
     /// A database without any schema.
     pub async fn empty() -> Self {
         Self::named(&Self::fresh_name(), "template0").await

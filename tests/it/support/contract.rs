@@ -45,6 +45,9 @@ impl Contract {
 
     /// The operation that a request asks for, and its path as the document has it.
     pub fn operation(&self, method: &Method, path: &str) -> Option<(&str, &Value)> {
+        // Proxies ask by the method of the request that they hold, and add its path.
+        let is_forward_auth = path == "/authorize" || path.starts_with("/authorize/");
+        let (method, path) = if is_forward_auth { (&Method::GET, "/authorize") } else { (method, path) };
         let matching =
             self.document["paths"].as_object().unwrap().iter().filter(|(template, _)| matches(template, path));
         // What is written out goes before what is in braces.

@@ -163,6 +163,15 @@ impl Site {
         self.serve_with(&[]).await
     }
 
+    /// Starts an edge of the catalog at `url` on any free port and waits until it has heard of it.
+    pub async fn edge_of(&self, url: &str, more: &[&str]) -> Server {
+        let arguments = ["edge", "--listen", "127.0.0.1:0", "--url", url];
+        let edge = Server::start(self.command(&arguments.iter().chain(more).copied().collect::<Vec<_>>())).await;
+        let is_ready = async || (edge.client.get("/readyz", "").await.status == 200).then_some(());
+        until("the edge is ready", is_ready).await;
+        edge
+    }
+
     pub async fn serve_with(&self, more: &[&str]) -> Server {
         let arguments: Vec<&str> = ["serve", "--listen", "127.0.0.1:0"].iter().chain(more).copied().collect();
         Server::start(self.command(&arguments)).await

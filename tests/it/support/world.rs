@@ -41,6 +41,9 @@ use super::{Site, TestDatabase, cluster::open_directory, contract::Contract};
 /// One for the whole run: the document is the program's, not the catalog's.
 static CONTRACT: OnceCell<Contract> = OnceCell::const_new();
 
+/// The proxies whose word is taken for where a request comes from.
+const PROXIES: &str = "10.1.0.0/16,::1";
+
 /// What a catalog calls itself unless a test is about that.
 const ISSUER: &str = "https://catalog.example.com";
 
@@ -156,7 +159,7 @@ impl World {
         let catalog = Arc::new(catalog);
         // Nobody records: what the library counts goes nowhere, and nothing depends on it.
         let recorder = PrometheusBuilder::new().build_recorder();
-        let router = catalog::http::router(catalog.clone(), recorder.handle());
+        let router = catalog::http::router(catalog.clone(), recorder.handle(), PROXIES.parse().unwrap());
         Self { database, clock, catalog, router, entropy, directory }
     }
 
@@ -308,7 +311,7 @@ impl World {
 
     /// Asserts that the log is whole and the projections are its fold.
     pub async fn verify(&self) -> catalog::store::verify::Verification {
-        let verification = catalog::store::verify::verify(self.catalog.database(), &mut |_, _| ()).await.unwrap();
+        let verification = catalog::store::verify::verify(self.catalog.database(), &[], &mut |_, _| ()).await.unwrap();
         assert_eq!(verification.findings, [], "the log does not verify");
         verification
     }

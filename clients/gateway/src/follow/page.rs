@@ -55,6 +55,7 @@ impl Run {
         let response = checked(client::send(request, within).await?, within).await?;
         let body = client::body(response, self.settings.page_bytes_max, within).await?;
         let page: Page = serde_json::from_slice(&body).map_err(AskError::Json)?;
+        self.set.resume();
         let (has_more, cursor) = (page.has_more || page.is_partial, page.next.clone());
         self.apply(page, cursor).await?;
         Ok(has_more)

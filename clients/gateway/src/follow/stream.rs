@@ -20,6 +20,7 @@ impl Run {
     /// Follows the stream to its end.
     pub(super) async fn stream(&mut self) -> Result<(), End> {
         let mut response = self.open().await?;
+        self.set.resume();
         self.begin(Connection::Streaming);
         let mut events = Events::new(self.settings.page_bytes_max);
         let mut has_spoken = false;

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use chrono::Weekday;
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
@@ -9,6 +10,7 @@ use super::{
     key::Algorithm,
     text::{is_line, is_network, is_permission, is_time_of_day, is_word},
 };
+use crate::admission::{Hours, Terms, Window, covers};
 
 /// `client_id` of every token: the catalog itself.
 pub(super) const CLIENT_ID: &str = "catalog";
@@ -176,16 +178,26 @@ pub struct UsageLimits {
     pub requests_per_day: Option<NonZeroU32>,
 }
 
+impl From<Day> for Weekday {
+    fn from(day: Day) -> Self {
+        match day {
+            Day::Monday => Self::Mon,
+            Day::Tuesday => Self::Tue,
+            Day::Wednesday => Self::Wed,
+            Day::Thursday => Self::Thu,
+            Day::Friday => Self::Fri,
+            Day::Saturday => Self::Sat,
+            Day::Sunday => Self::Sun,
+        }
+    }
+}
+
 impl Claims {
     /// Whether the token names a permission, by itself or as `resource.*` or `*`. One that names none may do whatever its
     /// subject may, which is not for the token to say: so it has none by this.
     #[must_use]
     pub fn permits(&self, permission: &str) -> bool {
-        let covers = |granted: &str| match granted.strip_suffix('*') {
-            Some(prefix) => permission.starts_with(prefix),
-            None => granted == permission,
-        };
-        self.scopes.permissions.iter().any(|granted| covers(granted))
+        self.scopes.permissions.iter().any(|granted| covers(granted, permission))
     }
 
     /// Whether every text is one that the catalog would write.
@@ -208,7 +220,36 @@ impl Claims {
     }
 }
 
+impl Scopes {
+    /// What narrows the token, and how it was issued.
+    #[must_use]
+    pub fn terms(&self, is_out_of_band: bool) -> Terms<'_> {
+        Terms {
+            permissions: texts(&self.permissions),
+            server_id: self.server_id.as_deref(),
+            networks: texts(&self.ip_restrictions),
+            hours: self.time_restrictions.hours(),
+            is_out_of_band,
+        }
+    }
+}
+
+fn texts(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
 impl TimeRestrictions {
+    fn hours(&self) -> Hours<'_> {
+        let (start, end) = (self.start_time.as_deref(), self.end_time.as_deref());
+        let zone = self.timezone.as_deref();
+        Hours {
+            is_for_business_hours: self.business_hours_only == Some(true),
+            is_for_working_days: self.weekdays_only == Some(true),
+            window: start.zip(end).map(|(start, end)| Window { start, end, zone }),
+            weekdays: self.days.as_ref().map(|days| days.iter().map(|day| Weekday::from(*day)).collect()),
+        }
+    }
+
     fn is_well_written(&self) -> bool {
         let is_time = |time: &Option<String>| time.as_deref().is_none_or(is_time_of_day);
         is_time(&self.start_time)

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::{
     key::Secret,
+    remember::Remembering,
     set::{KeySet, KeySetError},
     verify::{Invalid, Rules, Verified},
 };
@@ -37,7 +38,7 @@ struct Shared {
     rules: Rules,
     catalog: Catalog,
     secret: Option<Secret>,
-    keys: ArcSwap<KeySet>,
+    keys: ArcSwap<Remembering>,
     asked: Mutex<Asked>,
     asking: tokio::sync::Mutex<()>,
 }
@@ -92,7 +93,7 @@ impl Verifier {
         let shared = Shared {
             rules,
             catalog,
-            keys: ArcSwap::from_pointee(with(KeySet::default(), secret.as_ref())),
+            keys: ArcSwap::from_pointee(Remembering::by(with(KeySet::default(), secret.as_ref()))),
             secret,
             asked: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
@@ -101,18 +102,27 @@ impl Verifier {
     }
 
     /// Checks a token as [`Rules::verify`] does. For one that names an unknown key the catalog is asked first, though not
-    /// more often than every five seconds.
+    /// more often than every five seconds. The signature of a token that was found good before is not checked again.
     ///
     /// # Errors
     /// [`VerifyError`].
-    pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Verified, VerifyError> {
+    pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Arc<Verified>, VerifyError> {
+        let verified = self.verify_for_any(token, now).await?;
+        verified.check_audience(&self.0.rules.audience)?;
+        Ok(verified)
+    }
+
+    /// The same, whomever the token is meant for.
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub async fn verify_for_any(&self, token: &str, now: DateTime<Utc>) -> Result<Arc<Verified>, VerifyError> {
         let shared = &self.0;
-        shared.clone().refresh_in_time();
-        let seen = shared.asked().at;
-        match shared.rules.verify(token, &shared.keys.load(), now) {
+        let seen = shared.clone().refresh_in_time();
+        match shared.keys.load().verify(&shared.rules, token, now) {
             Err(Invalid::UnknownKey) => {
                 shared.clone().ask_again(seen).await?;
-                Ok(shared.rules.verify(token, &shared.keys.load(), now)?)
+                Ok(shared.keys.load().verify(&shared.rules, token, now)?)
             }
             verdict => Ok(verdict?),
         }
@@ -124,13 +134,14 @@ impl Shared {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Has known keys asked for again that have been known for long. Nobody waits for that.
-    fn refresh_in_time(self: Arc<Self>) {
+    /// Has known keys asked for again that have been known for long. Nobody waits for that. When they were asked for.
+    fn refresh_in_time(self: Arc<Self>) -> Option<Instant> {
         let is_due = |asked: &Asked| {
             let after = if asked.is_answered { REFRESH_AFTER } else { ASK_INTERVAL };
             asked.at.is_some_and(|at| at.elapsed() >= after)
         };
-        if is_due(&self.asked()) {
+        let asked = self.asked();
+        if is_due(&asked) {
             tokio::spawn(async move {
                 let Ok(_turn) = self.asking.try_lock() else { return };
                 if is_due(&self.asked()) {
@@ -138,6 +149,7 @@ impl Shared {
                 }
             });
         }
+        asked.at
     }
 
     /// Asks for the keys, unless somebody did since the token came, or it is too soon.
@@ -162,7 +174,7 @@ impl Shared {
         let is_answered = fetched.is_ok();
         let etag = match fetched {
             Ok(Some((keys, etag))) => {
-                self.keys.store(Arc::new(with(keys, self.secret.as_ref())));
+                self.keys.store(Arc::new(Remembering::by(with(keys, self.secret.as_ref()))));
                 etag
             }
             Ok(None) => etag,

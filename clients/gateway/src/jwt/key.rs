@@ -111,9 +111,23 @@ impl Secret {
         if bytes.len() < SECRET_BYTES_MIN {
             return Err(WeakSecret { bytes: bytes.len() });
         }
-        let key = hmac::Key::new(hmac::HMAC_SHA256, bytes);
+        Ok(Self::prepared(bytes))
+    }
+}
+
+impl Secret {
+    /// The secret of one environment, as `ContextForge` derives it under `DERIVE_KEY_PER_ENVIRONMENT`: the lower-case hex of
+    /// HMAC-SHA256(secret, `mcpgw-env:` + environment).
+    #[must_use]
+    pub fn derive_for_environment(&self, environment: &str) -> Self {
+        let tag = hmac::sign(&self.key, format!("mcpgw-env:{environment}").as_bytes());
+        Self::prepared(hex::encode(tag).as_bytes())
+    }
+
+    fn prepared(secret: &[u8]) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let kid = URL_SAFE_NO_PAD.encode(&hmac::sign(&key, KID_LABEL).as_ref()[..KID_BYTES]);
-        Ok(Self { kid, key })
+        Self { kid, key }
     }
 }
 

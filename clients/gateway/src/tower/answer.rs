@@ -2,6 +2,8 @@
 
 use http::{HeaderValue, Response, StatusCode, header};
 
+use crate::admission::Denied;
+
 /// Why a request is not let pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Refusal {
@@ -9,8 +11,8 @@ pub enum Refusal {
     TokenMissing,
     /// Its token is not good. Why is not said.
     TokenInvalid,
-    /// Its token lacks the permission.
-    PermissionMissing,
+    /// Its token is good, and may not be used for it.
+    Denied(Denied),
     /// Nobody can tell whether its token is good. That is not a no.
     CouldNotTell,
 }
@@ -21,7 +23,7 @@ impl Refusal {
     pub fn status(self) -> StatusCode {
         match self {
             Self::TokenMissing | Self::TokenInvalid => StatusCode::UNAUTHORIZED,
-            Self::PermissionMissing => StatusCode::FORBIDDEN,
+            Self::Denied(_) => StatusCode::FORBIDDEN,
             Self::CouldNotTell => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -32,7 +34,7 @@ impl Refusal {
         match self {
             Self::TokenMissing => "credential_missing",
             Self::TokenInvalid => "credential_invalid",
-            Self::PermissionMissing => "permission_missing",
+            Self::Denied(denied) => denied.code(),
             Self::CouldNotTell => "unavailable",
         }
     }
@@ -41,21 +43,21 @@ impl Refusal {
         match self {
             Self::TokenMissing => "A credential is needed",
             Self::TokenInvalid => "The credential is not good",
-            Self::PermissionMissing => "A permission is missing",
+            Self::Denied(denied) => denied.title(),
             Self::CouldNotTell => "Whether the credential is good cannot be told",
         }
     }
 
-    fn detail(self) -> &'static str {
+    fn detail(self) -> String {
         match self {
-            Self::TokenMissing => "present a token: Authorization: Bearer …",
-            Self::TokenInvalid => "the presented token is not an active token for this service",
-            Self::PermissionMissing => "the presented token does not have the permission that this needs",
-            Self::CouldNotTell => "the catalog of tokens was not heard for too long; try again",
+            Self::TokenMissing => "present a token: Authorization: Bearer …".to_owned(),
+            Self::TokenInvalid => "the presented token is not an active token for this service".to_owned(),
+            Self::Denied(denied) => denied.to_string(),
+            Self::CouldNotTell => "the catalog of tokens was not heard for too long; try again".to_owned(),
         }
     }
 
-    pub(super) fn answer<Body: From<String>>(self, realm: &str, permission: Option<&str>) -> Response<Body> {
+    pub(super) fn answer<Body: From<String>>(self, realm: &str, scope: &str) -> Response<Body> {
         let document = serde_json::json!({
             "type": "about:blank",
             "title": self.title(),
@@ -68,7 +70,7 @@ impl Refusal {
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        match self.challenge(realm, permission) {
+        match self.challenge(realm, scope) {
             Some(challenge) => {
                 // Both are plain text. A challenge without its parameters is one all the same.
                 let value = HeaderValue::from_str(&challenge).unwrap_or(HeaderValue::from_static("Bearer"));
@@ -82,15 +84,15 @@ impl Refusal {
     }
 
     /// RFC 6750 section 3. Where nobody can tell, another token would be of no help.
-    fn challenge(self, realm: &str, permission: Option<&str>) -> Option<String> {
+    fn challenge(self, realm: &str, scope: &str) -> Option<String> {
         let bearer = format!("Bearer realm=\"{realm}\"");
         match self {
             Self::TokenMissing => Some(bearer),
             Self::TokenInvalid => Some(format!("{bearer}, error=\"invalid_token\"")),
-            Self::PermissionMissing => {
-                let scope = permission.map(|permission| format!(", scope=\"{permission}\"")).unwrap_or_default();
-                Some(format!("{bearer}, error=\"insufficient_scope\"{scope}"))
+            Self::Denied(Denied::Permission) => {
+                Some(format!("{bearer}, error=\"insufficient_scope\", scope=\"{scope}\""))
             }
+            Self::Denied(_) => Some(format!("{bearer}, error=\"insufficient_scope\"")),
             Self::CouldNotTell => None,
         }
     }
@@ -106,13 +108,14 @@ mod tests {
             (Refusal::TokenMissing, 401, Some("Bearer realm=\"r\"")),
             (Refusal::TokenInvalid, 401, Some("Bearer realm=\"r\", error=\"invalid_token\"")),
             (
-                Refusal::PermissionMissing,
+                Refusal::Denied(Denied::Permission),
                 403,
                 Some("Bearer realm=\"r\", error=\"insufficient_scope\", scope=\"tools.read\""),
             ),
+            (Refusal::Denied(Denied::Address), 403, Some("Bearer realm=\"r\", error=\"insufficient_scope\"")),
             (Refusal::CouldNotTell, 503, None),
         ] {
-            let response: Response<String> = refusal.answer("r", Some("tools.read"));
+            let response: Response<String> = refusal.answer("r", "tools.read");
 
             let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
             assert_eq!((response.status().as_u16(), header(header::WWW_AUTHENTICATE)), (status, challenge));

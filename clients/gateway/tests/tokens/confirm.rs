@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use catalog_gateway::{
     Now,
-    confirm::{Confirmation, Confirmer},
+    confirm::{Confirmation, Confirmer, Issuance},
     jwt::{KeySet, Verified},
 };
 use serde_json::json;
@@ -19,6 +19,11 @@ fn token() -> (String, Verified) {
     (token, verified)
 }
 
+/// What the catalog says of whatever it issued.
+fn issued() -> Confirmation {
+    Confirmation::Issued(Issuance { path: "cli-dev".into(), out_of_band: true, position: 7 })
+}
+
 #[tokio::test]
 async fn the_catalog_is_asked_once_about_a_token_that_it_issued() {
     let catalog = Catalog::with_keys(&[]).await;
@@ -28,7 +33,7 @@ async fn the_catalog_is_asked_once_about_a_token_that_it_issued() {
 
     for _ in 0..3 {
         let said = confirmer.confirm(&token, &verified, Now::read().wall()).await;
-        assert_eq!(said, Confirmation::Issued);
+        assert_eq!(said, issued());
     }
 
     assert_eq!(catalog.served().asked_about, 1);
@@ -63,7 +68,7 @@ async fn a_catalog_that_cannot_tell_says_neither_yes_nor_no() {
 
     assert_eq!(confirmer.confirm(&token, &verified, Now::read().wall()).await, Confirmation::CouldNotTell);
     catalog.served().is_down = false;
-    assert_eq!(confirmer.confirm(&token, &verified, Now::read().wall()).await, Confirmation::Issued);
+    assert_eq!(confirmer.confirm(&token, &verified, Now::read().wall()).await, issued());
 }
 
 #[tokio::test]
@@ -80,7 +85,7 @@ async fn those_who_come_with_the_same_token_at_once_wait_for_one_answer() {
         })
         .collect();
     for asking in asking {
-        assert_eq!(asking.await.unwrap(), Confirmation::Issued);
+        assert_eq!(asking.await.unwrap(), issued());
     }
 
     assert_eq!(catalog.served().asked_about, 1);

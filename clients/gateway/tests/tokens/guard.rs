@@ -15,7 +15,7 @@ use catalog_gateway::{
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::catalog::{Catalog, JTI, Key, claims, rules, set};
+use super::catalog::{Catalog, JTI, Key, free as claims, rules, set};
 
 async fn sub(Extension(verified): Extension<Verified>) -> String {
     verified.claims.sub

@@ -1,0 +1,148 @@
+//! All of it together: a token in, the catalog's judgement out.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    confirm::{Confirmation, Confirmer, Issuance},
+    follow::Clock,
+    jwt::{Invalid, KeysUnavailable, Verified, Verifier, VerifyError},
+    set::{RevocationSet, Verdict},
+};
+
+/// Judges tokens by their signature, their claims and the feed, and by the catalog's own word where it is asked. Cheap to
+/// clone.
+#[derive(Clone)]
+pub struct Judge {
+    verifier: Verifier,
+    set: RevocationSet,
+    confirmer: Option<Confirmer>,
+    clock: Clock,
+}
+
+/// A token that is good.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// What it says.
+    pub verified: Arc<Verified>,
+    /// How it was issued, where the catalog confirms that.
+    pub issuance: Option<Issuance>,
+}
+
+/// Why a token is not found good. Outside, nobody may tell the first three apart.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Objection {
+    /// It is not of the catalog's making, or not for here, or its time is over.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// It is revoked or suspended.
+    #[error("the token is revoked")]
+    Revoked,
+    /// The catalog did not issue it so, or it is not active there.
+    #[error("the catalog says that the token is not active")]
+    NotActive,
+    /// It names a key that is not known, and the catalog's keys cannot be had. That is not a no.
+    #[error(transparent)]
+    KeysUnavailable(#[from] KeysUnavailable),
+    /// The catalog was not heard for too long. That is not a no.
+    #[error("the catalog was not heard for too long")]
+    Stale,
+    /// It was not seen before, and the catalog cannot be asked about it. That is not a no.
+    #[error("the catalog cannot be asked about the token")]
+    Unconfirmed,
+}
+
+impl Objection {
+    /// Whether it says something of the token. Else nobody could tell.
+    #[must_use]
+    pub fn is_no(&self) -> bool {
+        matches!(self, Self::Invalid(_) | Self::Revoked | Self::NotActive)
+    }
+}
+
+impl From<VerifyError> for Objection {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::Invalid(invalid) => Self::Invalid(invalid),
+            VerifyError::KeysUnavailable(unavailable) => Self::KeysUnavailable(unavailable),
+        }
+    }
+}
+
+impl Judge {
+    /// Takes what is signed by the catalog's keys and not revoked.
+    #[must_use]
+    pub fn new(verifier: Verifier, set: RevocationSet) -> Self {
+        Self { verifier, set, confirmer: None, clock: Clock::machine() }
+    }
+
+    /// Takes only what the catalog has confirmed to have issued.
+    #[must_use]
+    pub fn confirmed_by(self, confirmer: Confirmer) -> Self {
+        Self { confirmer: Some(confirmer), ..self }
+    }
+
+    /// Goes by other clocks, for tests.
+    #[must_use]
+    pub fn by(self, clock: Clock) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The clocks that it goes by.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What is known of revocations.
+    #[must_use]
+    pub fn set(&self) -> &RevocationSet {
+        &self.set
+    }
+
+    /// Judges a token that is presented to the gateway.
+    ///
+    /// # Errors
+    /// [`Objection`].
+    pub async fn judge(&self, token: &str) -> Result<Judged, Objection> {
+        let verified = self.verifier.verify(token, self.set.latest(self.clock.now())).await?;
+        self.go_on(token, verified).await
+    }
+
+    /// Judges a token that somebody asks about, whomever it is meant for.
+    ///
+    /// # Errors
+    /// [`Objection`].
+    pub async fn judge_for_any(&self, token: &str) -> Result<Judged, Objection> {
+        let verified = self.verifier.verify_for_any(token, self.set.latest(self.clock.now())).await?;
+        self.go_on(token, verified).await
+    }
+
+    async fn go_on(&self, token: &str, verified: Arc<Verified>) -> Result<Judged, Objection> {
+        self.check(&verified)?;
+        let Some(confirmer) = &self.confirmer else { return Ok(Judged { verified, issuance: None }) };
+        confirmer.observe(self.set.standing());
+        match confirmer.confirm(token, &verified, self.set.latest(self.clock.now())).await {
+            Confirmation::Issued(issuance) => {
+                // It may have been revoked while the catalog was asked.
+                self.check(&verified)?;
+                Ok(Judged { verified, issuance: Some(issuance) })
+            }
+            Confirmation::NotActive => Err(Objection::NotActive),
+            Confirmation::CouldNotTell => Err(Objection::Unconfirmed),
+        }
+    }
+
+    fn check(&self, verified: &Verified) -> Result<(), Objection> {
+        match self.set.check(verified.claims.jti, &verified.kid, self.clock.now()) {
+            Verdict::NotRevoked => Ok(()),
+            Verdict::Revoked => Err(Objection::Revoked),
+            Verdict::Stale => Err(Objection::Stale),
+        }
+    }
+}
+
+impl fmt::Debug for Judge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Judge").field("set", &self.set).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,144 @@
+//! What an edge says while its catalog is away, slow, back, or another one.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use super::{Scene, becomes, figure, issue, passes, restart, revoke, stale_beside};
+use crate::{
+    gateway::proxy::{Proxy, Way},
+    support::{
+        Site, TestDatabase,
+        process::{Server, until},
+    },
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_catalog_killed_known_tokens_pass_until_the_bound_and_it_recovers_alone() {
+    let scene = Scene::set().await;
+    let edge = scene.edge().await;
+    let (known, revoked, unseen) =
+        (scene.issue("alice@example.com").await, scene.issue("bob@example.com").await, scene.issue("carol").await);
+    assert_eq!((passes(&edge, &known).await, passes(&edge, &revoked).await), (200, 200));
+    revoke(&scene.server.client, &scene.admin, &revoked).await;
+    becomes(&edge, &revoked, 401).await;
+
+    let (site, address) = scene.end().await;
+    let ended = Instant::now();
+    assert_eq!(passes(&edge, &known).await, 200, "it is known, and was so just now");
+    assert_eq!(passes(&edge, &unseen).await, 503, "nobody can say whether it was issued");
+    stale_beside(&edge, &known, (&revoked, ended)).await;
+    assert_eq!(passes(&edge, &revoked).await, 401, "nothing takes a revocation back");
+    assert_eq!(edge.client.get("/readyz", "").await.status, 503);
+    assert_eq!(figure(&edge, "catalog_edge_fresh").await, Some(0.0));
+    assert!(figure(&edge, "catalog_checks_total{of=\"passage\",verdict=\"stale\"}").await.unwrap() >= 1.0);
+    assert!(figure(&edge, "catalog_checks_total{of=\"passage\",verdict=\"unconfirmed\"}").await.unwrap() >= 1.0);
+
+    let _server = restart(&site, &address).await;
+    becomes(&edge, &known, 200).await;
+    becomes(&edge, &unseen, 200).await;
+    assert_eq!(passes(&edge, &revoked).await, 401);
+    assert_eq!(edge.client.get("/readyz", "").await.json()["reloads"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_revoked_while_the_way_is_cut_or_dead_never_passes_after_the_bound() {
+    let scene = Scene::set().await;
+    let proxy = Proxy::before(scene.server.client.address().parse().unwrap()).await;
+    let edge = scene.outpost().edge_of(&format!("http://{}", proxy.address), &[]).await;
+    let known = scene.issue("alice@example.com").await;
+    assert_eq!(passes(&edge, &known).await, 200);
+
+    for way in [Way::Cut, Way::Dead] {
+        let token = scene.issue("bob@example.com").await;
+        assert_eq!(passes(&edge, &token).await, 200);
+        proxy.set(way);
+        revoke(&scene.server.client, &scene.admin, &token).await;
+        stale_beside(&edge, &known, (&token, Instant::now())).await;
+        proxy.set(Way::Open);
+        becomes(&edge, &known, 200).await;
+        assert_eq!(passes(&edge, &token).await, 401, "{way:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_that_does_not_answer_holds_up_nobody_who_is_known_and_others_not_for_long() {
+    let scene = Scene::set().await;
+    let proxy = Proxy::before(scene.server.client.address().parse().unwrap()).await;
+    let site = scene.outpost().with("CATALOG_MAX_STALENESS", "1m");
+    let edge = site.edge_of(&format!("http://{}", proxy.address), &[]).await;
+    let (known, unseen) = (scene.issue("alice@example.com").await, scene.issue("bob@example.com").await);
+    assert_eq!(passes(&edge, &known).await, 200);
+    proxy.set(Way::Dead);
+
+    let (begun, other) = (Instant::now(), edge.client.another());
+    let waiting = tokio::spawn({
+        let text = unseen.text.clone();
+        async move { other.get("/authorize", &text).await.status.as_u16() }
+    });
+    while !waiting.is_finished() {
+        assert_eq!(passes(&edge, &known).await, 200);
+    }
+
+    assert_eq!(waiting.await.unwrap(), 503);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    proxy.set(Way::Open);
+    becomes(&edge, &unseen, 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_log_that_was_restored_from_a_backup_nothing_is_believed_that_it_does_not_know() {
+    for is_heard in [true, false] {
+        let database = TestDatabase::migrated().await;
+        let scene = Scene::at(Site::on(&database.url())).await;
+        let edge = scene.edge().await;
+        let admin = scene.admin.clone();
+        let before = scene.issue("alice@example.com").await;
+        assert_eq!(passes(&edge, &before).await, 200);
+        let (site, address) = scene.end().await;
+        let backup = database.copy().await;
+
+        // After the backup one more token is issued, and used at the edge. The feed may tell of its place, or not any more.
+        let server = restart(&site, &address).await;
+        let lost = issue(&server.client, &admin, "bob@example.com").await;
+        becomes(&edge, &lost, 200).await;
+        if is_heard {
+            let head = server.client.events(0, &admin).await.len();
+            let hears = async || (edge.client.get("/readyz", "").await.json()["position"] == json!(head)).then_some(());
+            until("the edge has heard of the end of the log", hears).await;
+        }
+        server.kill().await;
+        let _server = restart(&site.with("CATALOG_DATABASE_URL", &backup.url()), &address).await;
+
+        becomes(&edge, &lost, 401).await;
+        becomes(&edge, &before, 200).await;
+        assert_eq!(passes(&edge, &lost).await, 401, "the log that there is now never issued it");
+        let reloads = figure(&edge, "catalog_edge_reloads_total").await;
+        assert!(!is_heard || reloads == Some(1.0), "{reloads:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edge_that_is_started_without_its_catalog_still_knows_what_was_revoked() {
+    let site = Site::new().await.with("JWT_SECRET_KEY", "kR7vQ2mZp0XwT9sLc4HbN6yGfD1jUaE8");
+    let scene = Scene::at(site).await;
+    let file = scene.site.data().join("edge.snapshot");
+    let outpost = scene.outpost().with("CATALOG_SNAPSHOT", file.to_str().unwrap());
+    let url = scene.server.client.url.clone();
+    let (revoked, other) = (scene.issue("alice@example.com").await, scene.issue("bob@example.com").await);
+    let edge = outpost.edge_of(&url, &[]).await;
+    assert_eq!(passes(&edge, &revoked).await, 200);
+    revoke(&scene.server.client, &scene.admin, &revoked).await;
+    becomes(&edge, &revoked, 401).await;
+    edge.stop().await;
+    let (site, address) = scene.end().await;
+
+    let edge = Server::start(outpost.command(&["edge", "--listen", "127.0.0.1:0", "--url", &url])).await;
+
+    becomes(&edge, &revoked, 401).await;
+    assert_eq!(passes(&edge, &other).await, 503);
+    assert!(!std::fs::read_to_string(&file).unwrap().contains(&revoked.text));
+    let _server = restart(&site, &address).await;
+    becomes(&edge, &other, 200).await;
+    assert_eq!(passes(&edge, &revoked).await, 401);
+}
