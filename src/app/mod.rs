@@ -3,6 +3,7 @@
 mod authorize;
 mod check;
 mod clients;
+mod courier;
 mod denials;
 pub mod edge;
 pub mod feed;
@@ -41,6 +42,7 @@ use uuid::Uuid;
 pub use authorize::Passage;
 pub use check::{CheckError, Verdict};
 pub use clients::ClientView;
+pub use courier::Courier;
 pub use keys::CompromisePreview;
 pub use live::{FollowError, Live};
 pub use login::NotLetIn;

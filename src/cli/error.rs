@@ -372,6 +372,9 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::RepeatOver { .. }
         | Refusal::WrongStatus { .. }
         | Refusal::AlreadyRotated { .. }
+        | Refusal::NothingToCarry { .. }
+        | Refusal::NotMeantFor { .. }
+        | Refusal::TokenErased { .. }
         | Refusal::OverlapTooLong { .. }
         | Refusal::SuspendedByAnother { .. }
         | Refusal::SubjectOutOfReach { .. }

@@ -53,6 +53,8 @@ pub(super) fn subject(event: &Event) -> Option<String> {
         Event::TokenRevoked(_)
         | Event::TokenSuspended(_)
         | Event::RotationRefused(_)
+        | Event::CourierIssued(_)
+        | Event::CourierRefused(_)
         | Event::RotatedTokenReused(_)
         | Event::TokenResumed(_)
         | Event::Configured(_)
@@ -94,6 +96,10 @@ fn summary(event: &Event) -> String {
         }
         Event::ClientRevoked(client) => client.name.to_string(),
         Event::KeyCompromised(key) => of_compromise(key),
+        Event::CourierIssued(issued) => {
+            format!("aud {}; expires {}", listed(&issued.aud), seconds(instant(issued.exp)))
+        }
+        Event::CourierRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
         Event::IssuanceRefused(refused) => of_refused_issuance(refused),
         Event::RevocationRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
         Event::SuspensionRefused(refused) => format!("{}: {}{}", refused.change, refused.rule, times(refused.count)),
@@ -192,9 +198,9 @@ fn of_policy(policy: &Policy) -> String {
 }
 
 fn of_client(client: &ClientAdded) -> String {
-    let revokes = client.permissions.contains(&ClientPermission::Revoke);
+    let reaches = client.permissions.iter().any(|permission| *permission != ClientPermission::Check);
     let teams = match &client.teams {
-        _ if !revokes => String::new(),
+        _ if !reaches => String::new(),
         Teams::Every => "; of every team".to_owned(),
         Teams::These(teams) => format!("; of the teams {}", listed(teams)),
     };

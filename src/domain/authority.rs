@@ -316,18 +316,21 @@ pub enum RoutePermission {
     TokensRotateSelf,
     /// `tokens.check`
     TokensCheck,
+    /// `tokens.courier`
+    TokensCourier,
     /// `audit.read`
     AuditRead,
 }
 
 impl RoutePermission {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::TokensCreate,
         Self::TokensRead,
         Self::TokensRevoke,
         Self::TokensRotateSelf,
         Self::TokensCheck,
+        Self::TokensCourier,
         Self::AuditRead,
     ];
 
@@ -340,6 +343,7 @@ impl RoutePermission {
             Self::TokensRevoke => "tokens.revoke",
             Self::TokensRotateSelf => "tokens.rotate_self",
             Self::TokensCheck => "tokens.check",
+            Self::TokensCourier => "tokens.courier",
             Self::AuditRead => "audit.read",
         }
     }

@@ -25,6 +25,7 @@ mod codec_golden;
 mod concurrency;
 mod connections;
 mod constraints;
+mod courier;
 mod crash;
 mod denials;
 mod diagnostics;

@@ -232,6 +232,8 @@ impl Reading {
                 Self { uid: refused.jti.map(|jti| jti.to_string()), ..reading }.refused(&refused.rule)
             }
             Event::RotationRefused(refused) => Self::new(Update, "token", &refused.jti).refused(&refused.rule),
+            Event::CourierIssued(issued) => Self::new(Other, "token", &issued.jti),
+            Event::CourierRefused(refused) => Self::new(Other, "token", &refused.jti).refused(&refused.rule),
             Event::RotatedTokenReused(reused) => Self::new(Other, "token", &reused.jti).severe(Severity::High),
             Event::RevocationByRuleRefused(refused) => Self::unnamed(Delete, "tokens").refused(&refused.rule),
             Event::LoginRefused(refused) => Self::unnamed(Read, "login").refused(&refused.rule),
