@@ -43,7 +43,7 @@ impl Changes {
         let request = self.catalog.request(Method::GET, "revocations")?.query(&[("after", cursor.to_string())]);
         let response = client::send(request.header(ACCEPT, "application/json"), within).await?;
         let response = checked(response, within).await?;
-        let page = read(client::body(response, self.settings.page_bytes_max, within).await?)?;
+        let page = read(&client::body(response, self.settings.page_bytes_max, within).await?)?;
         if page.after.is_some() {
             Ok(page)
         } else {
@@ -60,7 +60,7 @@ impl Changes {
         let request = self.catalog.request(Method::GET, "revocations/snapshot")?;
         let response = checked(client::send(request, within).await?, within).await?;
         let bytes_max = usize::try_from(self.settings.snapshot_bytes_max).unwrap_or(usize::MAX);
-        let page = read(client::body(response, bytes_max, within).await?)?;
+        let page = read(&client::body(response, bytes_max, within).await?)?;
         if page.after.is_none() {
             Ok(page)
         } else {
@@ -69,8 +69,8 @@ impl Changes {
     }
 }
 
-fn read(body: Vec<u8>) -> Result<Page, NoPage> {
-    Ok(serde_json::from_slice(&body).map_err(AskError::Json)?)
+fn read(body: &[u8]) -> Result<Page, NoPage> {
+    Ok(serde_json::from_slice(body).map_err(AskError::Json)?)
 }
 
 impl From<End> for NoPage {
