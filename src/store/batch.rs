@@ -186,7 +186,8 @@ impl Writer {
         }
         let anew = async {
             let mut connection = self.database.connect_as_writer().await?;
-            let said = within(BEGIN_TIMEOUT, first(&mut connection)).await?;
+            // This one is alive: if it does not answer, it waits for somebody.
+            let said = within(DECIDE_TIMEOUT, first(&mut connection)).await?;
             Ok((connection, said))
         };
         anew.await.map_err(BatchError::Before)

@@ -75,6 +75,11 @@ impl Draft {
         }
     }
 
+    /// Events that are in the log already, applied to what they need to know.
+    pub(super) fn replayed(begun: Head, end: &Head, state: State) -> Self {
+        Self { position: end.position, digest: end.digest, ..Self::new(begun, end.recorded_at, state) }
+    }
+
     pub(super) fn decide(&mut self, command: &Command, entropy: &dyn Entropy) -> Result<Decision, StoreError> {
         // Both would be one row, and only the row's key tells of an identifier from before the batch.
         if command.jti_issued().is_some_and(|jti| self.state.token(jti).is_some()) {

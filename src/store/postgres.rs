@@ -98,6 +98,11 @@ impl Database {
         Self { options, schema, reads, checks, signals }
     }
 
+    /// Another catalog in the same database.
+    pub(super) fn beside(&self, schema: Schema) -> Self {
+        Self::new(self.options.clone(), schema)
+    }
+
     /// The schema.
     #[must_use]
     pub fn schema(&self) -> &Schema {

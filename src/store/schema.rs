@@ -2,7 +2,10 @@
 
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row, migrate::Migrator};
 
-use super::{Database, StoreError, postgres::MAY_SET_ROLE};
+use super::{
+    Database, StoreError,
+    postgres::{MAY_SET_ROLE, Schema},
+};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
 static PRIVILEGES: &str = include_str!("privileges.sql");
@@ -89,6 +92,15 @@ pub async fn migrate(database: &Database) -> Result<i64, SchemaError> {
     separate_roles(&mut connection, database).await?;
     sqlx::Connection::close(connection).await?;
     Ok(before)
+}
+
+/// Creates a schema that only this process uses, without a role of its own.
+pub(super) async fn create_beside(database: &Database) -> Result<(), SchemaError> {
+    let mut connection = database.connect_as_owner().await?;
+    let schema = database.schema().as_str();
+    run(&mut connection, format!("create schema \"{schema}\"; set search_path to \"{schema}\"")).await?;
+    MIGRATOR.run(&mut connection).await?;
+    Ok(sqlx::Connection::close(connection).await?)
 }
 
 /// Does at once what autovacuum does within minutes: without it what has just been filled is planned as if it were empty.
@@ -180,7 +192,20 @@ async fn separate_roles(connection: &mut PgConnection, database: &Database) -> R
     if !may_set && may_create {
         run(connection, once(&format!("grant \"{writer}\" to current_user"))).await?;
     }
-    let schema = format!("\"{}\"", database.schema().as_str());
+    grant(connection, database.schema()).await
+}
+
+/// Grants the writer its privileges, where there is one.
+pub(super) async fn grant(connection: &mut PgConnection, schema: &Schema) -> Result<(), sqlx::Error> {
+    let writer = schema.writer();
+    let there: bool = sqlx::query_scalar("select exists (select from pg_roles where rolname = $1)")
+        .bind(&writer)
+        .fetch_one(&mut *connection)
+        .await?;
+    if !there {
+        return Ok(());
+    }
+    let schema = format!("\"{}\"", schema.as_str());
     run(connection, PRIVILEGES.replace("{schema}", &schema).replace("{writer}", &format!("\"{writer}\""))).await
 }
 

@@ -1,10 +1,13 @@
 //! `audit verify`: that the log is whole in itself, and that the projections are its fold.
 
-use std::{cmp::Ordering, collections::HashMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, HashMap},
+};
 
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::{Connection, Executor, PgConnection};
 use uuid::Uuid;
 
@@ -13,9 +16,9 @@ use super::{
     chain::{self, Sha256Digest},
     codec, head,
     log::{self, EventRow, Selection},
-    past, people,
-    row::TokenRow,
-    rules, status_lists, tokens, verify_names, verify_reach, verify_rules,
+    past, people, rules, status_lists, tokens, verify_names, verify_reach,
+    verify_rows::Expected,
+    verify_rules,
 };
 use crate::domain::{Event, Position, Recorded, Rule as RevocationRule, Settings, State, Token};
 
@@ -66,6 +69,8 @@ pub enum Rule {
     Form,
     /// The projection is the fold of the log.
     Projection,
+    /// The log is the one of a head that was kept outside, and goes on from it.
+    Kept,
 }
 
 impl Rule {
@@ -80,16 +85,31 @@ impl Rule {
             Self::Columns => "columns",
             Self::Form => "form",
             Self::Projection => "projection",
+            Self::Kept => "kept",
         }
     }
 }
 
-/// Reads the whole log and every projection in one snapshot. `progress` is told how many events were read.
+/// The end of the log at some time, as somebody kept it: a line that an earlier verification wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Kept {
+    /// The epoch.
+    pub log_id: Uuid,
+    /// The last position then, 0 in an empty log.
+    pub position: Position,
+    /// The last digest then.
+    #[serde(deserialize_with = "hex::serde::deserialize")]
+    pub digest: Sha256Digest,
+}
+
+/// Reads the whole log and every projection in one snapshot, and holds it against heads that were kept outside. `progress`
+/// is told how many events were read.
 ///
 /// # Errors
 /// [`StoreError`], when it could not tell.
 pub async fn verify(
     database: &Database,
+    kept: &[Kept],
     progress: &mut (dyn FnMut(u64, &Head) + Send),
 ) -> Result<Verification, StoreError> {
     let mut connection = database.connect_as_writer().await?;
@@ -98,7 +118,7 @@ pub async fn verify(
         .execute("set idle_in_transaction_session_timeout to 0; set enable_seqscan to on; set enable_hashjoin to on")
         .await?;
     connection.execute("begin isolation level repeatable read read only").await?;
-    let mut walk = Walk::new();
+    let mut walk = Walk::against(kept);
     walk.check_times(&mut connection).await?;
     let head = head::read(&mut connection).await?;
     if !walk.findings.is_empty() {
@@ -113,13 +133,14 @@ pub async fn verify(
         }
     }
     walk.compare_head(&head);
-    walk.compare_tokens(&mut connection).await?;
+    walk.compare_kept(kept, &head);
+    walk.compare_projections(&mut connection).await?;
     connection.close().await?;
     Ok(walk.finish(head))
 }
 
 /// The fold of a verification.
-struct Walk {
+pub(super) struct Walk {
     events: u64,
     tokens: u64,
     erased: u64,
@@ -127,13 +148,19 @@ struct Walk {
     position: Position,
     digest: Sha256Digest,
     recorded_at: Option<DateTime<Utc>>,
-    state: State,
-    findings: Vec<Finding>,
+    pub(super) state: State,
+    pub(super) findings: Vec<Finding>,
+    kept: BTreeMap<Position, Sha256Digest>,
 }
 
 impl Walk {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
+        Self::against(&[])
+    }
+
+    fn against(kept: &[Kept]) -> Self {
         Self {
+            kept: kept.iter().map(|kept| (kept.position, kept.digest)).collect(),
             events: 0,
             tokens: 0,
             erased: 0,
@@ -161,7 +188,8 @@ impl Walk {
         }
     }
 
-    fn step(&mut self, row: &EventRow) {
+    /// Goes on to the next event, and returns it if it can be read.
+    pub(super) fn step(&mut self, row: &EventRow) -> Option<Recorded> {
         let position = Position(row.position);
         self.events += 1;
         if position != self.position.next() {
@@ -172,21 +200,36 @@ impl Walk {
             self.find(position, Rule::Order, "recorded_at is earlier than that of the event before");
         }
         self.check_digests(position, row);
-        match row.decode() {
+        if self.kept.get(&position).is_some_and(|kept| row.digest != kept) {
+            self.find(
+                position,
+                Rule::Kept,
+                "the digest is not the one that was kept: something up to here was rewritten",
+            );
+        }
+        let recorded = match row.decode() {
             Ok(recorded) => {
                 self.check_columns(row, &recorded);
                 if matches!(&recorded.occurrence.event, Event::PersonSeen(seen) if seen.sub.is_none()) {
                     self.people_erased.push(position);
                 }
                 self.state.apply(&recorded);
+                Some(recorded)
             }
-            Err(StoreError::UnreadableEvent { source, .. }) => self.find(position, Rule::Form, source.to_string()),
-            Err(error) => self.find(position, Rule::Form, error.to_string()),
-        }
+            Err(error) => {
+                let detail = match error {
+                    StoreError::UnreadableEvent { source, .. } => source.to_string(),
+                    error => error.to_string(),
+                };
+                self.find(position, Rule::Form, detail);
+                None
+            }
+        };
         // From here on the chain goes by what is stored, so that one break is one finding.
         self.digest = row.digest.as_slice().try_into().unwrap_or(chain::GENESIS);
         self.position = position;
         self.recorded_at = Some(row.recorded_at);
+        recorded
     }
 
     fn check_digests(&mut self, position: Position, row: &EventRow) {
@@ -229,7 +272,7 @@ impl Walk {
         }
     }
 
-    fn compare_head(&mut self, head: &Head) {
+    pub(super) fn compare_head(&mut self, head: &Head) {
         match self.position.cmp(&head.position) {
             Ordering::Less => {
                 let detail = format!("the log ends before its head, which is at {}", head.position);
@@ -250,12 +293,42 @@ impl Walk {
         }
     }
 
-    /// Row by row against the fold; what is left of the fold has no row. A rule that is not filled yet may be in a row
-    /// already, or not: both are the fold.
-    async fn compare_tokens(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
+    fn compare_kept(&mut self, kept: &[Kept], head: &Head) {
+        for kept in kept {
+            if kept.log_id != head.log_id {
+                self.find(None, Rule::Kept, format!("the head that was kept is of the log {}", kept.log_id));
+            } else if kept.position > head.position {
+                let detail = format!("the log ends at {}, before the head that was kept", head.position);
+                self.find(kept.position, Rule::Kept, detail);
+            } else if kept.position == Position(0) && kept.digest != chain::GENESIS {
+                self.find(None, Rule::Kept, "the head that was kept of the empty log is none");
+            }
+        }
+    }
+
+    async fn compare_projections(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        let state = std::mem::take(&mut self.state);
+        let (tokens, differences) = self.differences(connection, state).await?;
+        for (position, detail) in differences {
+            self.find(position, Rule::Projection, detail);
+        }
+        self.tokens = tokens;
+        let stray = sqlx::query_scalar(include_str!("idempotency_stray.sql")).fetch_all(connection).await?;
+        for position in stray {
+            self.find(Position(position), Rule::Projection, "a row of idempotency names an event that is not there");
+        }
+        Ok(())
+    }
+
+    /// Row by row against a fold; what is left of the fold has no row. A rule that is not filled yet may be in a row
+    /// already, or not: both are the fold. Tells how many tokens there are, too.
+    pub(super) async fn differences(
+        &self,
+        connection: &mut PgConnection,
+        state: State,
+    ) -> Result<(u64, Vec<Difference>), StoreError> {
         let rules = rules::all(&mut *connection).await?;
         let unfilled = rules.iter().filter(|row| row.filled_to > 0).cloned().map(RevocationRule::from).collect();
-        let state = std::mem::take(&mut self.state);
         let past = state.past().to_vec();
         let mut differences = verify_rules::differences(rules, state.rules());
         differences.extend(people::differences(&mut *connection, &state, &self.people_erased).await?);
@@ -284,11 +357,7 @@ impl Walk {
             differences.extend(listed.into_iter().map(|(position, detail)| (Some(position), detail)));
         }
         differences.sort();
-        for (position, detail) in differences {
-            self.find(position, Rule::Projection, detail);
-        }
-        self.tokens = tokens;
-        Ok(())
+        Ok((tokens, differences))
     }
 
     fn finish(mut self, head: Head) -> Verification {
@@ -298,47 +367,4 @@ impl Walk {
 }
 
 /// A place in the log, if there is one, and what is wrong there.
-pub(super) type Difference = (Option<Position>, String);
-
-/// What rows are held against.
-struct Expected {
-    unfilled: Vec<RevocationRule>,
-    rules: Vec<RevocationRule>,
-}
-
-impl Expected {
-    /// Column by column: a row that no program of ours would write differs, too.
-    fn difference(&self, folded: Option<&Token>, row: tokens::LooseRow) -> Option<Difference> {
-        let jti = row.jti;
-        let Some(folded) = folded else {
-            return Some((None, format!("the row of token {jti} has no event")));
-        };
-        if row.whole.is_ok_and(|row| self.is_as_folded(&row, folded)) {
-            return None;
-        }
-        let last = [folded.revocation.as_ref().map(|r| r.position), folded.suspension.as_ref().map(|s| s.position)];
-        let last = last.into_iter().flatten().max().unwrap_or(folded.issued);
-        Some((Some(last), format!("the row of token {jti} is not what its events say")))
-    }
-
-    fn is_as_folded(&self, row: &TokenRow, folded: &Token) -> bool {
-        let expected = TokenRow::from(folded);
-        if *row == expected {
-            return true;
-        }
-        let Ok(mut token) = Token::try_from(row.clone()) else { return false };
-        // Half a revocation reads as none.
-        if TokenRow::from(&token) != *row {
-            return false;
-        }
-        for rule in &self.unfilled {
-            token.revoke_by(rule);
-        }
-        let by = token.revocation.as_ref().map(|revocation| revocation.position);
-        // Of what was erased nobody can tell any more that the rule covered it, and the row is believed.
-        let erased = self.rules.iter().find(|rule| Some(rule.position) == by && rule.may_have_covered(folded));
-        let mut folded = folded.clone();
-        folded.revocation = erased.map(RevocationRule::revocation).or(folded.revocation);
-        TokenRow::from(&token) == TokenRow::from(&folded)
-    }
-}
+pub type Difference = (Option<Position>, String);

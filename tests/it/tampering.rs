@@ -45,7 +45,7 @@ async fn told() -> World {
 }
 
 async fn verified(world: &World) -> Verification {
-    verify(world.catalog.database(), &mut |_, _| ()).await.unwrap()
+    verify(world.catalog.database(), &[], &mut |_, _| ()).await.unwrap()
 }
 
 /// Changes what no privilege and no trigger protects any more.

@@ -385,7 +385,7 @@ async fn a_rule_of_a_compromise_that_was_changed_or_taken_away_is_found_at_its_e
 
         world.database.tamper(sql).await;
 
-        let verification = verify(world.catalog.database(), &mut |_, _| ()).await.unwrap();
+        let verification = verify(world.catalog.database(), &[], &mut |_, _| ()).await.unwrap();
         let found = verification.findings.iter().find(|finding| finding.position == position);
         assert_eq!(found.map(|finding| finding.rule), Some(Rule::Projection), "{sql}: {:?}", verification.findings);
     }

@@ -119,7 +119,7 @@ async fn a_changed_missing_or_invented_row_of_people_is_found() {
 
         world.database.tamper(sql).await;
 
-        let verification = verify(world.catalog.database(), &mut |_, _| ()).await.unwrap();
+        let verification = verify(world.catalog.database(), &[], &mut |_, _| ()).await.unwrap();
         let rules: Vec<Rule> = verification.findings.iter().map(|finding| finding.rule).collect();
         assert_eq!(rules, vec![Rule::Projection; found], "{sql}: {:?}", verification.findings);
     }

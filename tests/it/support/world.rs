@@ -311,7 +311,7 @@ impl World {
 
     /// Asserts that the log is whole and the projections are its fold.
     pub async fn verify(&self) -> catalog::store::verify::Verification {
-        let verification = catalog::store::verify::verify(self.catalog.database(), &mut |_, _| ()).await.unwrap();
+        let verification = catalog::store::verify::verify(self.catalog.database(), &[], &mut |_, _| ()).await.unwrap();
         assert_eq!(verification.findings, [], "the log does not verify");
         verification
     }

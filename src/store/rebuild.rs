@@ -1,0 +1,374 @@
+//! `audit rebuild`: projections made anew from the log, beside the ones in use, and put in their place.
+//!
+//! A second schema is migrated like any other, and the log is replayed into it by the statements that wrote it the first
+//! time. What came of that is held against the fold of the same events, row by row; then, while nobody appends, the events
+//! since are replayed, too, and the new tables take the place of the old ones in one transaction.
+
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, raw_sql};
+use uuid::Uuid;
+
+use super::{
+    Database, Head, StoreError, Trouble,
+    chain::{GENESIS, Sha256Digest},
+    draft::Draft,
+    fill::{self, Step},
+    head,
+    log::{self, EventRow, Selection},
+    postgres::Schema,
+    schema::{self, SchemaError},
+    tokens,
+    verify::{Difference, Finding, Walk},
+};
+use crate::domain::{Malformed, Position, Recorded, Settings, State};
+
+/// The most events of one transaction.
+const BATCH_MAX: usize = 1_000;
+/// So few events may be left to be replayed while nobody appends, or the rounds of catching up before are over.
+const LEFT_MAX: usize = 16;
+const ROUNDS_MAX: usize = 1_000;
+/// How often the tables are tried to be had, and how long others go on in between.
+const TRIES_MAX: usize = 50;
+const TRY_PERIOD: Duration = Duration::from_millis(100);
+/// How many rows of a rule are filled at once: nobody waits for these.
+const FILL_MAX: u16 = 20_000;
+
+/// A projection that can be made anew: tables that follow from the log, and from each other only within it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Projection {
+    /// Tokens, their revocations, and what they are found by.
+    Tokens,
+    /// The rules of revocation.
+    Rules,
+    /// The last logins of people.
+    People,
+}
+
+impl Projection {
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Rules, Self::Tokens, Self::People];
+
+    /// As it is written.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tokens => "tokens",
+            Self::Rules => "rules",
+            Self::People => "people",
+        }
+    }
+
+    /// Its tables.
+    #[must_use]
+    pub fn tables(self) -> &'static [&'static str] {
+        match self {
+            Self::Tokens => &[
+                "issued_tokens",
+                "token_revocations",
+                "token_names",
+                "token_teams",
+                "token_permissions",
+                "token_spans",
+                "past_revocations",
+                "past_suspensions",
+                "status_list_entries",
+            ],
+            Self::Rules => &["revocation_rules"],
+            Self::People => &["people"],
+        }
+    }
+}
+
+impl std::str::FromStr for Projection {
+    type Err = Malformed;
+
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let named = Self::ALL.into_iter().find(|projection| projection.as_str() == text);
+        named.ok_or_else(|| Malformed::NotA { value: text.to_owned(), expected: "rules, tokens or people" })
+    }
+}
+
+/// What a rebuilding came to.
+#[derive(Debug)]
+pub struct Rebuilt {
+    /// The end of the log that the projections hold for.
+    pub head: Head,
+    /// How many events were replayed.
+    pub events: u64,
+    /// How many tokens they tell of.
+    pub tokens: u64,
+    /// Where the old projections were not the fold of the log, the earliest first.
+    pub differed: Vec<Difference>,
+}
+
+/// Why nothing was replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum RebuildError {
+    /// The database did not answer, or refused.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The second schema could not be made.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// The name of the schema leaves no room for that of the second one.
+    #[error(transparent)]
+    Name(#[from] Malformed),
+    /// Somebody else is at it.
+    #[error("another process is rebuilding this catalog")]
+    Busy,
+    /// The log itself does not hold.
+    #[error("the log does not hold at {}: {}", place(.0.position), .0.detail)]
+    Broken(Box<Finding>),
+    /// A rule's conditions were erased, and stand only in the row that would be replaced.
+    #[error("what the rule at position {0} covers was erased from the log, and stands only in its row")]
+    Erased(Position),
+    /// What was made anew is not the fold of the log: a defect of this program.
+    #[error("what was made anew is not what the log says at {}: {}", place(.0.0), .0.1)]
+    Different(Box<Difference>),
+}
+
+impl From<sqlx::Error> for RebuildError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+fn place(position: Option<Position>) -> String {
+    position.map_or_else(|| "no position".to_owned(), |position| format!("position {position}"))
+}
+
+/// Makes projections anew while others append, and puts them in the place of the old ones. `progress` is told how many
+/// events were replayed.
+///
+/// # Errors
+/// [`RebuildError`]: everything is as it was.
+pub async fn rebuild(
+    database: &Database,
+    projections: &[Projection],
+    progress: &mut (dyn FnMut(u64, &Head) + Send),
+) -> Result<Rebuilt, RebuildError> {
+    let side = database.beside(format!("{}_rebuild", database.schema().as_str()).parse()?);
+    let mut owner = database.connect_as_owner().await?;
+    // The key is a fixed number of our own. The lock ends with the session.
+    let is_first: bool =
+        sqlx::query_scalar("select pg_try_advisory_lock(7228113430952114)").fetch_one(&mut owner).await?;
+    if !is_first {
+        return Err(RebuildError::Busy);
+    }
+    drop_schema(&mut owner, side.schema()).await?;
+    let rebuilt = in_schema(database, &side, &mut owner, projections, progress).await;
+    side.close().await;
+    // Whatever came of it, an open transaction of this session ends first.
+    owner.execute("rollback").await?;
+    drop_schema(&mut owner, side.schema()).await?;
+    owner.close().await?;
+    let rebuilt = rebuilt?;
+    schema::vacuum(database).await?;
+    Ok(rebuilt)
+}
+
+async fn drop_schema(owner: &mut PgConnection, schema: &Schema) -> Result<(), sqlx::Error> {
+    run(owner, format!("drop schema if exists \"{}\" cascade", schema.as_str())).await
+}
+
+async fn run(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {
+    connection.execute(raw_sql(AssertSqlSafe(sql))).await.map(drop)
+}
+
+async fn in_schema(
+    database: &Database,
+    side: &Database,
+    owner: &mut PgConnection,
+    projections: &[Projection],
+    progress: &mut (dyn FnMut(u64, &Head) + Send),
+) -> Result<Rebuilt, RebuildError> {
+    schema::create_beside(side).await?;
+    let mut writer = side.connect_as_writer().await?;
+    let mut reader = database.connect_as_writer().await?;
+    reader
+        .execute("set idle_in_transaction_session_timeout to 0; set enable_seqscan to on; set enable_hashjoin to on")
+        .await?;
+    writer.execute("set enable_seqscan to on; set enable_hashjoin to on").await?;
+    reader.execute("begin isolation level repeatable read read only").await?;
+    let head = head::read(&mut reader).await?;
+    let (mut walk, mut replay) = (Walk::new(), Replay::new());
+    {
+        let mut query = log::select(&Selection::default());
+        let mut rows = std::pin::pin!(log::rows(&mut reader, &mut query));
+        while let Some(row) = rows.try_next().await? {
+            if let Some(recorded) = walk.step(&row) {
+                replay.push(&row, recorded)?;
+            }
+            if let Some(finding) = walk.findings.first() {
+                return Err(RebuildError::Broken(Box::new(finding.clone())));
+            }
+            if replay.waiting.len() == BATCH_MAX {
+                replay.flush(&mut writer).await?;
+                progress(replay.events, &head);
+            }
+        }
+    }
+    replay.flush(&mut writer).await?;
+    walk.compare_head(&head);
+    if let Some(finding) = walk.findings.first() {
+        return Err(RebuildError::Broken(Box::new(finding.clone())));
+    }
+    let state = std::mem::take(&mut walk.state);
+    if let Some(rule) = state.rules().iter().find(|rule| !rule.is_whole) {
+        return Err(RebuildError::Erased(rule.position));
+    }
+    while !matches!(fill::fill(side, FILL_MAX).await?, Step::Done) {}
+    let (tokens, differed) = walk.differences(&mut reader, state.clone()).await?;
+    reader.execute("commit").await?;
+    let (_, wrong) = walk.differences(&mut writer, state).await?;
+    if let Some(wrong) = wrong.into_iter().next() {
+        return Err(RebuildError::Different(Box::new(wrong)));
+    }
+    for _ in 0..ROUNDS_MAX {
+        if replay.catch_up(&mut reader, &mut writer).await? <= LEFT_MAX {
+            break;
+        }
+    }
+    reader.close().await?;
+    writer.close().await?;
+    swap(owner, database.schema(), side.schema(), &mut replay, projections).await?;
+    let head = Head { log_id: head.log_id, ..replay.head };
+    Ok(Rebuilt { head, events: replay.events, tokens, differed })
+}
+
+/// While nobody appends: the events since, and the new tables in the place of the old ones. Whoever appends locks
+/// `log_head` before any other table, and whoever fills a rule the rules before the tokens; so nobody waits in a circle.
+async fn swap(
+    owner: &mut PgConnection,
+    live: &Schema,
+    side: &Schema,
+    replay: &mut Replay,
+    projections: &[Projection],
+) -> Result<(), RebuildError> {
+    let (schema, live, side) = (live, format!("\"{}\"", live.as_str()), format!("\"{}\"", side.as_str()));
+    let replaced: Vec<&str> = Projection::ALL
+        .into_iter()
+        .filter(|one| projections.contains(one))
+        .flat_map(Projection::tables)
+        .copied()
+        .collect();
+    let tables: Vec<String> = replaced.iter().map(|table| format!("{live}.{table}")).collect();
+    let locks = format!(
+        "begin; lock table {live}.log_head in access exclusive mode nowait;
+         lock table {} in access exclusive mode nowait; set local search_path to {live}",
+        tables.join(", "),
+    );
+    for attempt in 1.. {
+        match run(owner, locks.clone()).await.map_err(StoreError::from) {
+            Ok(()) => break,
+            // Waiting for them would have everybody else wait, too.
+            Err(StoreError::Unable { trouble: Trouble::LockHeld, .. }) if attempt < TRIES_MAX => {
+                owner.execute("rollback").await?;
+                tokio::time::sleep(TRY_PERIOD).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let rows = replay.since(owner).await?;
+    run(owner, format!("set local search_path to {side}")).await?;
+    for row in rows {
+        replay.push(&row, row.decode()?)?;
+    }
+    replay.write(owner).await?;
+    run(owner, replacement(&live, &side, &replaced, projections)).await?;
+    schema::grant(owner, schema).await?;
+    owner.execute("commit").await?;
+    Ok(())
+}
+
+/// The statements that move the new tables in. Where rules alone come anew, the tokens' rows may not say yet what these
+/// rules have revoked.
+fn replacement(live: &str, side: &str, tables: &[&str], projections: &[Projection]) -> String {
+    let are_tokens = projections.contains(&Projection::Tokens);
+    let before = if are_tokens {
+        format!("drop function {live}.tokens_as_of; drop view {live}.tokens;")
+    } else if projections.contains(&Projection::Rules) {
+        format!("update {side}.revocation_rules set filled_to = position;")
+    } else {
+        String::new()
+    };
+    let template = include_str!("rebuild_move.sql").replace("{live}", live).replace("{side}", side);
+    let moves = tables.iter().map(|table| template.replace("{table}", table));
+    let after =
+        format!("alter view {side}.tokens set schema {live}; alter function {side}.tokens_as_of set schema {live};");
+    std::iter::once(before).chain(moves).chain(are_tokens.then_some(after)).collect()
+}
+
+/// The log on its way into the second schema.
+struct Replay {
+    /// Up to where it is replayed.
+    head: Head,
+    settings: Settings,
+    waiting: Vec<(Position, Sha256Digest, Recorded)>,
+    events: u64,
+}
+
+impl Replay {
+    fn new() -> Self {
+        let head = Head {
+            log_id: Uuid::nil(),
+            position: Position(0),
+            digest: GENESIS,
+            recorded_at: chrono::DateTime::UNIX_EPOCH,
+        };
+        Self { head, settings: Settings::default(), waiting: Vec::new(), events: 0 }
+    }
+
+    fn push(&mut self, row: &EventRow, recorded: Recorded) -> Result<(), StoreError> {
+        self.waiting.push((recorded.position, row.digest()?, recorded));
+        Ok(())
+    }
+
+    /// The next events.
+    async fn since(&self, connection: &mut PgConnection) -> Result<Vec<EventRow>, StoreError> {
+        let mut query = log::select(&Selection { after: self.head.position, ..Selection::default() });
+        query.push(" limit ").push_bind(i64::try_from(BATCH_MAX).unwrap_or(i64::MAX));
+        log::rows(connection, &mut query).try_collect().await
+    }
+
+    /// Replays the next events, and tells how many there were.
+    async fn catch_up(&mut self, from: &mut PgConnection, to: &mut PgConnection) -> Result<usize, StoreError> {
+        let rows = self.since(from).await?;
+        for row in &rows {
+            self.push(row, row.decode()?)?;
+        }
+        self.flush(to).await?;
+        Ok(rows.len())
+    }
+
+    async fn flush(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        connection.execute("begin").await?;
+        self.write(connection).await?;
+        connection.execute("commit").await?;
+        Ok(())
+    }
+
+    /// Writes what waits by the statements that wrote it the first time, but for the events themselves.
+    async fn write(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        let Some((position, digest, last)) = self.waiting.last() else { return Ok(()) };
+        let recorded_at = last.recorded_at;
+        let end = Head { log_id: self.head.log_id, position: *position, digest: *digest, recorded_at };
+        let mut state = State::new(std::mem::take(&mut self.settings));
+        let ids: Vec<Uuid> = self.waiting.iter().filter_map(|(_, _, event)| event.occurrence.event.jti()).collect();
+        tokens::by_jti(&mut *connection, &ids).await?.into_iter().for_each(|token| state.insert(token));
+        self.events += self.waiting.len() as u64;
+        self.waiting.drain(..).for_each(|(_, _, event)| state.apply(&event));
+        self.settings = state.settings.clone();
+        let draft = Draft::replayed(self.head.clone(), &end, state);
+        if !draft.write(&mut *connection).await? {
+            return Err(StoreError::Refused(sqlx::Error::Protocol(
+                "somebody else replays into the same schema".into(),
+            )));
+        }
+        draft.write_rest(connection).await?;
+        self.head = end;
+        Ok(())
+    }
+}

@@ -1,0 +1,2 @@
+drop table {live}.{table};
+alter table {side}.{table} set schema {live};
