@@ -146,6 +146,10 @@ impl Catalog {
             return Ok(self.shadow(&*verified, Shadow::NeverIssued, asked_by));
         };
         if token.claims_digest.is_some_and(|digest| digest != verified.signing_input_digest) {
+            let is_revoked = token.status(now) == Status::Revoked;
+            if is_revoked && self.is_courier(jti, &verified.signing_input_digest).await? {
+                return Ok(Verdict::Inactive(Status::Revoked));
+            }
             return Ok(self.shadow(&*verified, Shadow::OtherClaims, asked_by));
         }
         if token.confirms(&verified.signing_input_digest, now) {

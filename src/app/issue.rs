@@ -102,7 +102,7 @@ impl Catalog {
     }
 
     /// Whether the settings here are later ones, once they were followed: others may have done so meanwhile.
-    async fn knows_more_than(&self, position: Position) -> bool {
+    pub(super) async fn knows_more_than(&self, position: Position) -> bool {
         if let Err(error) = self.follow_settings().await {
             tracing::warn!(error = %Causes(&error), "settings cannot be followed");
         }

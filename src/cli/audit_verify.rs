@@ -1,5 +1,7 @@
 //! `catalog audit verify`: that the log is whole in itself, and what that does and does not prove.
 
+use std::{io, path::PathBuf};
+
 use clap::Args;
 use serde::Serialize;
 
@@ -22,9 +24,9 @@ use crate::store::{
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct VerifyArgs {
-    /// A head that was kept outside, the JSON object that an earlier run wrote; may be repeated
-    #[arg(long, value_name = "HEAD", value_parser = kept)]
-    against: Vec<Kept>,
+    /// A head that was kept outside, the JSON object that an earlier run wrote, or a file of such lines; may be repeated
+    #[arg(long, value_name = "HEAD|@FILE", value_parser = against)]
+    against: Vec<Against>,
     /// How to write what was found
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -34,7 +36,7 @@ const EXAMPLES: &str = "\
 Examples:
   catalog audit verify
   catalog audit verify --format json | jq -c .head >> /somewhere/else/heads.ndjson
-  catalog audit verify --against \"$(tail -n1 /somewhere/else/heads.ndjson)\"       nothing up to there was rewritten";
+  catalog audit verify --against @/somewhere/else/heads.ndjson       nothing up to there was rewritten";
 
 const ONLY_FROM_OUTSIDE: &str = "\
 note: this shows that the log is whole in itself. Whoever owns the database could rewrite all of it, and that shows only
@@ -52,16 +54,17 @@ struct View<'a> {
 
 pub(super) async fn run(shell: &Shell<'_>, args: VerifyArgs) -> Result<Outcome, CliError> {
     session::run(shell, Need::Catalog, async |session| {
-        let verification = with_progress(&session.database, &args.against).await?;
+        let kept = heads(&args.against).await?;
+        let verification = with_progress(&session.database, &kept).await?;
         let mut out = Out::stdout();
         match args.format {
-            Format::Text => text(&mut out, &verification, &args.against)?,
+            Format::Text => text(&mut out, &verification, &kept)?,
             Format::Json => {
                 out.json(&View { holds: verification.findings.is_empty(), verification: &verification })?;
             }
         }
         out.flush()?;
-        if verification.findings.is_empty() && args.against.is_empty() {
+        if verification.findings.is_empty() && kept.is_empty() {
             output::say(ONLY_FROM_OUTSIDE);
         }
         for warning in session.warnings().await?.iter().filter(|warning| matches!(warning, Warning::TriggersOff(_))) {
@@ -72,9 +75,41 @@ pub(super) async fn run(shell: &Shell<'_>, args: VerifyArgs) -> Result<Outcome, 
     .await
 }
 
+/// One head, or where there are several.
+#[derive(Debug, Clone)]
+enum Against {
+    Head(Kept),
+    File(PathBuf),
+}
+
+fn against(text: &str) -> Result<Against, String> {
+    match text.strip_prefix('@') {
+        Some(path) => Ok(Against::File(path.into())),
+        None => head(text).map(Against::Head),
+    }
+}
+
 /// A head as it was written.
-fn kept(text: &str) -> Result<Kept, String> {
+fn head(text: &str) -> Result<Kept, String> {
     serde_json::from_str(text).map_err(|error| format!("not a head line: {error}"))
+}
+
+async fn heads(against: &[Against]) -> Result<Vec<Kept>, CliError> {
+    let mut heads = Vec::new();
+    for against in against {
+        match against {
+            Against::Head(kept) => heads.push(kept.clone()),
+            Against::File(path) => {
+                let failed = |source| CliError::File { path: path.clone(), source };
+                let text = tokio::fs::read_to_string(path).await.map_err(failed)?;
+                let lines = text.lines().filter(|line| !line.trim().is_empty());
+                for line in lines {
+                    heads.push(head(line).map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))?);
+                }
+            }
+        }
+    }
+    Ok(heads)
 }
 
 async fn with_progress(database: &Database, kept: &[Kept]) -> Result<Verification, StoreError> {

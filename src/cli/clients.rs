@@ -45,13 +45,13 @@ pub(super) enum ClientsCommand {
 pub(super) struct AddArgs {
     /// Its name: letters, digits, dots, hyphens and underscores
     name: ClientName,
-    /// What it may do: tokens.check, tokens.revoke
+    /// What it may do: tokens.check, tokens.revoke, tokens.courier
     #[arg(long, value_name = "LIST", required = true, action = clap::ArgAction::Append)]
     permissions: Vec<List<ClientPermission>>,
-    /// With tokens.revoke: it may end tokens that reach these teams and no others
+    /// With tokens.revoke, tokens.courier: it may end, or carry to gateways, tokens that reach these teams and no others
     #[arg(long, value_name = "LIST", conflicts_with = "all_teams", action = clap::ArgAction::Append)]
     teams: Vec<List<TeamId>>,
-    /// With tokens.revoke: it may end every token
+    /// With tokens.revoke, tokens.courier: it may end, or carry to gateways, every token
     #[arg(long)]
     all_teams: bool,
 }
@@ -60,7 +60,8 @@ const ADD_EXAMPLES: &str = "\
 Examples:
   catalog clients add edge-gateway --permissions tokens.check > edge-gateway.secret
   catalog clients add portal --permissions tokens.check,tokens.revoke --teams red,blue
-  catalog clients add incident-bot --permissions tokens.revoke --all-teams";
+  catalog clients add incident-bot --permissions tokens.revoke --all-teams
+  catalog clients add bridge --permissions tokens.check,tokens.courier --all-teams > bridge.secret";
 
 /// List the clients
 #[derive(Args)]

@@ -5,13 +5,14 @@ use std::{borrow::Cow, io, net::SocketAddr, path::PathBuf};
 use metrics_exporter_prometheus::BuildError;
 
 use super::{
+    audit_export::ExportError,
     client::ClientError,
     config::ConfigError,
     hint::{append_hint, listen_hint, schema_hint, store_hint},
     interrupt::INTERRUPTED,
 };
 use crate::{
-    app::{CommandError, OpenError, SeedError, policy_file::PolicyFault},
+    app::{CommandError, OpenError, SeedError, policy_file::PolicyFault, range::RangeError},
     domain::{Malformed, Refusal, text::Kid},
     signing::KeyringError,
     store::{
@@ -96,6 +97,12 @@ pub enum CliError {
     /// An event cannot be shown.
     #[error("an event cannot be shown")]
     Event(#[from] CodecError),
+    /// There is no such range of the log.
+    #[error(transparent)]
+    Range(RangeError),
+    /// An export did not come to its end, or cannot go on.
+    #[error(transparent)]
+    Export(ExportError),
     /// The log has no such key.
     #[error("the log has no key {kid}")]
     KeyUnknown {
@@ -225,6 +232,8 @@ impl CliError {
             | Self::Keyring(_)
             | Self::CannotSign { .. }
             | Self::Event(_)
+            | Self::Range(_)
+            | Self::Export(_)
             | Self::NotAToken(_)
             | Self::File { .. }
             | Self::FileTooLarge { .. }
@@ -288,6 +297,7 @@ impl CliError {
                 return Some(remedy.iter().map(String::as_str).chain([elsewhere]).collect::<Vec<_>>().join("; "));
             }
             Self::KeyUnknown { .. } => "see 'catalog keys list'",
+            Self::Export(error) => error.hint()?,
             Self::Listen { source, .. } => listen_hint(source)?,
             Self::Command(CommandError::Incomplete)
             | Self::Seed(SeedError::NotEmpty | SeedError::Malformed(_))
@@ -295,6 +305,7 @@ impl CliError {
             | Self::Request(_)
             | Self::ManPage { .. }
             | Self::Event(_)
+            | Self::Range(_)
             | Self::KeyShared { .. }
             | Self::NotAToken(_)
             | Self::File { .. }
@@ -361,6 +372,9 @@ fn refusal_code(refusal: &Refusal) -> u8 {
         | Refusal::RepeatOver { .. }
         | Refusal::WrongStatus { .. }
         | Refusal::AlreadyRotated { .. }
+        | Refusal::NothingToCarry { .. }
+        | Refusal::NotMeantFor { .. }
+        | Refusal::TokenErased { .. }
         | Refusal::OverlapTooLong { .. }
         | Refusal::SuspendedByAnother { .. }
         | Refusal::SubjectOutOfReach { .. }

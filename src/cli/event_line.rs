@@ -41,7 +41,8 @@ pub(super) fn seconds(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-fn subject(event: &Event) -> Option<String> {
+/// Whom an event is about, if it says so and that was not erased.
+pub(super) fn subject(event: &Event) -> Option<String> {
     match event {
         Event::TokenIssued(issued) => issued.claims().map(|claims| claims.sub.to_string()),
         Event::IssuanceRefused(refused) => refused.sub.as_ref().map(ToString::to_string),
@@ -52,6 +53,8 @@ fn subject(event: &Event) -> Option<String> {
         Event::TokenRevoked(_)
         | Event::TokenSuspended(_)
         | Event::RotationRefused(_)
+        | Event::CourierIssued(_)
+        | Event::CourierRefused(_)
         | Event::RotatedTokenReused(_)
         | Event::TokenResumed(_)
         | Event::Configured(_)
@@ -93,6 +96,10 @@ fn summary(event: &Event) -> String {
         }
         Event::ClientRevoked(client) => client.name.to_string(),
         Event::KeyCompromised(key) => of_compromise(key),
+        Event::CourierIssued(issued) => {
+            format!("aud {}; expires {}", listed(&issued.aud), seconds(instant(issued.exp)))
+        }
+        Event::CourierRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
         Event::IssuanceRefused(refused) => of_refused_issuance(refused),
         Event::RevocationRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
         Event::SuspensionRefused(refused) => format!("{}: {}{}", refused.change, refused.rule, times(refused.count)),
@@ -191,9 +198,9 @@ fn of_policy(policy: &Policy) -> String {
 }
 
 fn of_client(client: &ClientAdded) -> String {
-    let revokes = client.permissions.contains(&ClientPermission::Revoke);
+    let reaches = client.permissions.iter().any(|permission| *permission != ClientPermission::Check);
     let teams = match &client.teams {
-        _ if !revokes => String::new(),
+        _ if !reaches => String::new(),
         Teams::Every => "; of every team".to_owned(),
         Teams::These(teams) => format!("; of the teams {}", listed(teams)),
     };

@@ -71,6 +71,9 @@ fn refusal_hint(refusal: &Refusal) -> Option<Cow<'static, str>> {
         | Refusal::RepeatOver { .. }
         | Refusal::WrongStatus { .. }
         | Refusal::AlreadyRotated { .. }
+        | Refusal::NothingToCarry { .. }
+        | Refusal::NotMeantFor { .. }
+        | Refusal::TokenErased { .. }
         | Refusal::OverlapTooLong { .. }
         | Refusal::SuspendedByAnother { .. }
         | Refusal::SubjectOutOfReach { .. }

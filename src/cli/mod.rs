@@ -1,9 +1,11 @@
 //! The command line: arguments into commands, outcomes into text and exit codes. stdout is data, stderr is talk.
 
 mod audit_events;
+mod audit_export;
 mod audit_rebuild;
 mod audit_verify;
 mod banner;
+mod beside;
 mod client;
 mod clients;
 mod command;
@@ -41,6 +43,7 @@ use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
+pub use audit_export::ExportError;
 pub use client::ClientError;
 pub use config::Variables;
 pub use error::CliError;
@@ -146,6 +149,7 @@ enum Command {
 #[derive(Subcommand)]
 enum AuditCommand {
     Events(audit_events::EventsArgs),
+    Export(audit_export::ExportArgs),
     Verify(audit_verify::VerifyArgs),
     Rebuild(audit_rebuild::RebuildArgs),
 }
@@ -231,6 +235,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Check(args) => client::check::run(shell, args).await,
         Command::Whoami(args) => client::whoami::run(shell, args).await,
         Command::Audit(AuditCommand::Events(args)) => audit_events::run(shell, args).await,
+        Command::Audit(AuditCommand::Export(args)) => audit_export::run(shell, args).await,
         Command::Audit(AuditCommand::Verify(args)) => audit_verify::run(shell, args).await,
         Command::Audit(AuditCommand::Rebuild(args)) => audit_rebuild::run(shell, args).await,
         Command::Keys(command) => keys::run(shell, command).await,

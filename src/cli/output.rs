@@ -149,7 +149,7 @@ impl<W: Write> JsonArray<W> {
 
 /// Writes what is no letter, digit or ASCII in JSON text as the escapes of RFC 8259 section 7: the value is the same, and
 /// nothing in it can command a terminal or turn the direction of a line.
-fn ascii_harmless(json: &str) -> String {
+pub(super) fn ascii_harmless(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for character in json.chars() {
         let is_plain = (character.is_ascii() && character != '\u{7f}') || character.is_alphanumeric();

@@ -153,6 +153,26 @@ impl Authority {
         }
     }
 
+    /// The same of the bearer of a token as the log tells it. Whom one speaks for that was erased nobody can say: it speaks
+    /// for nobody here, and may be looked at, never acted on.
+    #[must_use]
+    pub fn of_record(token: &Token) -> Self {
+        let (is_admin, named) = (token.is_admin, token.scopes.permissions.clone());
+        Self {
+            subject: token.sub.clone(),
+            credential: Some(Credential::Token(token.jti)),
+            is_admin,
+            teams: token.teams.clone(),
+            permissions: if is_admin && named.is_empty() { Permissions::All } else { Permissions::These(named) },
+            audiences: if is_admin { Audiences::Any } else { Audiences::These(token.aud.clone()) },
+            restrictions: Restrictions::of(&token.scopes),
+            exp: Some(token.expires_at.timestamp()),
+            namespaces: token.namespaces.clone(),
+            email: token.email.clone(),
+            full_name: token.full_name.clone(),
+        }
+    }
+
     /// The authority of a client that presented this secret. It speaks for nobody: what it may do, it does like an
     /// administrator of its teams.
     #[must_use]
@@ -296,18 +316,21 @@ pub enum RoutePermission {
     TokensRotateSelf,
     /// `tokens.check`
     TokensCheck,
+    /// `tokens.courier`
+    TokensCourier,
     /// `audit.read`
     AuditRead,
 }
 
 impl RoutePermission {
     /// Every one.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::TokensCreate,
         Self::TokensRead,
         Self::TokensRevoke,
         Self::TokensRotateSelf,
         Self::TokensCheck,
+        Self::TokensCourier,
         Self::AuditRead,
     ];
 
@@ -320,6 +343,7 @@ impl RoutePermission {
             Self::TokensRevoke => "tokens.revoke",
             Self::TokensRotateSelf => "tokens.rotate_self",
             Self::TokensCheck => "tokens.check",
+            Self::TokensCourier => "tokens.courier",
             Self::AuditRead => "audit.read",
         }
     }

@@ -91,11 +91,14 @@ pub enum ClientPermission {
     /// To end tokens of its teams.
     #[serde(rename = "tokens.revoke")]
     Revoke,
+    /// To have couriers made of revoked tokens of its teams.
+    #[serde(rename = "tokens.courier")]
+    Courier,
 }
 
 impl ClientPermission {
     /// Every permission that a client can have.
-    pub const ALL: [Self; 2] = [Self::Check, Self::Revoke];
+    pub const ALL: [Self; 3] = [Self::Check, Self::Revoke, Self::Courier];
 
     /// The permission as routes ask for it.
     #[must_use]
@@ -103,6 +106,7 @@ impl ClientPermission {
         match self {
             Self::Check => RoutePermission::TokensCheck,
             Self::Revoke => RoutePermission::TokensRevoke,
+            Self::Courier => RoutePermission::TokensCourier,
         }
     }
 
@@ -124,7 +128,7 @@ impl FromStr for ClientPermission {
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
         let found = Self::ALL.into_iter().find(|permission| permission.as_str() == text);
-        let expected = "what a client can be allowed: tokens.check or tokens.revoke";
+        let expected = "what a client can be allowed: tokens.check, tokens.revoke or tokens.courier";
         found.ok_or_else(|| Malformed::NotA { value: text.to_owned(), expected })
     }
 }
@@ -136,7 +140,7 @@ pub struct ClientAdded {
     pub name: ClientName,
     /// What it may do here.
     pub permissions: Vec<ClientPermission>,
-    /// Whose tokens it may end: those that reach these teams and no others, or everybody's.
+    /// Whose tokens it may end or carry: those that reach these teams and no others, or everybody's.
     #[serde(deserialize_with = "Teams::deserialize")]
     pub teams: Teams,
     /// SHA-256 of its secret.
@@ -144,10 +148,10 @@ pub struct ClientAdded {
 }
 
 impl ClientAdded {
-    /// A client as an operator asks for it. `teams`: those whose tokens it may end, `None` = none were said.
+    /// A client as an operator asks for it. `teams`: those whose tokens it may end or carry, `None` = none were said.
     ///
     /// # Errors
-    /// [`Malformed`]: `tokens.revoke` without teams, or teams without it.
+    /// [`Malformed`]: `tokens.revoke` or `tokens.courier` without teams, or teams without either.
     pub fn new(
         name: ClientName,
         mut permissions: Vec<ClientPermission>,
@@ -159,16 +163,18 @@ impl ClientAdded {
         }
         permissions.sort_unstable();
         permissions.dedup();
-        let teams = match (permissions.contains(&ClientPermission::Revoke), teams) {
+        let reaches = permissions.iter().any(|permission| *permission != ClientPermission::Check);
+        let teams = match (reaches, teams) {
             (true, Some(teams)) if teams != Teams::These(Vec::new()) => teams,
             (true, _) => {
-                let what =
-                    "a client that is allowed tokens.revoke needs the teams whose tokens it may end, or all of them";
+                let what = "a client that is allowed tokens.revoke or tokens.courier needs the teams whose tokens those are, or all of them";
                 return Err(Malformed::Contradiction(what));
             }
             (false, None) => Teams::These(Vec::new()),
             (false, Some(_)) => {
-                return Err(Malformed::Contradiction("teams bound tokens.revoke, which the client is not allowed"));
+                return Err(Malformed::Contradiction(
+                    "teams bound tokens.revoke and tokens.courier, which the client is not allowed",
+                ));
             }
         };
         Ok(Self { name, permissions, teams, secret_sha256 })
@@ -201,7 +207,7 @@ pub struct Client {
     pub name: ClientName,
     /// What it may do here.
     pub permissions: Vec<ClientPermission>,
-    /// Whose tokens it may end.
+    /// Whose tokens it may end or carry.
     pub teams: Teams,
     /// When it was added, and where in the log.
     pub added: (DateTime<Utc>, Position),

@@ -10,6 +10,7 @@ use super::{
     claims::Teams,
     client::{ChangeClient, change_client},
     configure::{ApplyPolicy, Configure, apply_policy, configure},
+    courier::{IssueCourier, issue_courier},
     denial::{Denial, RotatedTokenReused, ShadowTokenSeen},
     event::KeyAdded,
     idempotency::{Answered, Idempotency},
@@ -80,6 +81,13 @@ pub enum Act {
         membership: Option<Answer>,
         /// Its entry in a status list, if there is to be one.
         draw: Box<Draw>,
+    },
+    /// A courier of a token that is revoked.
+    IssueCourier {
+        /// Of which, and for whom.
+        command: IssueCourier,
+        /// The key that the asking process will sign with.
+        signer: Kid,
     },
     /// That a rotated token that was presented after its end be remembered.
     SeeReuse(RotatedTokenReused),
@@ -168,6 +176,10 @@ impl Command {
                 let circumstances = Circumstances { path, jti: *successor, signer, membership, draw, now };
                 rotate(state, command, &self.authority, circumstances)
             }
+            Act::IssueCourier { command, signer } => {
+                let issued = issue_courier(state, command, &self.authority, signer, self.origin.path, self.now)?;
+                Ok(vec![Event::CourierIssued(Box::new(issued))])
+            }
             Act::SeeReuse(reused) => Ok(see_reuse(state, reused, self.now)),
             Act::ChangeSuspension(command) => change_suspension(state, command, &self.authority, self.now),
             Act::RevokeSeveral(command) => {
@@ -205,6 +217,7 @@ impl Command {
         match &self.act {
             Act::Issue { .. } | Act::Rotate { .. } => self.jti_issued(),
             Act::Revoke(command) => Some(command.jti),
+            Act::IssueCourier { command, .. } => Some(command.jti),
             Act::ChangeSuspension(command) => command.jti(),
             Act::SeeReuse(reused) => Some(reused.jti),
             Act::RevokeSeveral(_)
@@ -254,6 +267,7 @@ impl Command {
     pub fn tokens_needed(&self) -> impl Iterator<Item = Uuid> {
         let target = match &self.act {
             Act::Revoke(command) => Some(command.jti),
+            Act::IssueCourier { command, .. } => Some(command.jti),
             Act::ChangeSuspension(command) => command.jti(),
             Act::Rotate { command, .. } => Some(command.jti),
             _ => None,

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{
     ChangeSuspension, Event, IssueToken, Predicate, Refusal, RevokeByRule, RevokeToken, RotateToken,
     claims::Teams,
+    courier::IssueCourier,
     event::Elevation,
     person::{LoginRefusal, LoginRefused},
     revoke::RevocationReason,
@@ -129,6 +130,19 @@ pub struct RotationRefused {
     pub expires_in: Option<u32>,
 }
 
+/// `courier.refused.v1`: a courier that was asked for, and was not issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CourierRefused {
+    /// The rule that said no, as [`Refusal::code`] names it.
+    pub rule: String,
+    /// How often it said so to this actor since then.
+    pub count: u32,
+    /// When it did for the first of these times.
+    pub since: DateTime<Utc>,
+    /// The token; it may never have been issued.
+    pub jti: Uuid,
+}
+
 /// `rotated_token.reused.v1`: a token was presented after its end, though another had taken its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RotatedTokenReused {
@@ -186,6 +200,8 @@ pub enum Denial {
     Suspension(SuspensionRefused),
     /// A token was not rotated.
     Rotation(RotationRefused),
+    /// A courier was not issued.
+    Courier(CourierRefused),
     /// A rule was not added.
     Rule(Box<RevocationByRuleRefused>),
     /// Somebody whom a trusted issuer vouches for was not let in.
@@ -256,6 +272,12 @@ impl Denial {
         })
     }
 
+    /// A courier that was refused for the first time.
+    #[must_use]
+    pub fn of_courier(command: &IssueCourier, refusal: &Refusal, now: DateTime<Utc>) -> Self {
+        Self::Courier(CourierRefused { rule: refusal.code().to_owned(), count: 1, since: now, jti: command.jti })
+    }
+
     /// A rule that was refused for the first time.
     #[must_use]
     pub fn of_rule(command: &RevokeByRule, refusal: &Refusal, now: DateTime<Utc>) -> Self {
@@ -284,6 +306,7 @@ impl Denial {
             Self::Revocation(refused) => Event::RevocationRefused(refused),
             Self::Suspension(refused) => Event::SuspensionRefused(refused),
             Self::Rotation(refused) => Event::RotationRefused(refused),
+            Self::Courier(refused) => Event::CourierRefused(refused),
             Self::Rule(refused) => Event::RevocationByRuleRefused(refused),
             Self::Login(refused) => Event::LoginRefused(refused),
         }
@@ -297,6 +320,7 @@ impl Denial {
             Self::Revocation(refused) => &refused.rule,
             Self::Suspension(refused) => &refused.rule,
             Self::Rotation(refused) => &refused.rule,
+            Self::Courier(refused) => &refused.rule,
             Self::Rule(refused) => &refused.rule,
             Self::Login(refused) => &refused.rule,
         }
@@ -310,6 +334,7 @@ impl Denial {
             Self::Revocation(refused) => (refused.count, refused.since),
             Self::Suspension(refused) => (refused.count, refused.since),
             Self::Rotation(refused) => (refused.count, refused.since),
+            Self::Courier(refused) => (refused.count, refused.since),
             Self::Rule(refused) => (refused.count, refused.since),
             Self::Login(refused) => (refused.count, refused.since),
         }
@@ -323,6 +348,7 @@ impl Denial {
             Self::Revocation(refused) => (&mut refused.count, &mut refused.since),
             Self::Suspension(refused) => (&mut refused.count, &mut refused.since),
             Self::Rotation(refused) => (&mut refused.count, &mut refused.since),
+            Self::Courier(refused) => (&mut refused.count, &mut refused.since),
             Self::Rule(refused) => (&mut refused.count, &mut refused.since),
             Self::Login(refused) => (&mut refused.count, &mut refused.since),
         };

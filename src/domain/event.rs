@@ -9,9 +9,10 @@ use uuid::Uuid;
 use super::{
     claims::{self, Claims, Teams},
     client::{ClientAdded, ClientRevoked, ClientRotated},
+    courier::CourierIssued,
     denial::{
-        IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused,
-        ShadowTokenSeen, SuspensionRefused,
+        CourierRefused, IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused,
+        RotationRefused, ShadowTokenSeen, SuspensionRefused,
     },
     key::{Algorithm, PublicJwk},
     origin::{Origin, Path},
@@ -75,6 +76,10 @@ pub enum Event {
     KeyRetired(KeyRetired),
     /// Others may have a key: it signs no more, and what it signed is revoked.
     KeyCompromised(KeyCompromised),
+    /// A courier of a revoked token was issued.
+    CourierIssued(Box<CourierIssued>),
+    /// A courier was asked for and refused.
+    CourierRefused(CourierRefused),
     /// A token was asked for and refused.
     IssuanceRefused(Box<IssuanceRefused>),
     /// A revocation was asked for and refused.
@@ -103,6 +108,8 @@ impl Event {
             Self::TokenIssued(issued) => Some(issued.jti),
             Self::TokenRevoked(revoked) => Some(revoked.jti),
             Self::TokenSuspended(changed) | Self::TokenResumed(changed) => Some(changed.jti),
+            Self::CourierIssued(issued) => Some(issued.jti),
+            Self::CourierRefused(refused) => Some(refused.jti),
             Self::RevocationRefused(refused) => Some(refused.jti),
             Self::SuspensionRefused(refused) => refused.jti,
             Self::RotationRefused(refused) => Some(refused.jti),

@@ -177,6 +177,8 @@ impl LiveIndex {
             | Event::KeyRetired(_)
             | Event::ShadowTokenSeen(_)
             | Event::RotatedTokenReused(_)
+            | Event::CourierIssued(_)
+            | Event::CourierRefused(_)
             | Event::IssuanceRefused(_)
             | Event::RevocationRefused(_)
             | Event::SuspensionRefused(_)

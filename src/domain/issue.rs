@@ -344,6 +344,13 @@ fn user(command: &IssueToken) -> User {
     }
 }
 
+/// A signing input whose token checkers will look at; `None` = none could be made.
+pub(super) fn within_bounds(input: Option<String>) -> Result<String, Refusal> {
+    let bytes = input.as_ref().map_or(usize::MAX, |input| input.len() + SIGNATURE_BYTES_MAX);
+    let fits = input.filter(|_| bytes <= TOKEN_BYTES_MAX);
+    fits.ok_or(Refusal::TokenTooLarge { bytes, max: TOKEN_BYTES_MAX })
+}
+
 fn record(
     command: &IssueToken,
     path: Path,
@@ -351,12 +358,7 @@ fn record(
     header: &Header,
     claims: Claims,
 ) -> Result<TokenIssued, Refusal> {
-    let too_large = |bytes| Refusal::TokenTooLarge { bytes, max: TOKEN_BYTES_MAX };
-    let input = signing_input(header, &claims).map_err(|_| too_large(usize::MAX))?;
-    let bytes = input.len() + SIGNATURE_BYTES_MAX;
-    if bytes > TOKEN_BYTES_MAX {
-        return Err(too_large(bytes));
-    }
+    let input = within_bounds(signing_input(header, &claims).ok())?;
     Ok(TokenIssued {
         jti: claims.jti,
         iat: claims.iat,

@@ -11,6 +11,7 @@
 //! | subject | whom a token speaks for (`sub`, RFC 7519 section 4.1.2) |
 //! | actor | who caused an event |
 //! | caller | who sent the request at hand |
+//! | courier | a token with the `jti` of one that is revoked here, which a gateway takes as the word to revoke it: [`courier`] |
 //! | client | a gateway or service that calls with a name and a secret of its own: [`client`] |
 //! | authority | what a caller may grant |
 //! | path | the door an event came through: `api`, `cli-dev`, `cli-admin`, `system` |
@@ -38,6 +39,7 @@ pub mod client;
 pub mod command;
 pub mod configure;
 mod contain;
+pub mod courier;
 pub mod denial;
 pub mod event;
 pub mod idempotency;
@@ -56,6 +58,7 @@ mod permit;
 pub mod person;
 pub mod policy;
 pub mod positive;
+pub mod provenance;
 pub mod refusal;
 pub mod restrictions;
 pub mod revoke;

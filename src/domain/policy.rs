@@ -102,6 +102,15 @@ pub struct TeamRules {
     pub cli_dev: Narrowing,
 }
 
+impl TeamRules {
+    fn of(&self, path: Path) -> &Narrowing {
+        match path {
+            Path::Api => &self.api,
+            Path::CliDev | Path::CliAdmin | Path::System => &self.cli_dev,
+        }
+    }
+}
+
 /// What narrows the rules of a door; `None` leaves them as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each is what it is in `PathRules`")]
@@ -314,15 +323,14 @@ impl Rules {
     /// each of them.
     #[must_use]
     pub fn for_teams(&self, path: Path, teams: &Teams) -> PathRules {
-        let concerns = |team: &TeamId| match teams {
-            Teams::Every => true,
-            Teams::These(these) => these.contains(team),
-        };
-        let narrowings = self.teams.iter().filter(|(team, _)| concerns(team)).map(|(_, rules)| match path {
-            Path::Api => &rules.api,
-            Path::CliDev | Path::CliAdmin | Path::System => &rules.cli_dev,
-        });
-        narrowings.fold(self.of(path).clone(), PathRules::narrowed)
+        self.narrowings(path, teams).fold(self.of(path).clone(), |rules, (_, narrowing)| rules.narrowed(narrowing))
+    }
+
+    /// What narrows a door for a token that reaches these teams, team by team.
+    pub fn narrowings<'a>(&'a self, path: Path, teams: &'a Teams) -> impl Iterator<Item = (&'a TeamId, &'a Narrowing)> {
+        let concerns =
+            move |team: &TeamId| teams == &Teams::Every || matches!(teams, Teams::These(these) if these.contains(team));
+        self.teams.iter().filter(move |(team, _)| concerns(team)).map(move |(team, rules)| (team, rules.of(path)))
     }
 
     /// The largest number of active tokens that any of the rules allows a subject; `None` where none counts them.
@@ -346,54 +354,4 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn grantable(permissions: &[&str]) -> Grantable {
-        Grantable(permissions.iter().map(|text| text.parse().unwrap()).collect())
-    }
-
-    #[test]
-    fn what_two_rules_grant_is_what_each_of_them_grants() {
-        let both = |a: &[&str], b: &[&str]| grantable(a).and(&grantable(b));
-
-        assert_eq!(both(&["*"], &["tools.*", "servers.use"]), grantable(&["servers.use", "tools.*"]));
-        assert_eq!(both(&["tools.*"], &["tools.read", "servers.use"]), grantable(&["tools.read"]));
-        assert_eq!(both(&["tools.read"], &["servers.use"]), grantable(&[]));
-    }
-
-    #[test]
-    fn a_team_can_only_narrow_a_door() {
-        let mut rules = Rules::initial();
-        let narrowing = Narrowing {
-            ttl_seconds_max: Some(600),
-            audiences: Some(Audiences::These(vec!["gateway".parse().unwrap()])),
-            reason_required: true,
-            active_max: Some(3),
-            ..Narrowing::default()
-        };
-        rules.teams.insert("red".parse().unwrap(), TeamRules { api: narrowing, cli_dev: Narrowing::default() });
-        let red = Teams::These(vec!["red".parse().unwrap()]);
-        let none = Teams::These(Vec::new());
-
-        let held = rules.for_teams(Path::Api, &red);
-
-        assert_eq!((held.ttl_seconds_max, held.ttl_seconds_default), (600, 600));
-        assert!(held.reason_required && !held.audiences.contain(&"other".parse().unwrap()));
-        assert_eq!(held.active_max, Some(3));
-        assert_eq!(rules.for_teams(Path::Api, &Teams::Every), held, "every team is each of them");
-        assert_eq!(&rules.for_teams(Path::Api, &none), rules.of(Path::Api));
-        assert_eq!(&rules.for_teams(Path::CliDev, &red), rules.of(Path::CliDev));
-        assert_eq!((rules.active_max(), Rules::initial().active_max()), (Some(3), None));
-    }
-
-    #[test]
-    fn a_policy_from_before_there_were_files_is_read_as_it_was_and_written_as_it_was() {
-        let stored = r#"{"version":1,"api":{"ttl_seconds_default":3600,"ttl_seconds_max":2592000},"cli_dev":{"ttl_seconds_default":1200,"ttl_seconds_max":604800}}"#;
-
-        let policy: Policy = serde_json::from_str(stored).unwrap();
-
-        assert_eq!(policy, Policy::initial());
-        assert_eq!(serde_json::to_string(&policy).unwrap(), stored);
-    }
-}
+mod tests;

@@ -220,6 +220,28 @@ pub enum Refusal {
         /// Who took its place.
         successor: Uuid,
     },
+    /// The token is not one of those that gateways have to be told of.
+    #[error("the token {jti} is {status}; there are couriers of tokens that are revoked and not expired")]
+    NothingToCarry {
+        /// The token.
+        jti: Uuid,
+        /// What it is.
+        status: Status,
+    },
+    /// The gateway refuses the token anyway.
+    #[error("the token {jti} is not meant for {aud}")]
+    NotMeantFor {
+        /// The token.
+        jti: Uuid,
+        /// The gateway's audience.
+        aud: Audience,
+    },
+    /// Nobody knows any more whom the token spoke for.
+    #[error("whom the token {jti} spoke for is erased")]
+    TokenErased {
+        /// The token.
+        jti: Uuid,
+    },
     /// The token would have to live past its own end.
     #[error("an overlap of {asked} exceeds the {left}s that the token has left")]
     OverlapTooLong {

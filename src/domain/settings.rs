@@ -80,6 +80,8 @@ impl Settings {
             | Event::TokenResumed(_)
             | Event::TokensRevokedByRule(_)
             | Event::RevocationByRuleRefused(_)
+            | Event::CourierIssued(_)
+            | Event::CourierRefused(_)
             | Event::IssuanceRefused(_)
             | Event::RevocationRefused(_)
             | Event::SuspensionRefused(_)

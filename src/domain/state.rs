@@ -278,7 +278,9 @@ impl State {
             }
             Event::ShadowTokenSeen(shadow) => self.shadows.extend(shadow.jti),
             Event::RotatedTokenReused(reused) => self.insert_reuse(reused.jti),
-            Event::IssuanceRefused(_)
+            Event::CourierIssued(_)
+            | Event::CourierRefused(_)
+            | Event::IssuanceRefused(_)
             | Event::RevocationRefused(_)
             | Event::SuspensionRefused(_)
             | Event::RotationRefused(_)

@@ -121,6 +121,19 @@ impl FromRequestParts<Arc<Catalog>> for Asker {
     }
 }
 
+/// The sender of a command that clients may give, too.
+#[derive(Debug)]
+pub(super) struct AnyCaller(pub(super) Caller);
+
+impl FromRequestParts<Arc<Catalog>> for AnyCaller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, catalog: &Arc<Catalog>) -> Result<Self, Problem> {
+        let Asker { authority } = Asker::from_request_parts(parts, catalog).await?;
+        Ok(Self(Caller { origin: origin(Some(&authority), parts, catalog), authority }))
+    }
+}
+
 fn require(authority: &Authority, permission: RoutePermission) -> Result<(), Problem> {
     authority.require(permission).map_err(|refusal| {
         metrics::refused(&refusal, Path::Api);

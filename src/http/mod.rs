@@ -9,6 +9,7 @@ mod body;
 mod caller;
 mod check_revocations;
 pub mod connections;
+mod courier;
 mod cursor;
 mod detached;
 pub mod edge;
@@ -92,6 +93,7 @@ fn routes() -> OpenApiRouter<Arc<Catalog>> {
         .routes(routes!(show_token::handle, revoke_token::handle))
         .routes(routes!(token_events::handle))
         .routes(routes!(rotate_token::handle))
+        .routes(routes!(courier::handle))
         .routes(routes!(suspension::suspend))
         .routes(routes!(suspension::resume))
         .routes(routes!(subject_suspension::suspend))

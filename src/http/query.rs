@@ -1,10 +1,18 @@
 //! Reading a query string: each parameter is one that the route has, is given once, and is text.
 
+use std::iter::empty;
+
 use axum::{
     extract::{FromRequestParts, Query},
-    http::{Uri, request::Parts, uri::InvalidUri},
+    http::{Uri, request::Parts},
 };
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{
+        DeserializeOwned,
+        value::{self, MapDeserializer},
+    },
+};
 use utoipa::IntoParams;
 
 use super::problem::Problem;
@@ -65,7 +73,14 @@ impl<'a> Given<'a> {
 
     /// The parameters that are left as what a route takes.
     pub(super) fn parse<T: DeserializeOwned + IntoParams>(self) -> Result<T, Problem> {
-        let uri = self.uri().map_err(|_| Problem::internal())?;
+        // As a rule there are none, and then there is nothing to take apart again.
+        if self.0.is_empty()
+            && let Ok(nothing) = T::deserialize(MapDeserializer::<_, value::Error>::new(empty::<(&str, &str)>()))
+        {
+            return Ok(nothing);
+        }
+        let query = self.0.iter().map(|pair| pair.raw).collect::<Vec<_>>().join("&");
+        let uri = format!("/?{query}").parse().map_err(|_| Problem::internal())?;
         Query::<T>::try_from_uri(&uri).map(|Query(parameters)| parameters).map_err(|rejection| {
             let known: Vec<String> = T::into_params(|| None).into_iter().map(|parameter| parameter.name).collect();
             if let Some(unknown) = self.0.iter().find(|pair| !known.contains(&pair.name)) {
@@ -75,14 +90,6 @@ impl<'a> Given<'a> {
             let (name, detail) = source.split_once(": ").unwrap_or(("query", source.as_str()));
             malformed(name, detail)
         })
-    }
-
-    fn uri(&self) -> Result<Uri, InvalidUri> {
-        if self.0.is_empty() {
-            return Ok(Uri::from_static("/"));
-        }
-        let query = self.0.iter().map(|pair| pair.raw).collect::<Vec<_>>().join("&");
-        format!("/?{query}").parse()
     }
 }
 

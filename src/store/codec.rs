@@ -29,6 +29,8 @@ const CLIENT_ROTATED: &str = "client.rotated.v1";
 const CLIENT_REVOKED: &str = "client.revoked.v1";
 const KEY_RETIRED: &str = "key.retired.v1";
 const KEY_COMPROMISED: &str = "key.compromised.v1";
+const COURIER_ISSUED: &str = "courier.issued.v1";
+const COURIER_REFUSED: &str = "courier.refused.v1";
 const ISSUANCE_REFUSED: &str = "issuance.refused.v1";
 const REVOCATION_REFUSED: &str = "revocation.refused.v1";
 const SUSPENSION_REFUSED: &str = "suspension.refused.v1";
@@ -40,7 +42,7 @@ const PERSON_SEEN: &str = "person.seen.v1";
 const SHADOW_TOKEN_SEEN: &str = "shadow_token.seen.v1";
 
 /// The persisted names of all kinds.
-pub const KINDS: [&str; 24] = [
+pub const KINDS: [&str; 26] = [
     TOKEN_ISSUED,
     TOKEN_REVOKED,
     TOKEN_SUSPENDED,
@@ -56,6 +58,8 @@ pub const KINDS: [&str; 24] = [
     CLIENT_REVOKED,
     KEY_RETIRED,
     KEY_COMPROMISED,
+    COURIER_ISSUED,
+    COURIER_REFUSED,
     ISSUANCE_REFUSED,
     REVOCATION_REFUSED,
     SUSPENSION_REFUSED,
@@ -82,6 +86,7 @@ fn personal_of_actor(actor: &Actor) -> &'static [&'static str] {
 fn personal_of_data(kind: &str) -> &'static [&'static str] {
     match kind {
         TOKEN_ISSUED => &["name", "description", "reason", "signing_input"],
+        COURIER_ISSUED => &["signing_input"],
         TOKEN_REVOKED | TOKEN_SUSPENDED | TOKEN_RESUMED | REVOCATION_REFUSED | KEY_COMPROMISED => &["note"],
         SUSPENSION_REFUSED => &["sub", "note"],
         TOKENS_REVOKED_BY_RULE | REVOCATION_BY_RULE_REFUSED => &["sub", "name", "note"],
@@ -110,6 +115,8 @@ pub fn kind(event: &Event) -> &'static str {
         Event::ClientRevoked(_) => CLIENT_REVOKED,
         Event::KeyRetired(_) => KEY_RETIRED,
         Event::KeyCompromised(_) => KEY_COMPROMISED,
+        Event::CourierIssued(_) => COURIER_ISSUED,
+        Event::CourierRefused(_) => COURIER_REFUSED,
         Event::IssuanceRefused(_) => ISSUANCE_REFUSED,
         Event::RevocationRefused(_) => REVOCATION_REFUSED,
         Event::SuspensionRefused(_) => SUSPENSION_REFUSED,
@@ -209,6 +216,8 @@ pub fn data(event: &Event) -> Result<Value, CodecError> {
         Event::ClientRevoked(client) => serde_json::to_value(client)?,
         Event::KeyRetired(key) => serde_json::to_value(key)?,
         Event::KeyCompromised(key) => serde_json::to_value(key)?,
+        Event::CourierIssued(issued) => serde_json::to_value(issued)?,
+        Event::CourierRefused(refused) => serde_json::to_value(refused)?,
         Event::IssuanceRefused(refused) => serde_json::to_value(refused)?,
         Event::RevocationRefused(refused) => serde_json::to_value(refused)?,
         Event::SuspensionRefused(refused) => serde_json::to_value(refused)?,
@@ -252,6 +261,8 @@ pub fn decode(body: &[u8], personal: Option<&[u8]>) -> Result<Occurrence, CodecE
         CLIENT_REVOKED => Event::ClientRevoked(typed(form.data)?),
         KEY_RETIRED => Event::KeyRetired(typed(form.data)?),
         KEY_COMPROMISED => Event::KeyCompromised(typed(form.data)?),
+        COURIER_ISSUED => Event::CourierIssued(typed(form.data)?),
+        COURIER_REFUSED => Event::CourierRefused(typed(form.data)?),
         ISSUANCE_REFUSED => Event::IssuanceRefused(typed(form.data)?),
         REVOCATION_REFUSED => Event::RevocationRefused(typed(form.data)?),
         SUSPENSION_REFUSED => Event::SuspensionRefused(typed(form.data)?),

@@ -234,6 +234,15 @@ pub(super) async fn seen(executor: impl PgExecutor<'_>, what: &str, ids: &[Uuid]
     Ok(sqlx::query_scalar(include_str!("seen.sql")).bind(ids).bind(what).fetch_all(executor).await?)
 }
 
+/// Whether a courier of a token was issued whose `header.payload` has this SHA-256, in hex.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn has_courier(pool: &PgPool, jti: Uuid, claims_digest: &str) -> Result<bool, StoreError> {
+    let query = sqlx::query_scalar(include_str!("courier_seen.sql")).bind(jti).bind(claims_digest);
+    bounded(async { Ok(query.fetch_one(pool).await?) }).await
+}
+
 /// The end of the log, within a read's time.
 ///
 /// # Errors

@@ -19,6 +19,7 @@ pub mod log;
 pub mod lookups;
 pub mod metrics;
 mod names;
+pub mod part;
 mod past;
 pub mod people;
 pub mod postgres;

@@ -14,6 +14,10 @@ use catalog::domain::{
 };
 use chrono::TimeDelta;
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::support::{
     World,
@@ -399,4 +403,25 @@ async fn what_was_signed_and_never_issued_is_recorded_with_the_address_that_it_c
     })
     .await;
     assert_eq!(evidence["address"], "203.0.113.9");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_that_is_announced_and_never_sent_holds_up_no_answer() {
+    let world = World::new().await;
+    let (url, _serving) = world.listen().await;
+    let good = token(&world, |_| ()).await;
+
+    for (method, body) in [
+        ("GET", "content-length: 70000"),
+        ("POST", "content-length: 999999999999"),
+        ("GET", "transfer-encoding: chunked"),
+        ("POST", "content-length: 5\r\nexpect: 100-continue"),
+    ] {
+        let mut stream = TcpStream::connect(url.strip_prefix("http://").unwrap()).await.unwrap();
+        let head = format!("{method} /authorize HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {good}\r\n{body}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 15];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), "HTTP/1.1 200 OK", "{method} {body}");
+    }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 38] = [
+const COMMANDS: [&[&str]; 39] = [
     &[],
     &["serve"],
     &["edge"],
@@ -25,6 +25,7 @@ const COMMANDS: [&[&str]; 38] = [
     &["whoami"],
     &["audit"],
     &["audit", "events"],
+    &["audit", "export"],
     &["audit", "verify"],
     &["keys"],
     &["keys", "list"],
@@ -108,6 +109,7 @@ async fn a_reader_that_had_enough_ends_no_command_with_an_error() {
     for arguments in [
         ["--help"].as_slice(),
         &["audit", "events"],
+        &["audit", "export"],
         &["audit", "events", "--format", "json"],
         &["audit", "events", "--format", "ndjson"],
         &["audit", "verify"],

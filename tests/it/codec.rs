@@ -5,9 +5,10 @@ use catalog::{
         Actor, Event, Occurrence, Origin, Path, Position, Predicate, TokenIssued, TokenRevoked, TokensRevokedByRule,
         claims::Teams,
         client::{ClientAdded, ClientPermission, ClientRevoked, ClientRotated, SecretDigest},
+        courier::CourierIssued,
         denial::{
-            IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
-            ShadowTokenSeen, SuspensionRefused,
+            CourierRefused, IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused,
+            RotationRefused, Shadow, ShadowTokenSeen, SuspensionRefused,
         },
         event::{Configured, Elevation, First, KeyActivated, KeyAdded, KeyCompromised, KeyRetired, SuspensionChanged},
         key::{Algorithm, PublicJwk},
@@ -145,6 +146,20 @@ fn rotated() -> impl Strategy<Value = Event> {
         ),
         (id(), id(), id()).prop_map(|(jti, family, successor)| {
             Event::RotatedTokenReused(RotatedTokenReused { jti, family, successor })
+        }),
+    ]
+}
+
+fn couriers() -> impl Strategy<Value = Event> {
+    let signed = (any::<(i64, i64)>(), word(), algorithm(), vec(word(), 1..3), option::of(personal::<String>()));
+    prop_oneof![
+        (id(), signed).prop_map(|(jti, ((iat, exp), kid, alg, aud, signing_input))| {
+            let claims_digest = "ab".repeat(32);
+            let issued = CourierIssued { jti, iat, exp, kid, alg, aud, claims_digest, signing_input };
+            Event::CourierIssued(Box::new(issued))
+        }),
+        (any::<u32>(), instant(), id()).prop_map(|(count, since, jti)| {
+            Event::CourierRefused(CourierRefused { rule: "token_unknown".to_owned(), count, since, jti })
         }),
     ]
 }
@@ -324,7 +339,7 @@ fn by_rule() -> impl Strategy<Value = Event> {
 }
 
 fn occurrence() -> impl Strategy<Value = Occurrence> {
-    let event = prop_oneof![issued(), revoked(), changed(), rotated(), by_rule(), settings(), evidence()];
+    let event = prop_oneof![issued(), revoked(), changed(), rotated(), couriers(), by_rule(), settings(), evidence()];
     let origin =
         (select(&Path::ALL[..]), actor(), request_id(), any::<Option<std::net::IpAddr>>(), option::of(personal()))
             .prop_map(|(path, actor, request_id, address, user_agent)| Origin {
@@ -350,6 +365,7 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
         Event::TokenIssued(issued) => {
             (issued.name, issued.description, issued.reason, issued.signing_input) = (None, None, None, None);
         }
+        Event::CourierIssued(issued) => issued.signing_input = None,
         Event::TokenRevoked(revoked) => revoked.note = None,
         Event::TokenSuspended(suspended) => suspended.note = None,
         Event::TokenResumed(resumed) => resumed.note = None,
@@ -373,6 +389,7 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
         | Event::ClientRotated(_)
         | Event::ClientRevoked(_)
         | Event::KeyRetired(_)
+        | Event::CourierRefused(_)
         | Event::RotationRefused(_)
         | Event::RotatedTokenReused(_)
         | Event::LoginRefused(_)

@@ -5,9 +5,10 @@ use catalog::{
         Actor, Event, Occurrence, Origin, Path, Position, Predicate, TokenIssued, TokenRevoked, TokensRevokedByRule,
         claims::Teams,
         client::{ClientAdded, ClientPermission, ClientRevoked, ClientRotated, SecretDigest},
+        courier::CourierIssued,
         denial::{
-            IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused, Shadow,
-            ShadowTokenSeen, SuspensionRefused,
+            CourierRefused, IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused,
+            RotationRefused, Shadow, ShadowTokenSeen, SuspensionRefused,
         },
         event::{Configured, Elevation, First, KeyActivated, KeyAdded, KeyCompromised, KeyRetired, SuspensionChanged},
         key::{Algorithm, PublicJwk},
@@ -223,7 +224,7 @@ fn refused_rule() -> RevocationByRuleRefused {
 ///
 /// The digests are those of a first event, recorded at 2026-03-01T12:00:00Z, with sixteen bytes 7 as salt. They were
 /// computed a second time by a few lines of Python over these strings.
-const GOLDEN: [[&str; 3]; 45] = [
+const GOLDEN: [[&str; 3]; 48] = [
     [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","aud":["gateway"],"elevated":["admin","teams","permissions"],"exp":1772370000,"iat":1772366400,"is_admin":true,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":["tools.read"],"policy_version":1,"teams":null},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"description":"builds","name":"ci","reason":"on call","signing_input":"aGVhZGVy.cGF5bG9hZA"}}"#,
@@ -449,11 +450,26 @@ const GOLDEN: [[&str; 3]; 45] = [
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
         "d3d6a72947f3b022b5bde202bb34318304956e59471b29da8a2bec127312601c",
     ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"name":"bridge","permissions":["tokens.courier"],"secret_sha256":"f9805e8d4ea43a97133cf7077e8e359091991cf03adbb8199417ca4faa5f90ee","teams":null},"kind":"client.added.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0}}"#,
+        "44ad9c39adaa3d7743bd57845ed9799aba147252344e6764265c02ed1e5099ca",
+    ],
+    [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"alg":"HS256","aud":["mcpgateway-api"],"claims_digest":"abababababababababababababababababababababababababababababababab","exp":1772370000,"iat":1772366400,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1"},"kind":"courier.issued.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","data":{"signing_input":"aGVhZGVy.cGF5bG9hZA"},"user_agent":"curl/8"}"#,
+        "15db3780fecd8acca6c87b14c0194bfe9e5224b9d784a325697e74e17b2f42e0",
+    ],
+    [
+        r#"{"actor":{"jti":"00000000-0000-0000-0000-000000000007","kind":"token"},"data":{"count":1,"jti":"00000000-0000-0000-0000-000000000001","rule":"token_unknown","since":"2026-03-01T12:00:00Z"},"kind":"courier.refused.v1","occurred_at":"2026-03-01T12:00:00Z","path":"api","request_id":"r-2"}"#,
+        r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","user_agent":"curl/8"}"#,
+        "6df36784b5ae5c12fd584e6bced9886721d8d8c778fdf54b3cc975d8a72ef405",
+    ],
 ];
 
 /// One event of every kind and shape, in the order of [`GOLDEN`].
 fn samples() -> Vec<Occurrence> {
-    [of_tokens(), of_settings(), of_clients(), evidence(), of_status_lists()].concat()
+    [of_tokens(), of_settings(), of_clients(), evidence(), of_status_lists(), of_couriers()].concat()
 }
 
 fn plain_issuance() -> TokenIssued {
@@ -586,7 +602,7 @@ fn of_clients() -> Vec<Occurrence> {
     let by_a_client = Origin { actor: Actor::Client { name: name() }, ..nobody() };
     vec![
         added(&[ClientPermission::Check], Teams::These(Vec::new())),
-        added(&ClientPermission::ALL, Teams::Every),
+        added(&[ClientPermission::Check, ClientPermission::Revoke], Teams::Every),
         rotated(Some(old_until)),
         rotated(None),
         at_a_shell(Event::ClientRevoked(ClientRevoked { name: name() })),
@@ -665,6 +681,35 @@ fn of_status_lists() -> Vec<Occurrence> {
     ]
 }
 
+fn of_couriers() -> Vec<Occurrence> {
+    let jti = Uuid::from_u128(1);
+    let client = Event::ClientAdded(ClientAdded {
+        name: "bridge".parse().unwrap(),
+        permissions: vec![ClientPermission::Courier],
+        teams: Teams::Every,
+        secret_sha256: SecretDigest::of("catsec_for-the-record"),
+    });
+    vec![
+        at_a_shell(client),
+        over_http(Event::CourierIssued(Box::new(CourierIssued {
+            jti,
+            iat: 1_772_366_400,
+            exp: 1_772_370_000,
+            kid: "k1".parse().unwrap(),
+            alg: Algorithm::Hs256,
+            aud: vec!["mcpgateway-api".parse().unwrap()],
+            claims_digest: "ab".repeat(32),
+            signing_input: Some("aGVhZGVy.cGF5bG9hZA".to_owned()),
+        }))),
+        over_http(Event::CourierRefused(CourierRefused {
+            rule: "token_unknown".to_owned(),
+            count: 1,
+            since: "2026-03-01T12:00:00Z".parse().unwrap(),
+            jti,
+        })),
+    ]
+}
+
 #[test]
 fn no_stored_form_changes_unnoticed() {
     let recorded_at = "2026-03-01T12:00:00Z".parse().unwrap();
@@ -725,7 +770,10 @@ fn every_kind_has_a_golden_form() {
             "shadow_token.seen.v1",
             "token.issued.v1",
             "catalog.status_list_begun.v1",
-            "policy.applied.v1"
+            "policy.applied.v1",
+            "client.added.v1",
+            "courier.issued.v1",
+            "courier.refused.v1"
         ]
     );
 }

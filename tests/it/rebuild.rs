@@ -203,5 +203,9 @@ async fn a_verification_against_a_kept_head_shows_a_rewrite_a_truncation_and_ano
         let done = against(&[head]);
         assert!(done.code == 1 && done.stdout.contains(says), "{done:?}");
     }
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), format!("{first}\n{last}\n")).unwrap();
+    let several = ["audit", "verify", "--against", &format!("@{}", file.path().display())];
+    assert!(office.home.cli(&several).good().contains("was rewritten"));
     assert!(against(&[&json!({"position": 1})]).bad(2).contains("not a head line"));
 }

@@ -22,6 +22,8 @@ pub mod admission;
 pub mod client;
 #[cfg(feature = "jwt")]
 pub mod confirm;
+#[cfg(feature = "follow")]
+pub mod courier;
 mod error;
 #[cfg(feature = "follow")]
 pub mod follow;

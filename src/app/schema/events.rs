@@ -11,9 +11,10 @@ use crate::{
         Event, Path, Predicate,
         claims::{CanonicalUuid, Claims, Teams},
         client::{ClientAdded, ClientPermission, ClientRevoked, ClientRotated},
+        courier::CourierIssued,
         denial::{
-            IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused, RotationRefused,
-            ShadowTokenSeen, SuspensionRefused,
+            CourierRefused, IssuanceRefused, RevocationByRuleRefused, RevocationRefused, RotatedTokenReused,
+            RotationRefused, ShadowTokenSeen, SuspensionRefused,
         },
         event::{
             Configured, Elevation, First, KeyActivated, KeyAdded, KeyCompromised, KeyRetired, SuspensionChanged,
@@ -75,6 +76,8 @@ described! {
         .item(of::<ClientRevoked>())
         .item(of::<KeyRetired>())
         .item(of::<KeyCompromised>())
+        .item(of::<CourierIssued>())
+        .item(of::<CourierRefused>())
         .item(of::<IssuanceRefused>())
         .item(of::<RevocationRefused>())
         .item(of::<SuspensionRefused>())
@@ -238,6 +241,23 @@ described! {
         .member("kid", of::<Kid>(), "The key that signed it, which may be stolen.")
         .member("claims_digest", digest(), "SHA-256 over its `header.payload`, in hexadecimal.")
         .member("what", super::one_of(["never_issued", "other_claims"]).into(), "What is wrong with it.");
+    CourierIssued, "CourierIssued" => object(
+        "`courier.issued.v1`: a token with the identifier of one that is revoked here, for a gateway that takes it as the word \
+         to revoke it.",
+    )
+        .member("jti", of::<CanonicalUuid>(), "The token that it is a courier of.")
+        .member("iat", seconds(), "`iat`, in seconds since 1970.")
+        .member("exp", seconds(), "`exp`, the token's own, in seconds since 1970.")
+        .member("kid", of::<Kid>(), "The key that signs it.")
+        .member("alg", of::<Algorithm>(), "The key's algorithm.")
+        .member("aud", list(of::<Audience>()), "Whom it is meant for.")
+        .member("claims_digest", digest(), "SHA-256 over its `header.payload`, in hexadecimal.")
+        .member("claims", nullable(of::<Claims>()), "All that was signed; `null` once erased.");
+    CourierRefused, "CourierRefused" => object("`courier.refused.v1`: a courier that was asked for, and was not issued.")
+        .member("rule", plain::<String>(), "The rule that said no: the `code` of the problem.")
+        .member("count", super::unsigned(), "How often in a row it said so to this actor.")
+        .member("since", instant(), "When it did for the first of these times.")
+        .member("jti", of::<CanonicalUuid>(), "The token; it may never have been issued.");
     KeyAdded, "KeyAdded" => object("`key.added.v1`: a key was made known.")
         .member("kid", of::<Kid>(), "The key.")
         .member("alg", of::<Algorithm>(), "Its one algorithm.")
@@ -252,7 +272,7 @@ described! {
     ClientAdded, "ClientAdded" => object("`client.added.v1`: a client was made known.")
         .member("name", of::<ClientName>(), "The client.")
         .member("permissions", list(client_permission()), "What it may do here.")
-        .member("teams", of::<Teams>(), "Whose tokens it may end: those of these teams and no others; `null` = everybody's.")
+        .member("teams", of::<Teams>(), "Whose tokens it may end or carry: those of these teams and no others; `null` = everybody's.")
         .member("secret_sha256", digest(), "SHA-256 of its secret, in hexadecimal.");
     ClientRotated, "ClientRotated" => object("`client.rotated.v1`: a client got a new secret.")
         .member("name", of::<ClientName>(), "The client.")

@@ -1,6 +1,10 @@
 //! What people and programs are shown, the same at every door: a token's record, an issuance, an event.
 
+mod cloud_event;
+mod courier;
+pub mod csv;
 mod keys;
+mod ocsf;
 mod preview;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -9,14 +13,17 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use cloud_event::CloudEvent;
+pub use courier::{CourierView, courier};
 pub use keys::{KeyView, key_state};
+pub use ocsf::OcsfEvent;
 pub use preview::RulePreview;
 
 use super::{IssuedToken, past::Past, schema::event_kind};
 use crate::{
     domain::{
         Event, Path, Position, Recorded, Status, Token,
-        claims::{CanonicalUuid, Scopes, Teams},
+        claims::{CanonicalUuid, Scopes, Teams, claims_of},
         event::Elevation,
         origin::Actor,
         revoke::RevocationReason,
@@ -385,9 +392,14 @@ impl<'a> EventView<'a> {
 /// An issuance shows the claims in place of the bytes that carry them.
 fn data(event: &Event) -> Result<Value, CodecError> {
     let mut data = codec::data(event)?;
-    if let (Event::TokenIssued(issued), Value::Object(members)) = (event, &mut data) {
+    let claims = match event {
+        Event::TokenIssued(issued) => issued.claims(),
+        Event::CourierIssued(issued) => issued.signing_input.as_deref().and_then(claims_of),
+        _ => return Ok(data),
+    };
+    if let Value::Object(members) = &mut data {
         members.remove("signing_input");
-        members.insert("claims".to_owned(), serde_json::to_value(issued.claims())?);
+        members.insert("claims".to_owned(), serde_json::to_value(claims)?);
     }
     Ok(data)
 }

@@ -40,6 +40,9 @@ impl Refusal {
             Self::TokenUnknown { .. } => "token_unknown",
             Self::WrongStatus { .. } => "wrong_status",
             Self::AlreadyRotated { .. } => "already_rotated",
+            Self::NothingToCarry { .. } => "nothing_to_carry",
+            Self::NotMeantFor { .. } => "not_meant_for",
+            Self::TokenErased { .. } => "token_erased",
             Self::OverlapTooLong { .. } => "overlap_too_long",
             Self::SuspendedByAnother { .. } => "suspended_by_another",
             Self::SubjectOutOfReach { .. } => "subject_out_of_reach",
@@ -94,6 +97,9 @@ impl Refusal {
             | Self::RepeatOver { .. }
             | Self::WrongStatus { .. }
             | Self::AlreadyRotated { .. }
+            | Self::NothingToCarry { .. }
+            | Self::NotMeantFor { .. }
+            | Self::TokenErased { .. }
             | Self::OverlapTooLong { .. }
             | Self::TooManyTokens { .. }
             | Self::Key(_)

@@ -68,6 +68,7 @@ fn of(operation: &str, status: &str, media_type: &str) -> Vec<(&'static str, Exa
 fn one(operation: &str) -> Option<Value> {
     Some(match operation {
         "issueToken" => issued(&token(), 1042),
+        "issueCourier" => courier(),
         "rotateToken" => issued(&successor(), 1044),
         "listTokens" => json!({ "tokens": [token()], "next_cursor": null }),
         "showToken" => token(),
@@ -177,6 +178,16 @@ fn issued(token: &Value, position: u32) -> Value {
         "token_type": "Bearer",
         "expires_in": 3600,
         "position": position,
+    })
+}
+
+fn courier() -> Value {
+    json!({
+        "jti": JTI,
+        "access_token": "eyJ0eXAiOiJhdCtqd3QiLCJhbGciOiJIUzI1NiJ9.…",
+        "token_type": "Bearer",
+        "expires_in": 3600,
+        "position": 1044,
     })
 }
 

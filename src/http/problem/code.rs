@@ -113,6 +113,27 @@ forbidden! { codes
         "the token 01990000-0000-7000-8000-000000000000 was rotated already; its successor is \
          01990000-0000-7000-8000-000000000001",
     }
+    NothingToCarry "nothing_to_carry" CONFLICT {
+        "There is nothing to tell a gateway",
+        "A courier is made of a token that is revoked and not expired yet. This one is not revoked (perhaps not yet, where it \
+         was rotated and has some time left), or gateways refuse it for its `exp` already. Nothing was issued.",
+        "See `GET /revocations/{jti}` for the token's status.",
+        "the token 01990000-0000-7000-8000-000000000000 is active; there are couriers of tokens that are revoked and not \
+         expired",
+    }
+    NotMeantFor "not_meant_for" CONFLICT {
+        "The token is not meant for that audience",
+        "A courier was asked for an audience that the token does not name: a gateway of that audience refuses the token \
+         anyway. Nothing was issued.",
+        "Leave the token out, or ask for one of its own audiences.",
+        "the token 01990000-0000-7000-8000-000000000000 is not meant for mcpgateway-api",
+    }
+    TokenErased "token_erased" CONFLICT {
+        "Whom the token spoke for is erased",
+        "A courier names the same subject as the token, and that is known no more. Nothing was issued.",
+        "Revoke the token at the gateway itself.",
+        "whom the token 01990000-0000-7000-8000-000000000000 spoke for is erased",
+    }
     OverlapTooLong "overlap_too_long" CONFLICT {
         "The overlap passes the token's end",
         "The token was to stay good beside its successor for longer than it lives. Nothing was issued.",

@@ -116,7 +116,11 @@ async fn what_is_refused_says_why_and_what_to_do_and_shows_no_secret() {
         (1, "clients rotate edge --overlap 31d", ["an overlap of 31d", "maximum of 30d"]),
         (2, "clients rotate edge --overlap 1y", ["--overlap", "90s"]),
         (2, "clients add a:b --permissions tokens.check", ["'a:b' is not", "made of letters"]),
-        (2, "clients add other --permissions tokens.read", ["'tokens.read' is not", "tokens.check or tokens.revoke"]),
+        (
+            2,
+            "clients add other --permissions tokens.read",
+            ["'tokens.read' is not", "tokens.check, tokens.revoke or tokens.courier"],
+        ),
         (2, "clients add other --permissions tokens.revoke", ["needs the teams", "or all of them"]),
         (2, "clients add other --permissions tokens.check --teams red", ["teams bound", "tokens.revoke"]),
         (2, "clients add other --permissions tokens.revoke --teams red --all-teams", ["--teams", "--all-teams"]),

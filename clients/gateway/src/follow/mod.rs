@@ -1,6 +1,7 @@
 //! Follows the feed of a catalog: the snapshot, then its event stream; pages where a proxy holds the stream back; and a file
 //! that remembers what was known.
 
+pub mod changes;
 mod events;
 mod file;
 mod keep;
@@ -25,7 +26,7 @@ use crate::{
 };
 
 /// How a feed is followed. The defaults fit a catalog as it comes, and a longest staleness of 5 s.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// After how long without a page or a heartbeat the stream is given up: three heartbeats.
     pub silence_max: Duration,

@@ -8,9 +8,10 @@ use axum::{
 };
 use catalog_gateway::{
     RevocationSet,
+    admission::Denied,
     confirm::Confirmer,
     jwt::{Verified, Verifier},
-    tower::Guard,
+    tower::{Guard, Refusal},
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -134,4 +135,62 @@ async fn where_the_catalog_confirms_only_what_it_issued_passes() {
     // It was told once, and that is remembered.
     catalog.served().active.clear();
     assert_eq!(ask(guard, &[&credential]).await.0, 200);
+}
+
+/// The code that a guard answers about this token.
+async fn told(guard: Guard, token: &str) -> String {
+    let (status, _, body) = ask(guard, &[&format!("Bearer {token}")]).await;
+    if status == 200 { "passes".to_owned() } else { code(&body) }
+}
+
+#[tokio::test]
+async fn what_a_guard_is_not_told_it_takes_for_unknown_and_lets_nothing_pass_that_is_bound_to_it() {
+    let key = Key::new("one");
+    let (_catalog, guard) = guard(&key, set(&[])).await;
+    let bound_to = |member: &str, value: Value| {
+        let mut claims = claims();
+        claims["scopes"][member] = value;
+        key.token(&claims)
+    };
+    let server = bound_to("server_id", json!("one"));
+    let address = bound_to("ip_restrictions", json!(["10.0.0.0/8"]));
+    let never = bound_to("time_restrictions", json!({"start_time": "09:00", "end_time": "09:00"}));
+
+    assert_eq!(told(guard.clone(), &server).await, "server_mismatch");
+    assert_eq!(told(guard.clone().of_server("two"), &server).await, "server_mismatch");
+    assert_eq!(told(guard.clone().of_server("one"), &server).await, "passes");
+    assert_eq!(told(guard.clone(), &address).await, "address_not_allowed");
+    let peer = |address: &'static str| -> std::net::IpAddr { address.parse().unwrap() };
+    let headers = |token: &str| {
+        let mut headers = axum::http::HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        headers.insert("x-forwarded-for", "10.0.0.7".parse().unwrap());
+        headers
+    };
+    let denied = Err(Refusal::Denied(Denied::Address));
+    let behind = guard.clone().behind("192.0.2.0/24".parse().unwrap());
+    for (guard, from, expected) in [
+        (&guard, "10.255.0.1", Ok(())),
+        (&guard, "192.0.2.1", denied),
+        (&behind, "192.0.2.1", Ok(())),
+        (&behind, "198.51.100.1", denied),
+    ] {
+        let admitted = guard.admit_from(Some(peer(from)), &headers(&address)).await.map(drop);
+        assert_eq!(admitted, expected, "{from}");
+    }
+    assert_eq!(told(guard, &never).await, "time_not_allowed");
+}
+
+#[tokio::test]
+async fn how_a_token_was_issued_only_the_catalog_can_say() {
+    let key = Key::new("one");
+    let (catalog, guard) = guard(&key, set(&[])).await;
+    let token = key.token(&claims());
+    catalog.served().active.push(token.clone());
+    let confirmed = guard.clone().confirmed_by(Confirmer::new(catalog.client.clone()));
+
+    // This catalog says that it came from a shell.
+    assert_eq!(told(confirmed.clone(), &token).await, "passes");
+    assert_eq!(told(confirmed.refusing_out_of_band(), &token).await, "issued_out_of_band");
+    assert_eq!(told(guard.refusing_out_of_band(), &token).await, "unavailable", "nobody was asked");
 }

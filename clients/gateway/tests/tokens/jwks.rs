@@ -1,8 +1,10 @@
 //! The catalog's keys: asked for when they are needed, and kept.
 
+use std::sync::Arc;
+
 use catalog_gateway::{
     Now,
-    jwt::{Invalid, KeysUnavailable, Verifier, VerifyError},
+    jwt::{Invalid, KeysUnavailable, Rules, Verifier, VerifyError},
 };
 
 use super::catalog::{Catalog, Key, claims, rules};
@@ -86,4 +88,25 @@ async fn pass(seconds: u64) {
     tokio::time::pause();
     tokio::time::advance(std::time::Duration::from_secs(seconds)).await;
     tokio::time::resume();
+}
+
+#[tokio::test]
+async fn of_a_token_that_was_found_good_before_the_times_are_judged_again_and_nothing_else_is_asked() {
+    let key = Key::new("one");
+    let catalog = Catalog::with_keys(&[&key]).await;
+    let verifier = Verifier::new(catalog.client.clone(), rules());
+    let (token, now) = (key.token(&claims()), Now::read().wall());
+
+    let first = verifier.verify(&token, now).await.unwrap();
+    let again = verifier.verify(&token, now).await.unwrap();
+    assert!(Arc::ptr_eq(&first, &again), "its signature was not checked again");
+
+    let exp = chrono::DateTime::from_timestamp(first.claims.exp, 0).unwrap();
+    let expired = Invalid::Expired { jti: first.claims.jti, exp: first.claims.exp };
+    assert_eq!(verifier.verify(&token, exp).await, Err(VerifyError::Invalid(expired)));
+    let before = now - chrono::TimeDelta::minutes(5);
+    assert!(matches!(verifier.verify(&token, before).await, Err(VerifyError::Invalid(Invalid::IssuedInFuture { .. }))));
+    let elsewhere = Verifier::new(catalog.client.clone(), Rules { audience: "elsewhere".to_owned(), ..rules() });
+    assert_eq!(elsewhere.verify(&token, now).await, Err(VerifyError::Invalid(Invalid::Audience)));
+    assert!(elsewhere.verify_for_any(&token, now).await.is_ok());
 }

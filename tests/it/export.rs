@@ -1,0 +1,5 @@
+//! `catalog audit export`: the log for other programs, in their formats, whole, once each, and never twice.
+
+mod follow;
+mod forms;
+mod ranges;
