@@ -12,7 +12,7 @@ use super::{
     interrupt::INTERRUPTED,
 };
 use crate::{
-    app::{CommandError, OpenError, SeedError, policy_file::PolicyFault, range::RangeError},
+    app::{CommandError, OpenError, SeedError, bridge::BridgeError, policy_file::PolicyFault, range::RangeError},
     domain::{Malformed, Refusal, text::Kid},
     signing::KeyringError,
     store::{
@@ -103,6 +103,9 @@ pub enum CliError {
     /// An export did not come to its end, or cannot go on.
     #[error(transparent)]
     Export(ExportError),
+    /// A bridge cannot be.
+    #[error(transparent)]
+    Bridge(#[from] BridgeError),
     /// The log has no such key.
     #[error("the log has no key {kid}")]
     KeyUnknown {
@@ -234,6 +237,7 @@ impl CliError {
             | Self::Event(_)
             | Self::Range(_)
             | Self::Export(_)
+            | Self::Bridge(_)
             | Self::NotAToken(_)
             | Self::File { .. }
             | Self::FileTooLarge { .. }
@@ -298,6 +302,7 @@ impl CliError {
             }
             Self::KeyUnknown { .. } => "see 'catalog keys list'",
             Self::Export(error) => error.hint()?,
+            Self::Bridge(error) => error.hint()?,
             Self::Listen { source, .. } => listen_hint(source)?,
             Self::Command(CommandError::Incomplete)
             | Self::Seed(SeedError::NotEmpty | SeedError::Malformed(_))

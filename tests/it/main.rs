@@ -9,6 +9,7 @@ mod support;
 mod append_only;
 mod authority;
 mod authorize;
+mod bridge;
 mod cli;
 mod cli_audit;
 mod cli_issue;
