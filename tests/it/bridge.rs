@@ -95,13 +95,18 @@ impl Scene {
     /// How many couriers the catalog has made.
     async fn couriers(&self) -> Vec<Value> {
         let events = self.server.client.events(0, &self.admin).await;
-        events.into_iter().filter(|event| event["kind"] == "courier.issued.v1").map(|event| event["jti"].clone()).collect()
+        events
+            .into_iter()
+            .filter(|event| event["kind"] == "courier.issued.v1")
+            .map(|event| event["jti"].clone())
+            .collect()
     }
 
     /// Waits until the position file says that the gateway was told everything that there is.
     async fn is_kept(&self) {
         let head = self.server.client.events(0, &self.admin).await.last().unwrap()["position"].as_i64();
-        until("the position file says so", async || (place(&self.file())["position"].as_i64() >= head).then_some(())).await;
+        until("the position file says so", async || (place(&self.file())["position"].as_i64() >= head).then_some(()))
+            .await;
     }
 }
 

@@ -121,7 +121,7 @@ impl Carrier {
                 self.shared.well(Side::Gateway);
                 times.pauses.reset();
             }
-            Err(objection) => self.pause(Side::Gateway, objection.to_string(), None, times),
+            Err(objection) => self.pause(Side::Gateway, &objection.to_string(), None, times),
         }
     }
 
@@ -165,7 +165,7 @@ impl Carrier {
                     Objection::Busy { retry_after, .. } => *retry_after,
                     _ => None,
                 };
-                self.pause(Side::Gateway, objection.to_string(), asked, times);
+                self.pause(Side::Gateway, &objection.to_string(), asked, times);
             }
         }
     }
@@ -197,7 +197,7 @@ impl Carrier {
                     AskError::Unavailable { retry_after, .. } => (Causes(ask).to_string(), *retry_after),
                     _ => (Causes(ask).to_string(), None),
                 };
-                self.pause(Side::Couriers, why, asked, times);
+                self.pause(Side::Couriers, &why, asked, times);
             }
         }
     }
@@ -213,7 +213,7 @@ impl Carrier {
         tracing::info!(%jti, how = told.as_str(), delay_ms, "the gateway was told");
     }
 
-    fn pause(&self, side: Side, why: String, asked: Option<Duration>, times: &mut Times) {
+    fn pause(&self, side: Side, why: &str, asked: Option<Duration>, times: &mut Times) {
         self.shared.trouble(side, why);
         times.open_from = Instant::now() + times.pauses.next(asked);
     }

@@ -52,7 +52,7 @@ impl Listener {
                         AskError::Unavailable { retry_after, .. } => *retry_after,
                         _ => None,
                     };
-                    self.shared.trouble(Side::Feed, told(&error));
+                    self.shared.trouble(Side::Feed, &told(&error));
                     sleep(pauses.next(asked)).await;
                 }
             }
@@ -62,20 +62,17 @@ impl Listener {
     /// Loads what is in force, and tells where to go on.
     async fn begin(&mut self) -> Result<Cursor, NoPage> {
         let push = |all: &mut Heard, item: &Item| all.push(item);
-        let (heard, head) = self.changes.snapshot(Heard::default(), push).await?;
+        let (found, head) = self.changes.snapshot(Heard::default(), push).await?;
         self.shared.heard(head.time);
-        heard.keys.iter().for_each(|kid| compromised(kid));
+        for kid in &found.keys {
+            compromised(kid);
+        }
         let (now, known) = (self.shared.now(), self.place.take().filter(|place| place.mark.log_id == head.mark.log_id));
-        let mark = match known {
-            Some(place) => {
-                self.shared.ledger().resume(place, &heard.revoked, now);
-                place.mark
-            }
-            None => {
-                self.shared.ledger().begin(head.mark, &heard.revoked, now);
-                head.mark
-            }
-        };
+        let mark = known.map_or(head.mark, |place| place.mark);
+        match known {
+            Some(place) => self.shared.ledger().resume(place, &found.revoked, now),
+            None => self.shared.ledger().begin(mark, &found.revoked, now),
+        }
         tracing::info!(position = mark.position, log_id = %mark.log_id, is_resumed = known.is_some(), "the feed is followed");
         self.ring();
         Ok(mark.into())

@@ -141,7 +141,9 @@ impl Ledger {
     /// Everything that is in force is owed: nobody knows what was told before.
     pub(super) fn begin(&mut self, mark: Mark, in_force: &[Revoked], now: Instant) {
         *self = Self::new(self.has_keys);
-        in_force.iter().for_each(|revoked| self.owe(revoked, now));
+        for revoked in in_force {
+            self.owe(revoked, now);
+        }
         self.close(mark);
     }
 
@@ -157,7 +159,9 @@ impl Ledger {
 
     /// Takes in what a page says. It belongs to the page that is closed next.
     pub(super) fn learn(&mut self, items: &[Item], now: Instant) {
-        items.iter().filter_map(Revoked::of).for_each(|revoked| self.owe(&revoked, now));
+        for revoked in items.iter().filter_map(Revoked::of) {
+            self.owe(&revoked, now);
+        }
     }
 
     /// The page was read to its end: whoever was told all of it was told everything up to here.
@@ -331,7 +335,9 @@ impl Ledger {
     /// Forgets what is expired: nobody needs to be told of it any more.
     pub(super) fn sweep(&mut self, now: Instant) {
         let over = self.owed.iter().filter(|(_, owed)| owed.exp <= now.timestamp()).map(|(jti, _)| *jti);
-        over.collect::<Vec<_>>().into_iter().for_each(|jti| self.settle(jti));
+        for jti in over.collect::<Vec<_>>() {
+            self.settle(jti);
+        }
     }
 
     /// Nothing is owed of this token any more.

@@ -186,7 +186,7 @@ impl Writer {
                 (self.written, self.is_stale) = (Some(place.mark), false);
                 self.shared.well(Side::Place);
             }
-            Ok(Err(error)) => self.shared.trouble(Side::Place, Causes(&error).to_string()),
+            Ok(Err(error)) => self.shared.trouble(Side::Place, &Causes(&error).to_string()),
             // The runtime ends.
             Err(_) => {}
         }

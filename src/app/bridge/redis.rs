@@ -63,7 +63,7 @@ impl Keeper {
         let mut count = None;
         loop {
             let Err(trouble) = self.session(&mut count, &mut pauses).await;
-            self.shared.trouble(Side::Redis, trouble.to_string());
+            self.shared.trouble(Side::Redis, &trouble.to_string());
             sleep(pauses.next(None)).await;
         }
     }
@@ -127,7 +127,9 @@ impl Keeper {
         metrics::listeners(heard.unwrap_or_default());
         let since = self.shared.ledger().keys_set(owed.iter().map(|(jti, _)| *jti));
         let now = self.shared.now();
-        since.iter().for_each(|due| metrics::key_set((now - *due).to_std().unwrap_or_default()));
+        for due in since {
+            metrics::key_set((now - due).to_std().unwrap_or_default());
+        }
         self.shared.told.notify_one();
         Ok(owed.len() == AT_ONCE)
     }

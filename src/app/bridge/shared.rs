@@ -142,9 +142,10 @@ impl Shared {
     }
 
     /// A side does not. What is the same as before is told once.
-    pub(super) fn trouble(&self, side: Side, why: String) {
+    pub(super) fn trouble(&self, side: Side, why: &str) {
         metrics::failed(side);
-        if self.set(side, Standing::Trouble(why.clone())) != Standing::Trouble(why.clone()) {
+        let trouble = Standing::Trouble(why.to_owned());
+        if self.set(side, trouble.clone()) != trouble {
             tracing::warn!(side = side.as_str(), "{why}");
         }
     }

@@ -30,7 +30,7 @@ use crate::{
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::doc_markdown, reason = "the comments are the help text")]
-pub(super) struct ContextforgeArgs {
+pub(in crate::cli) struct ContextforgeArgs {
     /// The gateway: https, or http on this machine [env: CATALOG_GATEWAY]
     #[arg(long, value_name = "URL")]
     gateway: Option<GatewayUrl>,
@@ -109,7 +109,9 @@ async fn live(shell: &Shell<'_>, args: ContextforgeArgs) -> Result<Outcome, CliE
             () = drained(&interrupt, &stop) => tracing::warn!("shutting down: requests in flight are cut off"),
         }
     };
-    let end = async { drop(interrupt.asked().await) };
+    let end = async {
+        interrupt.asked().await;
+    };
     tokio::join!(tell, Box::pin(work.run(end)));
     Ok(Outcome::Done)
 }

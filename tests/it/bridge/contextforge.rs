@@ -3,7 +3,6 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use axum::{
@@ -13,6 +12,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
+use chrono::{DateTime, Utc};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -36,8 +36,7 @@ pub struct Call {
     pub claims: Value,
     /// What it was answered.
     pub status: u16,
-    /// Seconds since 1970.
-    pub at: f64,
+    pub at: DateTime<Utc>,
 }
 
 impl Call {
@@ -144,7 +143,6 @@ fn answer(secret: &str, state: &mut Inside, headers: &HeaderMap) -> (u16, Value)
     } else {
         (200, json!({ "message": "Logged out successfully", "revoked_token": jti }))
     };
-    let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
-    state.calls.push(Call { claims, status, at });
+    state.calls.push(Call { claims, status, at: Utc::now() });
     (status, body)
 }

@@ -155,7 +155,7 @@ impl Kept {
                 ":3\r\n".to_owned()
             }
             // How a client introduces itself.
-            ["CLIENT", ..] | ["SELECT", ..] => "+OK\r\n".to_owned(),
+            ["CLIENT" | "SELECT", ..] => "+OK\r\n".to_owned(),
             _ => "-ERR unknown command\r\n".to_owned(),
         }
     }

@@ -27,7 +27,9 @@ async fn what_only_another_setting_can_help_ends_it_with_2() {
     assert!(refused(&anywhere, &["--client", "bridge"]).contains("https, or http on this machine"));
     let overheard = refused(&site.with("CATALOG_URL", "http://tokens.example.com"), &with_client);
     assert!(overheard.contains("is not the address of a catalog"), "{overheard}");
-    for (redis, words) in [("redis://:hush-hush@127.0.0.1:nowhere", "the Redis"), ("http://:hush-hush@h", "a Redis such as")] {
+    for (redis, words) in
+        [("redis://:hush-hush@127.0.0.1:nowhere", "the Redis"), ("http://:hush-hush@h", "a Redis such as")]
+    {
         let said = refused(&site.with("CATALOG_REDIS_URL", redis), &with_client);
         assert!(said.contains(words) && !said.contains("hush"), "{said}");
     }
