@@ -30,7 +30,7 @@ const VERSION: u32 = 1;
 /// How soon it is written after something was told.
 const SETTLE_TIME: Duration = Duration::from_millis(100);
 /// How often it is written while nothing is told and the log grows.
-const IDLE_PERIOD: Duration = Duration::from_secs(10);
+const IDLE_PERIOD: Duration = Duration::from_secs(2);
 
 /// Why the position file cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -199,7 +199,7 @@ async fn a_redis_that_was_flushed_or_started_again_empty_has_every_key_again() {
     let old = scene.issue("carol@example.com").await;
     let bridge = bridge(&scene, &redis).await;
     let after = scene.revoked("bob@example.com").await;
-    scene.post(&format!("/tokens/{old}/rotate"), serde_json::json!({ "overlap": "1h" })).await;
+    scene.post(&format!("/tokens/{old}/rotate"), serde_json::json!({ "overlap": "30m" })).await;
     for jti in [&before, &after] {
         redis.refuses(jti).await;
     }
@@ -243,7 +243,9 @@ async fn a_flush_between_two_keys_is_noticed_however_soon_the_second_one_comes()
     }
 
     assert_eq!(redis.messages().len(), 6, "what is set again needs no message");
-    assert!(figure(&bridge, "catalog_bridge_redis_set_again_total").await >= Some(2.0));
+    // A flush while all are being set is noticed, too, and then it takes another round.
+    let is_whole = async || (figure(&bridge, "catalog_bridge_redis_set_again_total").await >= Some(1.0)).then_some(());
+    until("all are there again", is_whole).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
