@@ -155,7 +155,6 @@ impl Carrier {
             Err(Failure { why: Failed::Gateway(objection), made }) => {
                 let is_of_one = objection.is_of_one();
                 self.shared.ledger().failed(jti, made, is_of_one, self.shared.now());
-                self.shared.keys.notify_one();
                 if is_of_one {
                     metrics::failed(Side::Gateway);
                     tracing::warn!(%jti, "{objection}");
@@ -186,7 +185,6 @@ impl Carrier {
             }
             NoCourier::Ask(ask) => {
                 self.shared.ledger().failed(jti, None, false, self.shared.now());
-                self.shared.keys.notify_one();
                 let (why, asked) = match ask {
                     AskError::Refused(status) => (
                         format!(

@@ -270,7 +270,6 @@ impl Ledger {
 
     /// A courier did not arrive: it is carried again, at once where nobody could take it, else after a while of its own.
     pub(super) fn failed(&mut self, jti: Uuid, made: Option<SecretString>, is_its_own: bool, now: Instant) {
-        self.hasten_key(jti, now);
         let Some(owed) = self.owed.get_mut(&jti) else { return };
         let Some(courier) = &mut owed.courier else { return };
         self.couriers.remove(&(courier.next, jti));
