@@ -21,12 +21,12 @@ use crate::{
     },
 };
 
-/// Carry revocations to a `ContextForge`
+/// Carry revocations to a ContextForge
 ///
 /// It follows the catalog's revocations, has the catalog make a courier of each revoked token, and ends the token at the gateway with it
 /// (POST /auth/logout). With --redis it also sets the key that the gateway's workers look for, which bites at once. It has no key and no
 /// database. What could not be told is told later: at least once, and in the end all of it. /readyz and /metrics say how far it is.
-/// Suspensions are not carried, for the gateway could not take them back.
+/// Suspensions are not carried, for the gateway could not take them back. Without --audience the gateway's is taken to be mcpgateway-api.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 #[expect(clippy::doc_markdown, reason = "the comments are the help text")]
