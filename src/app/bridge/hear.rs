@@ -13,8 +13,9 @@ use catalog_gateway::{
 use tokio::time::sleep;
 
 use super::{
-    ledger::{Place, Revoked},
+    ledger::Place,
     metrics,
+    revoked::Revoked,
     shared::{Shared, Side},
 };
 use crate::domain::causes::Causes;

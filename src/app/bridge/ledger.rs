@@ -11,6 +11,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 use uuid::Uuid;
 
+use super::revoked::Revoked;
+
 type Instant = DateTime<Utc>;
 
 /// How long a key waits for its courier. Where the key is, a gateway refuses the courier, too, and writes no row.
@@ -19,31 +21,6 @@ const KEY_WAIT: TimeDelta = TimeDelta::seconds(2);
 const RETRY_MIN: TimeDelta = TimeDelta::seconds(1);
 /// How often that doubles: about 17 minutes.
 const RETRY_DOUBLINGS_MAX: u32 = 10;
-
-/// A token that is revoked, or will be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Revoked {
-    pub(super) jti: Uuid,
-    /// Seconds since 1970.
-    pub(super) exp: i64,
-    /// From when on; `None` = at once.
-    pub(super) from: Option<Instant>,
-}
-
-impl Revoked {
-    /// What an item of the feed says, if it is this.
-    pub(super) fn of(item: &Item) -> Option<Self> {
-        match item {
-            Item::Revoked { jti, exp, effective_from } => Some(Self { jti: *jti, exp: *exp, from: *effective_from }),
-            _ => None,
-        }
-    }
-
-    /// Whether it is in force, of a token that is not expired.
-    pub(super) fn is_in_force(&self, now: Instant) -> bool {
-        self.exp > now.timestamp() && self.from.is_none_or(|from| from <= now)
-    }
-}
 
 /// Up to where everything was told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

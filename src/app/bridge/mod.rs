@@ -8,6 +8,7 @@ mod ledger;
 pub mod metrics;
 mod place;
 mod redis;
+mod revoked;
 mod shared;
 
 use std::{convert::Infallible, future::pending, path::Path, sync::Arc, time::Duration};

@@ -16,8 +16,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 use uuid::Uuid;
 
 use super::{
-    ledger::Revoked,
     metrics,
+    revoked::Revoked,
     shared::{Shared, Side},
 };
 

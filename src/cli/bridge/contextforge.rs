@@ -90,7 +90,7 @@ async fn live(shell: &Shell<'_>, args: ContextforgeArgs) -> Result<Outcome, CliE
         catalog: plan.catalog,
         gateway: plan.gateway.url(),
         audience: plan.audience,
-        redis: plan.redis.as_ref().map(|(url, prefix)| (url.expose(), prefix.clone())),
+        redis: plan.redis.as_ref().map(|(url, prefix)| (url.address(), prefix.clone())),
         file: plan.position_file.as_deref(),
         ambient: shell.ambient.clone(),
     })?;

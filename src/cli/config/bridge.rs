@@ -132,7 +132,7 @@ fn is_here(url: &Url) -> bool {
 impl RedisUrl {
     /// The address, perhaps with a password.
     #[must_use]
-    pub fn expose(&self) -> &str {
+    pub fn address(&self) -> &str {
         &self.0
     }
 }
