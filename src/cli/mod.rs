@@ -3,6 +3,7 @@
 mod audit_events;
 mod audit_export;
 mod audit_rebuild;
+mod audit_token;
 mod audit_verify;
 mod banner;
 mod beside;
@@ -150,6 +151,7 @@ enum Command {
 enum AuditCommand {
     Events(audit_events::EventsArgs),
     Export(audit_export::ExportArgs),
+    Token(audit_token::TokenArgs),
     Verify(audit_verify::VerifyArgs),
     Rebuild(audit_rebuild::RebuildArgs),
 }
@@ -236,6 +238,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Whoami(args) => client::whoami::run(shell, args).await,
         Command::Audit(AuditCommand::Events(args)) => audit_events::run(shell, args).await,
         Command::Audit(AuditCommand::Export(args)) => audit_export::run(shell, args).await,
+        Command::Audit(AuditCommand::Token(args)) => audit_token::run(shell, args).await,
         Command::Audit(AuditCommand::Verify(args)) => audit_verify::run(shell, args).await,
         Command::Audit(AuditCommand::Rebuild(args)) => audit_rebuild::run(shell, args).await,
         Command::Keys(command) => keys::run(shell, command).await,

@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod key_usage;
 mod listing;
 mod load;
+pub mod life;
 pub mod log;
 pub mod lookups;
 pub mod metrics;

@@ -74,5 +74,6 @@ mod suspension;
 mod sweeping;
 mod tampering;
 mod time_travel;
+mod token_life;
 mod verdicts;
 mod why_inactive;
