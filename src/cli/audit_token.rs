@@ -171,7 +171,10 @@ fn of_issuance(issuance: &Issuance) -> Vec<String> {
     let name = token.name.as_ref().map(|name| format!(", name '{name}'")).unwrap_or_default();
     let mut lines = vec![
         format!("for {sub}{name}, until {}; aud {}; key {}", seconds(token.expires_at), listed(&token.aud), token.kid),
-        format!("on the authority of {}", authority.as_ref().map_or_else(|| "whoever it was: the log does not tell".to_owned(), of_authority)),
+        format!(
+            "on the authority of {}",
+            authority.as_ref().map_or_else(|| "whoever it was: the log does not tell".to_owned(), of_authority)
+        ),
         format!(
             "under policy version {}{}",
             token.policy_version,
@@ -191,7 +194,8 @@ fn of_issuance(issuance: &Issuance) -> Vec<String> {
     lines.extend(provenance.teams.iter().map(|traced| format!("team {}: {}", traced.what, of_held(traced))));
     match &token.teams {
         Teams::Every => {
-            let held = provenance.every_team.as_ref().map_or_else(|| "held by nothing that the log tells".to_owned(), held);
+            let held =
+                provenance.every_team.as_ref().map_or_else(|| "held by nothing that the log tells".to_owned(), held);
             lines.push(format!("every team: {held}"));
         }
         Teams::These(teams) if teams.is_empty() => lines.push("no team: public things only".to_owned()),

@@ -37,7 +37,9 @@ pub async fn with_authority(pool: &PgPool, token: &Token, own: &[Recorded]) -> R
     let asker = match issued.map(|event| &event.occurrence.origin.actor) {
         Some(Actor::Token { jti, .. }) => tokens::get(pool, *jti).await?.map(|asker| asker.issued),
         Some(Actor::Person { sub: Some(sub), .. }) => person_before(pool, sub, token.issued).await?,
-        Some(Actor::Person { sub: None, .. } | Actor::Client { .. } | Actor::OsUser(_) | Actor::Anonymous) | None => None,
+        Some(Actor::Person { sub: None, .. } | Actor::Client { .. } | Actor::OsUser(_) | Actor::Anonymous) | None => {
+            None
+        }
     };
     let asker: Vec<Position> = asker.into_iter().collect();
     events.extend(log::at(pool, &asker).await?);

@@ -65,7 +65,9 @@ async fn story() -> Story {
             command.ttl_seconds = Some(86_400);
         })
         .await;
-    let stranger = world.caller("bob@example.com", |command| command.scopes.permissions = vec!["tokens.revoke".parse().unwrap()]).await;
+    let stranger = world
+        .caller("bob@example.com", |command| command.scopes.permissions = vec!["tokens.revoke".parse().unwrap()])
+        .await;
     let body = json!({"sub": "lead@example.com", "name": "deploy", "teams": ["red"], "reason": "nightly",
         "expires_in": 7_200, "scopes": {"permissions": ["tools.read", "tools.execute"]}});
     let (first, text) = held(&world.post("/tokens", &lead, body).await);
@@ -118,9 +120,7 @@ async fn a_life_is_told_whole_and_each_permission_is_traced_to_what_was_held_and
     insta::assert_snapshot!("token_life_from_a_shell", named(&of_lead, &names, &world));
     let json = site.cli(&["audit", "token", &first, "--format", "json"]).json();
     let what: Vec<&str> = json["life"].as_array().unwrap().iter().map(|step| step["what"].as_str().unwrap()).collect();
-    let expected = [
-        "issued", "refused", "suspended", "resumed", "rotated", "deadline_passed", "reused", "rule_added",
-    ];
+    let expected = ["issued", "refused", "suspended", "resumed", "rotated", "deadline_passed", "reused", "rule_added"];
     assert_eq!(what, expected);
     assert_eq!((&json["jti"], &json["status"]), (&json!(first), &json!("revoked")));
     let traced = &json["life"][0]["provenance"]["permissions"][0];

@@ -23,13 +23,13 @@ pub struct EventView<'a> {
     /// Its place in the log.
     position: Position,
     #[schema(schema_with = event_kind)]
-    kind: &'static str,
+    pub(super) kind: &'static str,
     /// The token it speaks of, if it speaks of one.
     #[schema(required, value_type = Option<CanonicalUuid>)]
-    jti: Option<Uuid>,
+    pub(super) jti: Option<Uuid>,
     /// When it was decided.
     #[schema(format = DateTime)]
-    occurred_at: String,
+    pub(super) occurred_at: String,
     /// When it was recorded, by the database's clock.
     #[schema(format = DateTime)]
     recorded_at: String,
@@ -84,7 +84,7 @@ impl<'a> EventView<'a> {
 }
 
 /// An issuance shows the claims in place of the bytes that carry them.
-fn data(event: &Event) -> Result<Value, CodecError> {
+pub(super) fn data(event: &Event) -> Result<Value, CodecError> {
     let mut data = codec::data(event)?;
     let claims = match event {
         Event::TokenIssued(issued) => issued.claims(),
