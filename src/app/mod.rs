@@ -33,6 +33,7 @@ mod suspend;
 mod sweep;
 mod upkeep;
 pub mod view;
+pub mod what_if;
 
 use std::{sync::Arc, time::Duration};
 

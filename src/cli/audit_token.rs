@@ -43,7 +43,7 @@ pub(super) struct TokenArgs {
 const EXAMPLES: &str = "\
 Examples:
   catalog audit token 0199d7a8-5c3e-7b11-9a0e-0d5c4a3f2b10
-  catalog audit token 0199d7a8-5c3e-7b11-9a0e-0d5c4a3f2b10 --format json | jq '.life[] | .what'
+  catalog audit token 0199d7a8-5c3e-7b11-9a0e-0d5c4a3f2b10 --format json | jq '.life[].what.kind'
 
 Exit codes: 0 shown, 1 there is no such token, 2 could not run.";
 
@@ -55,7 +55,7 @@ pub(super) async fn run(shell: &Shell<'_>, args: TokenArgs) -> Result<Outcome, C
         let life = read(shell, session, args.jti).await?;
         let mut out = Out::stdout();
         match args.format {
-            Format::Text => text(&life).iter().try_for_each(|line| out.line(&harmless(line, LINE_MAX)))?,
+            Format::Text => text(&life).iter().try_for_each(|line| out.line(line))?,
             Format::Json => out.json(&LifeView::from(&life))?,
         }
         out.flush()?;
@@ -105,7 +105,9 @@ fn of_step(step: &Step) -> Vec<String> {
     });
     let (what, details) = of_what(&step.what);
     let head = format!("{}  {place}  {what}{}", seconds(step.at), by.unwrap_or_default());
-    std::iter::once(head).chain(details.into_iter().map(|detail| format!("    {detail}"))).collect()
+    let line = |text: String| harmless(&text, LINE_MAX);
+    let details = details.into_iter().map(|detail| format!("    {}", line(detail)));
+    std::iter::once(line(head)).chain(details).collect()
 }
 
 fn of_what(what: &What) -> (String, Vec<String>) {
@@ -124,7 +126,7 @@ fn of_what(what: &What) -> (String, Vec<String>) {
         What::RuleAdded { predicate, reason, note, reach } => {
             let note = noted(note.as_ref().map(ToString::to_string));
             let covers = format!("{reason}; the rule covers {predicate}");
-            (format!("{} by a rule", of_reach(*reach)), std::iter::once(covers).chain(note).collect())
+            (format!("{} by a rule that was added", of_reach(*reach)), std::iter::once(covers).chain(note).collect())
         }
         What::KeyCompromised { kid, from, since, note, reach } => {
             let since = since.map(|since| format!(", since {}", seconds(since))).unwrap_or_default();
@@ -159,7 +161,7 @@ fn of_what(what: &What) -> (String, Vec<String>) {
 fn of_reach(reach: Reach) -> &'static str {
     match reach {
         Reach::Ended => "revoked",
-        Reach::WasOver => "covered, when it was over,",
+        Reach::WasOver => "over, and covered",
         Reach::Untold => "perhaps covered (something was erased)",
     }
 }

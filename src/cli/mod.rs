@@ -31,6 +31,7 @@ mod migrate;
 mod operator;
 mod output;
 mod policy;
+mod policy_replay;
 mod preview;
 mod progress;
 mod recorder;
@@ -156,12 +157,13 @@ enum AuditCommand {
     Rebuild(audit_rebuild::RebuildArgs),
 }
 
-/// Show, check and apply the rules of what may be issued
+/// Show, check, try and apply the rules of what may be issued
 #[derive(Subcommand)]
 enum PolicyCommand {
     Show(policy::ShowArgs),
     Check(policy::CheckArgs),
     Apply(policy::ApplyArgs),
+    Replay(policy_replay::ReplayArgs),
 }
 
 /// Make catalogs to try things on and to measure
@@ -246,6 +248,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Policy(PolicyCommand::Show(args)) => policy::show(shell, args).await,
         Command::Policy(PolicyCommand::Check(args)) => policy::check(shell, &args).await,
         Command::Policy(PolicyCommand::Apply(args)) => policy::apply(shell, args).await,
+        Command::Policy(PolicyCommand::Replay(args)) => policy_replay::run(shell, args).await,
         Command::Migrate(_) => migrate::run(shell).await,
         Command::Decode(args) => decode::run(args, shell.ambient.clock.now()),
         Command::Completions(args) => completions::run(&args),

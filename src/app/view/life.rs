@@ -61,17 +61,20 @@ pub struct StepView<'a> {
     /// Who caused it.
     #[schema(required)]
     actor: Option<&'a Actor>,
-    #[serde(flatten)]
-    fact: FactView<'a>,
+    /// What happened.
+    what: FactView<'a>,
 }
 
 /// What happened.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LifeFact)]
-#[serde(tag = "what", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case")]
 enum FactView<'a> {
     /// It was issued.
-    Issued(Box<IssuanceView<'a>>),
+    Issued {
+        /// How.
+        issuance: Box<IssuanceView<'a>>,
+    },
     /// Another one took its place.
     Rotated {
         /// Who.
@@ -243,14 +246,14 @@ impl<'a> StepView<'a> {
             recorded_at: source.map(|source| instant(source.recorded_at)),
             path: source.map(|source| source.path),
             actor: source.map(|source| &source.actor),
-            fact: fact(&step.what, authority),
+            what: fact(&step.what, authority),
         }
     }
 }
 
 fn fact(what: &What, authority: bool) -> FactView<'_> {
     match what {
-        What::Issued(issuance) => FactView::Issued(Box::new(IssuanceView::new(issuance, authority))),
+        What::Issued(issuance) => FactView::Issued { issuance: Box::new(IssuanceView::new(issuance, authority)) },
         What::Rotated { successor, deadline } => {
             FactView::Rotated { successor: *successor, deadline: deadline.map(instant) }
         }

@@ -9,6 +9,7 @@ mod life;
 mod ocsf;
 mod preview;
 mod provenance;
+mod what_if;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
@@ -22,6 +23,7 @@ pub use keys::{KeyView, key_state};
 pub use life::{LifeView, StepView};
 pub use ocsf::OcsfEvent;
 pub use preview::RulePreview;
+pub use what_if::VerdictView;
 
 use super::{IssuedToken, past::Past};
 use crate::domain::{

@@ -304,9 +304,9 @@ impl TokenLife {
         Some(Life { token, status, inactive, steps: self.steps })
     }
 
-    /// Adds what time alone did, behind all that was decided by then.
+    /// Adds what time alone did, behind all that was decided before.
     fn pass(&mut self, at: DateTime<Utc>, what: What) {
-        let before = self.steps.iter().rposition(|step| step.at <= at).map_or(0, |last| last + 1);
+        let before = self.steps.iter().rposition(|step| step.at < at).map_or(0, |last| last + 1);
         self.steps.insert(before, Step { at, source: None, what });
     }
 }
@@ -346,7 +346,7 @@ fn of_itself(event: &Event) -> Option<What> {
         Event::CourierIssued(issued) => {
             Some(What::CourierIssued { aud: issued.aud.clone(), expires_at: instant(issued.exp) })
         }
-        Event::RotatedTokenReused(reused) => Some(What::Reused { successor: reused.successor }),
+        Event::RotatedTokenReused(seen) => Some(What::Reused { successor: seen.successor }),
         Event::ShadowTokenSeen(seen) => Some(What::ShadowSeen { kid: seen.kid.clone(), shadow: seen.what }),
         Event::TokenIssued(_)
         | Event::TokensRevokedByRule(_)

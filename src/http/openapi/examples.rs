@@ -238,13 +238,7 @@ fn claims() -> Value {
 }
 
 fn beginning() -> Value {
-    json!({
-        "at": "2026-03-01T12:00:00.315313Z",
-        "position": 1042,
-        "recorded_at": "2026-03-01T12:00:00.316001Z",
-        "path": "api",
-        "actor": { "kind": "token", "jti": CREDENTIAL, "sub": "root@example.com" },
-        "what": "issued",
+    let issuance = json!({
         "sub": "alice@example.com",
         "name": "ci",
         "reason": "nightly builds",
@@ -271,6 +265,14 @@ fn beginning() -> Value {
             "teams": [{ "team": "red", "held": { "by": "all" } }],
             "every_team": null,
         },
+    });
+    json!({
+        "at": "2026-03-01T12:00:00.315313Z",
+        "position": 1042,
+        "recorded_at": "2026-03-01T12:00:00.316001Z",
+        "path": "api",
+        "actor": { "kind": "token", "jti": CREDENTIAL, "sub": "root@example.com" },
+        "what": { "kind": "issued", "issuance": issuance },
     })
 }
 
