@@ -76,4 +76,5 @@ mod tampering;
 mod time_travel;
 mod token_life;
 mod verdicts;
+mod what_if;
 mod why_inactive;

@@ -225,10 +225,10 @@ struct IssuanceView<'a> {
     /// Where in the log that policy was applied.
     #[schema(required)]
     policy_applied: Option<Position>,
-    /// On what authority; for whoever may read the log. `null` where the log does not tell.
+    /// On what authority; for whoever may read the log, and where it tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
-    authority: Option<Option<AuthorityView<'a>>>,
+    authority: Option<AuthorityView<'a>>,
     /// Where each permission and each team came from; for whoever may read the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false)]
@@ -311,7 +311,7 @@ impl<'a> IssuanceView<'a> {
             predecessor: token.lineage.predecessor,
             policy_version: token.policy_version,
             policy_applied: issuance.policy_applied,
-            authority: authority.then(|| issuance.authority.as_ref().map(AuthorityView::from)),
+            authority: issuance.authority.as_ref().filter(|_| authority).map(AuthorityView::from),
             provenance: authority.then(|| (&issuance.provenance).into()),
         }
     }

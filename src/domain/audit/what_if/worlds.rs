@@ -120,7 +120,8 @@ impl Case {
                 Ok(vec![wish.clone().without_ttl(), wish])
             }
             Asked::Refused(no) => {
-                Ok(requests(no, authority).ok_or(Why::Erased)?.into_iter().map(Wish::Issue).collect())
+                let requests = requests(no, authority).ok_or(Why::Erased)?;
+                Ok(requests.into_iter().map(|request| Wish::Issue(Box::new(request))).collect())
             }
             Asked::RotationRefused(no) => {
                 let RotationRefused { jti, overlap, expires_in, .. } = *no;
@@ -163,7 +164,7 @@ fn rotation(issued: &TokenIssued, jti: Uuid) -> Wish {
 
 /// The requests that a refusal may have been of: one that keeps to what the asker was held to, and others that each do not
 /// in one way.
-fn requests(no: &IssuanceRefused, authority: &Authority) -> Option<Vec<Box<IssueToken>>> {
+fn requests(no: &IssuanceRefused, authority: &Authority) -> Option<Vec<IssueToken>> {
     let kept = |scopes: Scopes| Scopes { permissions: no.permissions.clone(), ..scopes };
     let mut request = IssueToken::plain(no.sub.clone()?);
     request.name.clone_from(&no.name);
@@ -184,9 +185,9 @@ fn requests(no: &IssuanceRefused, authority: &Authority) -> Option<Vec<Box<Issue
     let with = |change: &dyn Fn(&mut IssueToken)| {
         let mut other = request.clone();
         change(&mut other);
-        Box::new(other)
+        other
     };
-    let mut requests = vec![Box::new(request.clone())];
+    let mut requests = vec![request.clone()];
     if authority.restrictions != Restrictions::default() {
         requests.push(with(&|other| other.scopes = kept(Scopes::default())));
     }
