@@ -85,7 +85,7 @@ async fn story() -> Story {
         events.iter().any(|event| event["kind"] == "rotated_token.reused.v1").then_some(())
     })
     .await;
-    revoke(&world, Predicate { team: Some("red".parse().unwrap()), ..none() }).await;
+    revoke(&world, Predicate { sub: Some("lead@example.com".parse().unwrap()), ..none() }).await;
     let bridge = Secret::of("bridge", &add(&world, "bridge", &["tokens.courier"], Some("*")).await);
     let request = axum::http::Request::post(format!("/tokens/{second}/courier"))
         .header("authorization", bridge.header())
@@ -139,7 +139,7 @@ async fn who_may_not_read_the_log_is_told_no_attempts_of_others_and_no_authority
 
     let told = world.get(&format!("/tokens/{first}/events"), &lead).await;
 
-    // The rule that covers the tokens of its team ended the caller's own, too.
+    // The rule that covers its subject's tokens ended the caller's own, too.
     assert_eq!(told.status, 401);
     let reader = world
         .caller("lead@example.com", |command| command.scopes.permissions = vec!["tokens.read".parse().unwrap()])

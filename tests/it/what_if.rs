@@ -116,7 +116,8 @@ async fn busy(seed: u64) -> (World, String) {
             world.clock.advance(TimeDelta::seconds(seconds));
         }
         if ids.is_empty() {
-            let reply = world.post("/tokens", &admin, json!({"sub": "user-0@example.com", "reason": "first"})).await;
+            let first = json!({"sub": "user-0@example.com", "scopes": {"permissions": ["tools.read"]}});
+            let reply = world.post("/tokens", &admin, first).await;
             ids.push(reply.json()["token"]["jti"].as_str().unwrap().to_owned());
         }
     }

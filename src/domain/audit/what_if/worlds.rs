@@ -223,8 +223,9 @@ pub(super) fn of(
             worlds.push(World { wish, authority: authority.clone(), then: None, other: None });
             continue;
         };
-        let asks = |rules: &Rules| rules.membership.is_some() || !rules.trusted_issuers.is_empty();
-        if case.hides_address() && authority.is_admin && (asks(then) || asks(other)) {
+        // Whom another address names, some provider may have said something of.
+        let may_know = !then.trusted_issuers.is_empty() || !other.trusted_issuers.is_empty();
+        if case.hides_address() && authority.is_admin && may_know {
             return Err(Why::AddressNotRecorded);
         }
         if let Some(seen) = state.person(&request.bearer()) {
