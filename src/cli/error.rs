@@ -64,11 +64,13 @@ pub enum CliError {
         /// Where it was looked for.
         place: String,
     },
-    /// Somebody may need the tokens that are there.
-    #[error("the catalog in {place} has tokens; only one without any is seeded")]
+    /// Somebody may need what is there.
+    #[error("the catalog in {place} has {what}; only one without any is seeded")]
     NotEmpty {
         /// Where they are.
         place: String,
+        /// What is there.
+        what: &'static str,
     },
     /// A catalog could not be seeded to the end.
     #[error(transparent)]
@@ -282,6 +284,8 @@ impl CliError {
             Self::Open(OpenError::Store(error)) | Self::Store(error) | Self::Seed(SeedError::Store(error)) => {
                 store_hint(error)?
             }
+            Self::Seed(SeedError::Keyring(error)) => return error.hint(),
+            Self::Seed(SeedError::Schema(error)) => schema_hint(error)?,
             Self::Open(OpenError::Append(error))
             | Self::Command(CommandError::Append(error))
             | Self::Seed(SeedError::Append(error)) => return append_hint(error).map(Cow::into_owned),
@@ -300,7 +304,7 @@ impl CliError {
             Self::Export(error) => error.hint()?,
             Self::Listen { source, .. } => listen_hint(source)?,
             Self::Command(CommandError::Incomplete)
-            | Self::Seed(SeedError::NotEmpty | SeedError::Malformed(_))
+            | Self::Seed(_)
             | Self::Rebuild(_)
             | Self::Request(_)
             | Self::ManPage { .. }

@@ -36,7 +36,6 @@ use crate::{
 /// said, a person's groups, and what a refused request said of namespaces, addresses and restrictions. Where that makes the
 /// difference the decision is listed as 'untold', with what is missing.
 #[derive(Args)]
-#[expect(clippy::doc_markdown, reason = "the comments are the help text")]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ReplayArgs {
     /// The other policy's file

@@ -154,6 +154,11 @@ impl State {
         self.tokens.get(&jti)
     }
 
+    /// The tokens, in no order.
+    pub fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.tokens.values()
+    }
+
     /// The tokens of `sub`, in no order.
     pub fn tokens_of(&self, sub: &Subject) -> impl Iterator<Item = &Token> {
         self.subjects.get(sub).into_iter().flatten().filter_map(|jti| self.token(*jti))

@@ -3,8 +3,10 @@
 pub mod address;
 pub mod appender;
 mod batch;
+pub mod bulk;
 pub mod chain;
 pub mod codec;
+mod copy;
 mod draft;
 pub mod embedded;
 pub mod feed;

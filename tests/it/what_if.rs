@@ -64,7 +64,7 @@ async fn ask(world: &World, callers: &[String], chance: &mut Chance) {
         ("full_name", &[json!("Robot")]),
         ("namespaces", &[json!(["dev"]), json!(["prod"])]),
     ] {
-        if chance.below(3) == 0 {
+        if chance.below(3) == 0 || (member == "expires_in" && chance.below(2) == 0) {
             body[member] = pick(chance, choices);
         }
     }
@@ -106,7 +106,7 @@ async fn busy(seed: u64) -> (World, String) {
         callers.push(caller.await);
     }
     let (mut chance, mut ids) = (Chance(seed), Vec::new());
-    for _ in 0..160 {
+    for _ in 0..240 {
         match chance.below(3) {
             0 if !ids.is_empty() => happen_or_not(&world, &admin, &mut chance, &mut ids).await,
             _ => ask(&world, &callers, &mut chance).await,
@@ -155,7 +155,7 @@ async fn the_policy_that_was_in_force_changes_nothing_and_leaves_nothing_untold(
             }
         }
     }
-    assert!(issuances > 60 && refusals > 60, "{issuances} {refusals}");
+    assert!(issuances > 40 && refusals > 40, "{issuances} {refusals}");
 
     let world = World::new().await;
     let admin = long_lived_admin(&world).await;
@@ -196,14 +196,14 @@ async fn a_shorter_maximum_and_a_removed_permission_list_exactly_what_they_affec
         Event::TokenIssued(issued) if !issued.out_of_band => Some(issued.clone()),
         _ => None,
     };
-    let shorter = BUSY.replace("2days", "20h");
+    let shorter = BUSY.replace("2days", "1h");
     let narrower = BUSY.replace("\"tools.*\"]", "\"tools.read\"]");
 
     for (text, rule, is_affected) in [
         (
             &shorter,
             "ttl_too_long",
-            (|issued| issued.exp - issued.iat > 72_000) as fn(&catalog::domain::TokenIssued) -> bool,
+            (|issued| issued.exp - issued.iat > 3_600) as fn(&catalog::domain::TokenIssued) -> bool,
         ),
         (&narrower, "permissions_not_grantable", |issued| {
             issued.permissions.iter().any(|permission| ["tools.*", "tools.execute"].contains(&permission.as_str()))
@@ -333,7 +333,7 @@ async fn the_command_lists_what_changes_writes_nothing_and_ends_with_1_when_some
         std::fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let (same, shorter) = (file("same.toml", BUSY), file("shorter.toml", &BUSY.replace("2days", "20h")));
+    let (same, shorter) = (file("same.toml", BUSY), file("shorter.toml", &BUSY.replace("2days", "1h")));
     let head = || site.cli(&["audit", "verify", "--format", "json"]).json()["head"].clone();
     let before = head();
 
