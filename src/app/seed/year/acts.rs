@@ -182,7 +182,8 @@ impl Year {
     /// A rotated token comes back after its end, or one that nobody issued.
     fn see_evidence(&mut self, now: DateTime<Utc>) -> Result<(), SeedError> {
         let Some(origin) = self.by_caller(PORTAL, now)? else { return Ok(()) };
-        let over = self.rotated.pop_front().and_then(|jti| self.state.token(jti)).filter(|old| old.is_superseded(now));
+        let rotated = if self.chance.once_in(2) { self.rotated.pop_front() } else { None };
+        let over = rotated.and_then(|jti| self.state.token(jti)).filter(|old| old.is_superseded(now));
         let reused = over.and_then(|old| {
             let successor = old.lineage.successor?;
             Some(RotatedTokenReused { jti: old.jti, family: old.family(), successor })
@@ -245,7 +246,7 @@ impl Year {
         let is_good = |jti: &uuid::Uuid| {
             self.state.token(*jti).is_some_and(|token| now + TimeDelta::minutes(1) < token.expires_at)
         };
-        let Some(jti) = self.revoked.pop_front().filter(is_good) else { return Ok(()) };
+        let Some(jti) = self.revoked.pop_back().filter(is_good) else { return Ok(()) };
         let origin = self.client(name)?;
         let act = Act::IssueCourier { command: IssueCourier { jti, aud: None }, signer: self.signer()? };
         self.carry_out(act, origin, now).map(drop)
