@@ -1,12 +1,13 @@
-//! An event as it is shown.
+//! An event as it is shown, wherever: with the claims written out in place of the bytes that carry them.
 
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{super::schema::event_kind, instant};
+use super::instant;
 use crate::{
+    app::schema::event_kind,
     domain::{
         Event, Path, Position, Recorded,
         claims::{CanonicalUuid, claims_of},

@@ -311,7 +311,7 @@ pub enum TokenType {
     Bearer,
 }
 
-/// The answer to an issuance: the one place where a token's text is written out.
+/// The answer to an issuance: the one place where its text is written out.
 #[must_use]
 pub fn issued(issued: &IssuedToken, now: DateTime<Utc>) -> IssuedView<'_> {
     let token = &issued.token;
