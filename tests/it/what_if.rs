@@ -191,6 +191,11 @@ async fn every_row_of_the_table_is_decided_again_as_it_was() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_shorter_maximum_and_a_removed_permission_list_exactly_what_they_affect() {
     let (world, admin) = busy(11).await;
+    for (expires_in, permission) in [(90_000, "tools.read"), (7_200, "tools.execute"), (3_600, "tools.*")] {
+        let body =
+            json!({"sub": "dora@example.com", "expires_in": expires_in, "scopes": {"permissions": [permission]}});
+        assert_eq!(world.post("/tokens", &admin, body).await.status, 201);
+    }
     let log = events(&world).await;
     let by_api = |event: &Recorded| match &event.occurrence.event {
         Event::TokenIssued(issued) if !issued.out_of_band => Some(issued.clone()),
@@ -233,9 +238,8 @@ async fn a_shorter_maximum_and_a_removed_permission_list_exactly_what_they_affec
         }
 
         assert_eq!(found, expected, "{rule}");
-        assert!(!found.is_empty(), "{rule}");
+        assert!(found.len() >= 2, "{rule}");
     }
-    world.get("/whoami", &admin).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -326,7 +330,7 @@ async fn what_a_person_was_granted_is_recorded_and_the_groups_that_it_was_made_o
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_command_lists_what_changes_writes_nothing_and_ends_with_1_when_something_does() {
-    let (world, admin) = busy(3).await;
+    let (world, _) = busy(3).await;
     let site = world.site();
     let file = |name: &str, text: &str| {
         let path = site.data().join(name);
@@ -365,7 +369,6 @@ async fn the_command_lists_what_changes_writes_nothing_and_ends_with_1_when_some
     };
     assert_eq!(part(&format!("@{last}"), &format!("@{last}")), [listed.last().unwrap().clone()]);
     assert_eq!(part("@1", &format!("@{}", last - 1)), listed[..listed.len() - 1]);
-    world.get("/whoami", &admin).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
