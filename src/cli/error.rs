@@ -272,11 +272,14 @@ impl CliError {
                 "name a new one in --data, or in --schema; nothing that is recorded can be removed"
             }
             Self::Embedded(error) => return error.hint(),
-            Self::Open(OpenError::Keyring(error)) | Self::Keyring(error) => return error.hint(),
-            Self::Rebuild(RebuildError::Busy) => "wait until it has ended",
-            Self::Rebuild(RebuildError::Schema(error)) | Self::Open(OpenError::Schema(error)) | Self::Schema(error) => {
-                schema_hint(error)?
+            Self::Open(OpenError::Keyring(error)) | Self::Keyring(error) | Self::Seed(SeedError::Keyring(error)) => {
+                return error.hint();
             }
+            Self::Rebuild(RebuildError::Busy) => "wait until it has ended",
+            Self::Rebuild(RebuildError::Schema(error))
+            | Self::Open(OpenError::Schema(error))
+            | Self::Seed(SeedError::Schema(error))
+            | Self::Schema(error) => schema_hint(error)?,
             Self::Rebuild(RebuildError::Store(StoreError::Refused(_))) => {
                 "it needs the login of the schema's owner, who may create schemas in this database"
             }
@@ -284,8 +287,6 @@ impl CliError {
             Self::Open(OpenError::Store(error)) | Self::Store(error) | Self::Seed(SeedError::Store(error)) => {
                 store_hint(error)?
             }
-            Self::Seed(SeedError::Keyring(error)) => return error.hint(),
-            Self::Seed(SeedError::Schema(error)) => schema_hint(error)?,
             Self::Open(OpenError::Append(error))
             | Self::Command(CommandError::Append(error))
             | Self::Seed(SeedError::Append(error)) => return append_hint(error).map(Cow::into_owned),

@@ -97,8 +97,8 @@ async fn story() -> Story {
 /// What is another one each time, by a name that is the same.
 fn named(text: &str, names: &[(&str, &str)], world: &World) -> String {
     let kid = catalog::signing::Keyring::open(&world.keys()).unwrap().kids().next().unwrap().to_string();
-    let named = names.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
-    named.replace(&kid, "KID")
+    let text = names.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to));
+    text.replace(&kid, "KID")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,7 +176,9 @@ async fn in_random_histories_the_life_that_is_told_is_the_fold_of_the_whole_log(
         let now = world.catalog.ambient().clock.now();
         for jti in ids.iter().map(|jti| jti.parse().unwrap()) {
             let mut whole = TokenLife::of(jti);
-            log.iter().for_each(|event| whole.apply(event));
+            for event in &log {
+                whole.apply(event);
+            }
             let whole = whole.finish(now).unwrap();
 
             assert_eq!(selected(&world, jti).await.as_ref(), Some(&whole));

@@ -231,7 +231,7 @@ async fn a_shorter_maximum_and_a_removed_permission_list_exactly_what_they_affec
                 }
                 // What was refused by another rule may be refused by this one now.
                 (_, Verdict::Changed { was: Outcome::Refused { .. }, now }) => {
-                    assert_eq!(outcomes(&now), [refused(rule)])
+                    assert_eq!(outcomes(&now), [refused(rule)]);
                 }
                 (_, other) => panic!("{event:?}: {other:?}"),
             }

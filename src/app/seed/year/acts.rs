@@ -188,20 +188,18 @@ impl Year {
             let successor = old.lineage.successor?;
             Some(RotatedTokenReused { jti: old.jti, family: old.family(), successor })
         });
-        let act = match reused {
-            Some(reused) => Act::SeeReuse(reused),
-            None => {
-                let mut digest = [0; 32];
-                self.chance.fill(&mut digest);
-                Act::SeeShadow(ShadowTokenSeen {
-                    jti: Some(self.new_jti(now)),
-                    kid: self.signer()?,
-                    claims_digest: hex::encode(digest),
-                    what: Shadow::NeverIssued,
-                })
-            }
+        let act = match reused.map(Act::SeeReuse) {
+            Some(act) => act,
+            None => self.forgery(now)?,
         };
         self.carry_out(act, origin, now).map(drop)
+    }
+
+    fn forgery(&self, now: DateTime<Utc>) -> Result<Act, SeedError> {
+        let mut digest = [0; 32];
+        self.chance.fill(&mut digest);
+        let (jti, kid, claims_digest) = (Some(self.new_jti(now)), self.signer()?, hex::encode(digest));
+        Ok(Act::SeeShadow(ShadowTokenSeen { jti, kid, claims_digest, what: Shadow::NeverIssued }))
     }
 
     /// Somebody logs in at the provider and has a token issued. What the provider says is recorded when it is news.

@@ -154,7 +154,6 @@ impl Year {
                 }
                 Ok(true)
             }
-            Ok(Decision::Repeat(_)) => Ok(false),
             Err(refusal) if refusal.is_denial() => {
                 if let Some(denial) = denial(&command.act, &refusal, now) {
                     let denial = self.counted(denial, now);
@@ -163,10 +162,15 @@ impl Year {
                 Ok(false)
             }
             // A conflict is no event: somebody asks for something else then.
-            Err(Refusal::NameInUse { .. } | Refusal::WrongStatus { .. } | Refusal::AlreadyRotated { .. })
-            | Err(Refusal::OverlapTooLong { .. } | Refusal::NothingToCarry { .. } | Refusal::CredentialInactive) => {
-                Ok(false)
-            }
+            Ok(Decision::Repeat(_))
+            | Err(
+                Refusal::NameInUse { .. }
+                | Refusal::WrongStatus { .. }
+                | Refusal::AlreadyRotated { .. }
+                | Refusal::OverlapTooLong { .. }
+                | Refusal::NothingToCarry { .. }
+                | Refusal::CredentialInactive,
+            ) => Ok(false),
             Err(refusal) => Err(AppendError::Refused(refusal).into()),
         }
     }

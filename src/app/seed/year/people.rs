@@ -98,16 +98,12 @@ impl Year {
             let is_active = self.state.token(*jti).is_some_and(|token| token.status(now) == Status::Active);
             is_active && now < *since + CREDENTIAL_USED
         });
-        match good {
-            Some((jti, _)) => {
-                let actor = Actor::Token { jti, sub: Some(sub.to_string()) };
-                Ok(Some(self.by_api(actor)?))
-            }
-            None => {
-                self.renew(caller, now)?;
-                Ok(None)
-            }
+        if let Some((jti, _)) = good {
+            let actor = Actor::Token { jti, sub: Some(sub.to_string()) };
+            return Ok(Some(self.by_api(actor)?));
         }
+        self.renew(caller, now)?;
+        Ok(None)
     }
 
     fn renew(&mut self, caller: usize, now: DateTime<Utc>) -> Result<(), SeedError> {
