@@ -114,7 +114,6 @@ async fn a_reader_that_had_enough_ends_no_command_with_an_error() {
         &["audit", "export"],
         &["audit", "events", "--format", "json"],
         &["audit", "events", "--format", "ndjson"],
-        &["audit", "token"],
         &["audit", "verify"],
         &["keys", "list"],
         &["completions", "zsh"],

@@ -26,7 +26,7 @@ const DOOR: &str = "[cli-dev]\nttl_max = \"30days\"\n";
 const PROVIDER: &str = "\n[[trusted_issuer]]\nissuer = \"https://login.example.com\"\n\
     jwks_uri = \"https://login.example.com/jwks\"\naudience = \"catalog\"\nemail_domains = [\"example.com\"]\n\
     permissions = [\"tokens.create\", \"tokens.read\", \"tools.*\"]\n[trusted_issuer.teams]\nengineers = \"team-00\"\n";
-const REASONS: &str = "\n[teams.team-09.api]\nreason_required = true\n\n[teams.team-11.api]\nttl_max = \"7days\"\n";
+const REASONS: &str = "\n[teams.team-00.api]\nttl_max = \"30days\"\n\n[teams.team-09.api]\nreason_required = true\n\n[teams.team-11.api]\nttl_max = \"7days\"\n";
 const NARROW: &str = "\n[api]\npermissions = [\"prompts.*\", \"resources.*\", \"servers.read\", \"servers.use\", \"tokens.*\", \
     \"tools.*\"]\n";
 const SHORT: &str = "\n[api]\nttl_default = \"8h\"\n";
