@@ -86,12 +86,15 @@ async fn structure(site: &Site) -> Vec<String> {
     let mut connection = options.connect().await.unwrap();
     let sql = "select convert_from(body, 'utf8') from catalog.events order by position";
     let bodies: Vec<String> = sqlx::query_scalar(sql).fetch_all(&mut connection).await.unwrap();
+    // What a key is stands in its event, and the digest of a courier is one over its header, too, which names the key.
+    let without = |text: &str, member: &str| match text.split_once(&format!("\"{member}\":\"")) {
+        Some((before, after)) => format!("{before}{}", after.split_once('"').map_or("", |(_, rest)| rest)),
+        None => text.to_owned(),
+    };
     let by_number = |body: String| {
         let named =
             kids.iter().enumerate().fold(body, |body, (number, kid)| body.replace(kid, &format!("key {number}")));
-        // What a key is stands in its event.
-        let (head, tail) = named.split_once("\"x\":\"").unwrap_or((&named, ""));
-        format!("{head}{}", tail.split_once('"').map_or("", |(_, rest)| rest))
+        without(&without(&named, "x"), "claims_digest")
     };
     bodies.into_iter().map(by_number).collect()
 }

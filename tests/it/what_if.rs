@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use catalog::{
     app::policy_file,
     domain::{
-        Event, Recorded,
+        Event, Recorded, Settings, State,
         audit::what_if::{Decided, Outcome, Verdict, WhatIf, Why},
         claims::Teams,
         policy::Rules,
@@ -391,4 +391,36 @@ async fn what_is_no_policy_and_no_range_is_told_and_nothing_is_replayed() {
     }
     assert_eq!(site.cli(&["policy", "replay", file]).code, 0);
     assert!(site.cli(&["policy", "replay", file, "--from", "someday"]).bad(2).contains("--from"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_forgotten_on_the_way_is_looked_at_by_no_decision() {
+    let world = World::new().await;
+    let admin = long_lived_admin(&world).await;
+    let (mut chance, mut ids) = (Chance(41), Vec::new());
+    for _ in 0..150 {
+        happen(&world, &admin, &mut chance, &mut ids).await;
+        world.clock.advance(TimeDelta::seconds(90));
+    }
+    let (mut whole, mut forgetful) = (State::new(Settings::default()), State::new(Settings::default()));
+    let mut forgotten = 0;
+    for event in events(&world).await {
+        let now = event.occurrence.occurred_at;
+        whole.apply(&event);
+        forgetful.apply(&event);
+        forgetful.forget(now);
+
+        let kept = |state: &State| {
+            let mut kept: Vec<_> = state.tokens().filter(|token| token.is_kept(now)).cloned().collect();
+            kept.sort_by_key(|token| token.issued);
+            kept
+        };
+        assert_eq!(kept(&forgetful), kept(&whole), "at {}", event.position);
+        for sub in whole.tokens().filter_map(|token| token.sub.as_ref()) {
+            assert_eq!(forgetful.active_of(sub, now), whole.active_of(sub, now));
+        }
+        assert!(forgetful.tokens().all(|token| token.expires_at > now));
+        forgotten = whole.known() - forgetful.known();
+    }
+    assert!(forgotten > 10, "{forgotten}");
 }
