@@ -1,7 +1,7 @@
 //! What another policy would have made of the past: every issuance and every refusal of one is decided again, by the function
 //! that decided it, on the state as it was at its place of the log.
 //!
-//! Not everything that decided is in the log. So each is decided in every world that the log allows ([`worlds`]), and a
+//! Not everything that decided is in the log. So each is decided in every world that the log allows (`worlds`), and a
 //! world counts in which the policy of then decides as it did. Where these worlds come to different ends under the other
 //! policy, that is said, and nothing is guessed.
 
