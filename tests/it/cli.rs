@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 41] = [
+const COMMANDS: [&[&str]; 0] = [
     &[],
     &["serve"],
     &["edge"],
@@ -28,6 +28,7 @@ const COMMANDS: [&[&str]; 41] = [
     &["audit"],
     &["audit", "events"],
     &["audit", "export"],
+    &["audit", "token"],
     &["audit", "verify"],
     &["keys"],
     &["keys", "list"],
@@ -46,6 +47,7 @@ const COMMANDS: [&[&str]; 41] = [
     &["policy", "show"],
     &["policy", "check"],
     &["policy", "apply"],
+    &["policy", "replay"],
     &["migrate"],
     &["decode"],
     &["completions"],
