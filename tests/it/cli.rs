@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 0] = [
+const COMMANDS: [&[&str]; 43] = [
     &[],
     &["serve"],
     &["edge"],
