@@ -1,4 +1,5 @@
-//! Hears what the catalog's feed says, page by page, from the place up to which the gateway was told.
+//! Hears what the catalog's feed says, from the place up to which the gateway was told: by its stream, and by pages where a
+//! proxy holds that back.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -10,7 +11,7 @@ use catalog_gateway::{
     },
     wire::{Cursor, Item, Page},
 };
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{
     ledger::Place,
@@ -20,48 +21,86 @@ use super::{
 };
 use crate::domain::causes::Causes;
 
-/// How often is asked whether there is more.
-const POLL_PERIOD: Duration = Duration::from_millis(250);
+/// How often pages are asked for where the stream is held back, and after how long it is tried again.
+const POLL_PERIOD: Duration = Duration::from_millis(500);
+const STREAM_AGAIN_AFTER: Duration = Duration::from_mins(1);
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
 pub(super) struct Listener {
-    pub(super) shared: Arc<Shared>,
-    pub(super) changes: Changes,
+    shared: Arc<Shared>,
+    changes: Changes,
     /// Up to where the gateway was told before.
-    pub(super) place: Option<Place>,
+    place: Option<Place>,
+    at: Option<At>,
+    /// Until when pages are asked for instead of the stream.
+    poll_until: Option<Instant>,
+    pauses: Pauses,
+}
+
+/// How much is heard.
+#[derive(Debug, Clone, Copy)]
+struct At {
+    /// Where to go on.
+    cursor: Cursor,
+    /// How many pieces are known of the change after that place.
+    pieces: u32,
 }
 
 impl Listener {
+    pub(super) fn new(shared: Arc<Shared>, changes: Changes, place: Option<Place>) -> Self {
+        let pauses = Pauses::new(PAUSE_MIN, PAUSE_MAX);
+        Self { shared, changes, place, at: None, poll_until: None, pauses }
+    }
+
     pub(super) async fn forever(mut self) -> Infallible {
-        let mut pauses = Pauses::new(PAUSE_MIN, PAUSE_MAX);
-        let mut cursor = None;
         loop {
-            let outcome = match &cursor {
-                None => self.begin().await,
-                Some(cursor) => self.go_on(cursor, &mut pauses).await,
-            };
-            match outcome {
-                Ok(next) => cursor = Some(next),
-                Err(NoPage::Reload) => {
-                    tracing::warn!("{}: everything that is in force is told again", NoPage::Reload);
-                    (self.place, cursor) = (None, None);
-                    sleep(pauses.next(None)).await;
-                }
-                Err(NoPage::Ask(error)) => {
-                    let asked = match &error {
-                        AskError::Unavailable { retry_after, .. } => *retry_after,
-                        _ => None,
-                    };
-                    self.shared.trouble(Side::Feed, &told(&error));
-                    sleep(pauses.next(asked)).await;
-                }
+            let Err(end) = self.round().await;
+            // Where something was heard until now nothing speaks against asking at once.
+            if let Some(pause) = self.conclude(&end) {
+                sleep(pause).await;
             }
         }
     }
 
-    /// Loads what is in force, and tells where to go on.
-    async fn begin(&mut self) -> Result<Cursor, NoPage> {
+    async fn round(&mut self) -> Result<Infallible, NoPage> {
+        loop {
+            match self.at {
+                None => self.begin().await?,
+                Some(at) if self.poll_until.is_some_and(|until| Instant::now() < until) => self.ask(at).await?,
+                Some(at) => self.listen(at).await?,
+            }
+        }
+    }
+
+    /// What follows from the end of a round: the pause before the next one, if there is to be one.
+    fn conclude(&mut self, end: &NoPage) -> Option<Duration> {
+        match end {
+            NoPage::Silent { has_spoken: false } => {
+                tracing::warn!("{end}, as behind a proxy that holds it back; pages are asked for instead");
+                self.poll_until = Some(Instant::now() + STREAM_AGAIN_AFTER);
+                None
+            }
+            NoPage::Silent { .. } => None,
+            NoPage::Over => Some(self.pauses.next(None)),
+            NoPage::Reload => {
+                tracing::warn!("{end}: everything that is in force is told again");
+                (self.place, self.at) = (None, None);
+                Some(self.pauses.next(None))
+            }
+            NoPage::Ask(error) => {
+                let asked = match error {
+                    AskError::Unavailable { retry_after, .. } => *retry_after,
+                    _ => None,
+                };
+                self.shared.trouble(Side::Feed, &told(error));
+                Some(self.pauses.next(asked))
+            }
+        }
+    }
+
+    /// Loads what is in force.
+    async fn begin(&mut self) -> Result<(), NoPage> {
         let push = |all: &mut Heard, item: &Item| all.push(item);
         let (found, head) = self.changes.snapshot(Heard::default(), push).await?;
         self.shared.heard(head.time);
@@ -75,29 +114,52 @@ impl Listener {
             None => self.shared.ledger().begin(mark, &found.revoked, now),
         }
         tracing::info!(position = mark.position, log_id = %mark.log_id, is_resumed = known.is_some(), "the feed is followed");
+        self.at = Some(At { cursor: mark.into(), pieces: 0 });
         self.ring();
-        Ok(mark.into())
+        Ok(())
     }
 
-    /// Asks for what comes after a place, and tells where to go on then.
-    async fn go_on(&self, cursor: &Cursor, pauses: &mut Pauses) -> Result<Cursor, NoPage> {
-        let page = self.changes.after(cursor).await?;
-        let pieces = cursor.within.map_or(0, |within| within.pieces);
-        if !page.follows(&cursor.mark, pieces) {
-            return Err(NoPage::Reload);
+    /// Follows the stream for as long as it speaks.
+    async fn listen(&mut self, at: At) -> Result<(), NoPage> {
+        self.at = Some(At { pieces: 0, cursor: Cursor { within: None, ..at.cursor } });
+        let mut stream = self.changes.stream(&at.cursor).await?;
+        loop {
+            self.take(&stream.next().await?)?;
         }
-        let next: Cursor = match &page.next {
-            Some(next) => next.parse().map_err(|_| AskError::Answer("says nowhere to go on"))?,
-            None => return Err(AskError::Answer("says nowhere to go on").into()),
-        };
-        pauses.reset();
-        self.shared.heard(page.time);
-        self.learn(&page);
+    }
+
+    /// Asks for a page.
+    async fn ask(&mut self, at: At) -> Result<(), NoPage> {
+        let page = self.changes.after(&at.cursor).await?;
+        if page.next.is_none() {
+            return Err(AskError::Answer("says nowhere to go on").into());
+        }
+        self.take(&page)?;
         if !page.has_more && !page.is_partial {
-            self.shared.caught_up();
             sleep(POLL_PERIOD).await;
         }
-        Ok(next)
+        Ok(())
+    }
+
+    /// Takes in what a page says that is not known yet.
+    fn take(&mut self, page: &Page) -> Result<(), NoPage> {
+        let Some(at) = &mut self.at else { return Err(NoPage::Reload) };
+        self.shared.heard(page.time);
+        self.pauses.reset();
+        if !at.is_next(page)? {
+            return Ok(());
+        }
+        match page.next.as_deref().map(str::parse::<Cursor>) {
+            Some(Ok(cursor)) => *at = At { cursor, pieces: cursor.within.map_or(0, |within| within.pieces) },
+            Some(Err(_)) => return Err(AskError::Answer("says nowhere to go on").into()),
+            // A piece on a stream: it goes on at the place where it was.
+            None => at.pieces = page.piece + 1,
+        }
+        self.learn(page);
+        if page.items.is_empty() && !page.has_more && !page.is_partial {
+            self.shared.caught_up();
+        }
+        Ok(())
     }
 
     fn learn(&self, page: &Page) {
@@ -124,6 +186,26 @@ impl Listener {
         self.shared.couriers.notify_one();
         self.shared.keys.notify_one();
         self.shared.told.notify_one();
+    }
+}
+
+impl At {
+    /// Whether a page goes on from here; if not, it is known already.
+    fn is_next(&self, page: &Page) -> Result<bool, NoPage> {
+        let (known, said, after) = (self.cursor.mark, page.mark, page.after.unwrap_or(0));
+        let is_other = said.log_id != known.log_id || (said.position == known.position && said.digest != known.digest);
+        if is_other {
+            return Err(NoPage::Reload);
+        }
+        if said.position < known.position || (said.position == known.position && after < known.position) {
+            return Ok(false);
+        }
+        // Pieces may come again, with those that follow them.
+        if after != known.position || page.piece > self.pieces {
+            return Err(NoPage::Reload);
+        }
+        // That nothing has happened since says nothing of a change that has come in part.
+        Ok(self.pieces == 0 || page.is_partial || said.position > known.position)
     }
 }
 
@@ -155,5 +237,56 @@ fn told(error: &AskError) -> String {
             format!("the catalog refuses the credential ({status}): it needs tokens.check and tokens.courier")
         }
         error => Causes(error).to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use catalog_gateway::wire::{Digest, Mark};
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn mark(position: i64) -> Mark {
+        Mark { log_id: Uuid::from_u128(7), position, digest: Digest([9; 32]) }
+    }
+
+    fn page(after: i64, mark: Mark, piece: u32, is_partial: bool) -> Page {
+        Page {
+            mark,
+            after: Some(after),
+            piece,
+            is_partial,
+            time: DateTime::UNIX_EPOCH,
+            staleness_ms: 0,
+            next: None,
+            has_more: false,
+            items: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_page_goes_on_from_here_or_is_known_or_is_of_another_log() {
+        let at = |pieces| At { cursor: mark(10).into(), pieces };
+        let elsewhere = Mark { log_id: Uuid::nil(), ..mark(20) };
+        let altered = Mark { digest: Digest([8; 32]), ..mark(10) };
+        for (what, pieces, page, expected) in [
+            ("the next", 0, page(10, mark(20), 0, false), Some(true)),
+            ("a heartbeat", 0, page(10, mark(10), 0, false), Some(true)),
+            ("one that is known", 0, page(5, mark(10), 0, false), Some(false)),
+            ("an older one", 0, page(5, mark(9), 0, false), Some(false)),
+            ("one is missing before it", 0, page(11, mark(20), 0, false), None),
+            ("another log's", 0, page(10, elsewhere, 0, false), None),
+            ("this log's, altered", 0, page(10, altered, 0, false), None),
+            ("a first piece", 0, page(10, mark(10), 0, true), Some(true)),
+            ("a second piece", 1, page(10, mark(10), 1, true), Some(true)),
+            ("a piece again", 2, page(10, mark(10), 1, true), Some(true)),
+            ("a piece is missing before it", 1, page(10, mark(10), 2, true), None),
+            ("a heartbeat among pieces", 1, page(10, mark(10), 0, false), Some(false)),
+            ("the last piece", 2, page(10, mark(20), 2, false), Some(true)),
+        ] {
+            assert_eq!(at(pieces).is_next(&page).ok(), expected, "{what}");
+        }
     }
 }

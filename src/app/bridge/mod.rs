@@ -129,7 +129,7 @@ impl Bridge {
         let gateway = Gateway::new(gateway).map_err(BridgeError::Client)?;
         let place = file.as_ref().and_then(|(_, place)| *place);
         let work = Work {
-            listener: Listener { shared: shared.clone(), changes, place },
+            listener: Listener::new(shared.clone(), changes, place),
             carrier: Carrier { shared: shared.clone(), catalog, gateway, audience: audience.as_str().to_owned() },
             keeper,
             writer: file.map(|(file, _)| Writer::new(shared.clone(), file)),

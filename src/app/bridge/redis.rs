@@ -50,7 +50,7 @@ pub(super) struct Keeper {
 /// Why keys could not be set.
 #[derive(Debug, thiserror::Error)]
 enum Trouble {
-    #[error("the Redis cannot be used: {}", .0.category())]
+    #[error("the Redis cannot be used: {0}")]
     Redis(#[from] RedisError),
     #[error("the catalog does not say which keys are to be in the Redis")]
     Snapshot,

@@ -137,6 +137,26 @@ async fn with_the_catalog_killed_and_the_way_to_it_cut_it_goes_on_by_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn behind_a_proxy_that_holds_streams_back_pages_are_asked_for() {
+    let scene = Scene::set().await;
+    let proxy = Proxy::before(scene.server.client.address().parse().unwrap()).await;
+    proxy.set(proxy::Way::Buffering);
+    let (url, gateway) = (format!("http://{}", proxy.address), scene.gateway.url());
+    let arguments = ["bridge", "contextforge", "--listen", "127.0.0.1:0", "--url", &url, "--gateway", &gateway];
+    let bridge = Server::start(scene.outpost().command(&arguments)).await;
+    let before = scene.revoked("alice@example.com").await;
+    scene.ends(&before).await;
+    until("pages are asked for", async || bridge.said().contains("pages are asked for instead").then_some(())).await;
+
+    let after = scene.revoked("bob@example.com").await;
+
+    scene.ends(&after).await;
+    ready(&bridge).await;
+    scene.is_kept().await;
+    assert_eq!(scene.gateway.calls().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_a_log_that_was_restored_from_a_backup_everything_in_force_is_told_again() {
     let database = TestDatabase::migrated().await;
     let scene = Scene::at(Site::on(&database.url())).await;

@@ -1,5 +1,7 @@
 //! The event stream, as long as it speaks.
 
+use std::time::Duration;
+
 use reqwest::{Method, Response, header};
 use tokio::time::{Instant, timeout_at};
 
@@ -10,7 +12,7 @@ use super::{
     run::Run,
 };
 use crate::{
-    client::{self, AskError},
+    client::{self, AskError, Catalog},
     wire::{EVENT_HEARTBEAT, EVENT_PAGE, EVENT_RELOAD},
 };
 
@@ -19,7 +21,7 @@ const EVENT_STREAM: &str = "text/event-stream";
 impl Run {
     /// Follows the stream to its end.
     pub(super) async fn stream(&mut self) -> Result<(), End> {
-        let mut response = self.open().await?;
+        let mut response = open(&self.catalog, self.next()?, self.settings.answer_time_max).await?;
         self.set.resume();
         self.begin(Connection::Streaming);
         let mut events = Events::new(self.settings.page_bytes_max);
@@ -44,21 +46,6 @@ impl Run {
         }
     }
 
-    async fn open(&mut self) -> Result<Response, End> {
-        let request = self.catalog.request(Method::GET, "revocations")?.header(header::ACCEPT, EVENT_STREAM);
-        let request = request.header("last-event-id", self.next()?);
-        let within = self.settings.answer_time_max;
-        let response = match client::send(request, within).await {
-            // A proxy that holds the stream back may hold its head back, too.
-            Err(AskError::Silent(_)) => {
-                return Err(End::Silent { silent_ms: within.as_millis(), has_spoken: false });
-            }
-            response => checked(response?, within).await?,
-        };
-        let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
-        if kind.starts_with(EVENT_STREAM) { Ok(response) } else { Err(AskError::Answer("is no event stream").into()) }
-    }
-
     /// Takes an event in, and tells whether it is of the feed.
     async fn hear(&mut self, event: Event) -> Result<bool, End> {
         match event.name.as_str() {
@@ -71,4 +58,19 @@ impl Run {
             _ => Ok(false),
         }
     }
+}
+
+/// Opens the stream that goes on after an event.
+pub(super) async fn open(catalog: &Catalog, after: String, within: Duration) -> Result<Response, End> {
+    let request = catalog.request(Method::GET, "revocations")?.header(header::ACCEPT, EVENT_STREAM);
+    let request = request.header("last-event-id", after);
+    let response = match client::send(request, within).await {
+        // A proxy that holds the stream back may hold its head back, too.
+        Err(AskError::Silent(_)) => {
+            return Err(End::Silent { silent_ms: within.as_millis(), has_spoken: false });
+        }
+        response => checked(response?, within).await?,
+    };
+    let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or("");
+    if kind.starts_with(EVENT_STREAM) { Ok(response) } else { Err(AskError::Answer("is no event stream").into()) }
 }
