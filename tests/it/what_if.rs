@@ -397,7 +397,10 @@ async fn an_event_of_a_kind_that_nobody_knows_stops_the_replay_at_its_position()
     let said = site.cli(&["policy", "replay", path.to_str().unwrap()]);
 
     assert_eq!(said.code, 2);
-    assert!(said.stderr.contains("6") && said.stderr.contains("the kind 'token.issued.v9' is unknown"), "{said:?}");
+    assert!(
+        said.stderr.contains("position 6") && said.stderr.contains("the kind 'token.issued.v9' is unknown"),
+        "{said:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
