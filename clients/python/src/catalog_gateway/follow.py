@@ -163,6 +163,9 @@ class Follower:
             except _Closed:
                 return
             except Exception as error:  # noqa: BLE001
+                if isinstance(error, AskError):
+                    # It is the catalog that does not answer, and not its stream alone that is held back.
+                    self._poll_until = None
                 pause = self._conclude(error)
             self._connection = Connection.NONE
             if pause is not None:
@@ -229,7 +232,7 @@ class Follower:
         )
 
     def _load(self) -> None:
-        """Loads a snapshot."""
+        """Loads a snapshot. It ends no row of failures: whether it fits, only the page after it shows."""
         asked, seconds = self._clock(), self._settings.snapshot_max
         headers = {"Accept": "application/json"}
         with self._catalog.ask("GET", "revocations/snapshot", seconds_max=seconds, headers=headers) as response:
@@ -240,15 +243,15 @@ class Follower:
         self.set.replace(snapshot, asked=asked, began=began)
         _log.info("%s: the snapshot up to %s is loaded", self._catalog.address, snapshot.mark)
         self._cursor = None
-        self._failures = 0
         self._heard()
 
     def _poll(self, until: float) -> None:
         """Asks for pages until then."""
-        self._begin(Connection.POLLING)
+        self._begin()
         interval = self._settings.poll_interval
         while time.monotonic() < until:
             has_more = self._ask_for_page()
+            self._connection = Connection.POLLING
             if self._is_late() and time.monotonic() >= self._load_late_from:
                 raise _Late
             if not has_more:
@@ -282,7 +285,8 @@ class Follower:
                 if not response.headers.get("content-type", "").startswith(EVENT_STREAM):
                     raise Answer("the catalog's answer is no event stream")
                 self.set.resume()
-                self._begin(Connection.STREAMING)
+                self._begin()
+                self._connection = Connection.STREAMING
                 for _ in self._hear_all(response):
                     has_spoken = True
         except Silent:
@@ -345,10 +349,9 @@ class Follower:
             raise _Reload
         return str(mark)
 
-    def _begin(self, connection: Connection) -> None:
+    def _begin(self) -> None:
         """Lets what is heard from now on have its time."""
         self._fresh_at = time.monotonic()
-        self._connection = connection
 
     def _check_open(self) -> None:
         if self._closing.is_set():
