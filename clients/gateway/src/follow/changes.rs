@@ -41,7 +41,7 @@ impl Changes {
     pub async fn after(&self, cursor: &Cursor) -> Result<Page, NoPage> {
         let within = self.settings.answer_time_max;
         let request = self.catalog.request(Method::GET, "revocations")?.query(&[("after", cursor.to_string())]);
-        let response = client::send(request.header(ACCEPT, "application/json"), within).await?;
+        let response = self.catalog.send(request.header(ACCEPT, "application/json"), within).await?;
         let response = checked(response, within).await?;
         let page = read(&client::body(response, self.settings.page_bytes_max, within).await?)?;
         if page.after.is_some() {
@@ -58,7 +58,7 @@ impl Changes {
     pub async fn snapshot(&self) -> Result<Page, NoPage> {
         let within = self.settings.snapshot_time_max;
         let request = self.catalog.request(Method::GET, "revocations/snapshot")?;
-        let response = checked(client::send(request, within).await?, within).await?;
+        let response = checked(self.catalog.send(request, within).await?, within).await?;
         let bytes_max = usize::try_from(self.settings.snapshot_bytes_max).unwrap_or(usize::MAX);
         let page = read(&client::body(response, bytes_max, within).await?)?;
         if page.after.is_none() {

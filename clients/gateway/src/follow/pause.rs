@@ -29,7 +29,7 @@ impl Pauses {
         jittered(pause).max(asked.unwrap_or_default().min(ASKED_MAX))
     }
 
-    /// What was asked for has come.
+    /// What came fits.
     pub(super) fn reset(&mut self) {
         self.failures = 0;
     }

@@ -6,6 +6,7 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{Connection, End, Progress, Settings, keep::Keeper, pause::Pauses};
 use crate::{
+    causes::Causes,
     client::{AskError, Catalog},
     error::ApplyError,
     set::{Applied, RevocationSet},
@@ -77,6 +78,10 @@ impl Run {
 
     /// What follows from the end of a round. The pause before the next one, if there is to be one.
     fn conclude(&mut self, end: &End) -> Option<Duration> {
+        if matches!(end, End::Ask(_)) {
+            // It is the catalog that does not answer, and not its stream alone that is held back.
+            self.poll_until = None;
+        }
         let address = self.catalog.address();
         match end {
             End::Over => tracing::info!(address, "the catalog ended the stream"),
@@ -92,10 +97,8 @@ impl Run {
             }
             End::Misfit(ApplyError::OlderSnapshot { .. }) => tracing::info!(address, "{end}; it is asked for again"),
             End::Reload | End::Misfit(_) => self.reload(end),
-            End::Ask(AskError::Refused(status)) => {
-                tracing::error!(address, %status, "the catalog refuses the credential: it needs the permission tokens.check");
-            }
-            End::Ask(error) => tracing::warn!(address, cause = cause(error), "{error}; it is asked again"),
+            End::Ask(error @ AskError::Refused(_)) => tracing::error!(address, "{error}; it is asked again"),
+            End::Ask(error) => tracing::warn!(address, "{}; it is asked again", Causes(error)),
             End::Aborted(_) => {}
         }
         match end {
@@ -154,18 +157,17 @@ impl Run {
     }
 
     /// Lets what is heard from now on have its time.
-    pub(super) fn begin(&mut self, connection: Connection) {
+    pub(super) fn begin(&mut self) {
         self.fresh_at = Instant::now();
-        self.tell(connection);
     }
 
-    fn tell(&self, connection: Connection) {
+    /// Whether the end of the log was not seen for as long as an answer may take to come.
+    pub(super) fn is_behind(&self) -> bool {
+        let staleness = self.set.status(self.settings.clock.now()).staleness;
+        staleness.is_none_or(|staleness| staleness > self.settings.answer_time_max)
+    }
+
+    pub(super) fn tell(&self, connection: Connection) {
         self.tell.send_if_modified(|progress| std::mem::replace(&mut progress.connection, connection) != connection);
     }
-}
-
-/// What lies behind an error, in a line.
-fn cause(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

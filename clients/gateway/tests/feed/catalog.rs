@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -45,11 +45,15 @@ pub struct Log {
     pub is_down: bool,
     /// Answers with the event that asks for a reload.
     pub asks_for_reload: bool,
+    /// Begins each stream with a page that leaves a gap.
+    pub leaves_gaps: bool,
     /// Says nothing on streams, not even their end.
     pub is_mute: bool,
     pub streams: u32,
     pub pages: u32,
     pub snapshots: u32,
+    /// When the last two were asked for.
+    pub loaded: [Option<Instant>; 2],
 }
 
 pub struct Catalog {
@@ -180,6 +184,7 @@ async fn snapshot(State(catalog): State<Arc<Catalog>>) -> Response {
         return unavailable();
     }
     log.snapshots += 1;
+    log.loaded = [log.loaded[1], Some(Instant::now())];
     serde_json::to_string(&Page { next: None, ..log.page(None, log.head()) }).unwrap().into_response()
 }
 
@@ -214,6 +219,11 @@ fn said(catalog: &Catalog, position: i64) -> Result<Option<(String, i64)>, Ended
     if log.asks_for_reload {
         log.asks_for_reload = false;
         return Ok(Some((format!("event: {EVENT_RELOAD}\ndata: {{}}\n\n"), position)));
+    }
+    if log.leaves_gaps {
+        let far = position + 2;
+        let page = Page { mark: log.mark(far), after: Some(far - 1), items: Vec::new(), ..log.page(None, log.head()) };
+        return Ok(Some((event(EVENT_PAGE, page), far)));
     }
     // A restored log, or a server that goes down, ends its streams.
     if log.is_down || position > log.head() {
