@@ -12,7 +12,7 @@ use super::{
     interrupt::INTERRUPTED,
 };
 use crate::{
-    app::{CommandError, OpenError, SeedError, policy_file::PolicyFault, range::RangeError},
+    app::{CommandError, OpenError, SeedError, bridge::BridgeError, policy_file::PolicyFault, range::RangeError},
     domain::{Malformed, Refusal, text::Kid},
     signing::KeyringError,
     store::{
@@ -105,6 +105,9 @@ pub enum CliError {
     /// An export did not come to its end, or cannot go on.
     #[error(transparent)]
     Export(ExportError),
+    /// A bridge cannot be.
+    #[error(transparent)]
+    Bridge(#[from] BridgeError),
     /// The log has no such key.
     #[error("the log has no key {kid}")]
     KeyUnknown {
@@ -236,6 +239,7 @@ impl CliError {
             | Self::Event(_)
             | Self::Range(_)
             | Self::Export(_)
+            | Self::Bridge(_)
             | Self::NotAToken(_)
             | Self::File { .. }
             | Self::FileTooLarge { .. }
@@ -303,6 +307,7 @@ impl CliError {
             }
             Self::KeyUnknown { .. } => "see 'catalog keys list'",
             Self::Export(error) => error.hint()?,
+            Self::Bridge(error) => error.hint()?,
             Self::Listen { source, .. } => listen_hint(source)?,
             Self::Command(CommandError::Incomplete)
             | Self::Seed(_)

@@ -6,7 +6,7 @@ mod audit_rebuild;
 mod audit_token;
 mod audit_verify;
 mod banner;
-mod beside;
+mod bridge;
 mod client;
 mod clients;
 mod command;
@@ -122,6 +122,8 @@ pub struct GlobalArgs {
 enum Command {
     Serve(serve::ServeArgs),
     Edge(Box<edge::EdgeArgs>),
+    #[command(subcommand)]
+    Bridge(bridge::BridgeCommand),
     Issue(Box<issue_args::IssueArgs>),
     List(Box<client::list::ListArgs>),
     Show(client::show::ShowArgs),
@@ -220,7 +222,8 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, variables: Varia
 }
 
 async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliError> {
-    let quiet = if matches!(command, Command::Serve(_) | Command::Edge(_)) { "info" } else { "warn" };
+    let quiet =
+        if matches!(command, Command::Serve(_) | Command::Edge(_) | Command::Bridge(_)) { "info" } else { "warn" };
     logging::start(shell, quiet)?;
     if let Some(flag) = shell.global.of_the_log().filter(|_| command.asks_a_server()) {
         return Err(CliError::FlagOfTheLog { flag });
@@ -228,6 +231,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
     match command {
         Command::Serve(args) => serve::run(shell, args).await,
         Command::Edge(args) => edge::run(shell, *args).await,
+        Command::Bridge(command) => bridge::run(shell, command).await,
         Command::Issue(args) if args.dev => issue::run(shell, *args).await,
         Command::Issue(args) => client::issue::run(shell, *args).await,
         Command::List(args) => client::list::run(shell, *args).await,

@@ -6,6 +6,7 @@ mod audit_events;
 mod authorize;
 mod basic;
 mod body;
+pub mod bridge;
 mod caller;
 mod check_revocations;
 pub mod connections;
