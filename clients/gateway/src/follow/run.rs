@@ -21,6 +21,9 @@ pub(super) struct Run {
     pub(super) cursor: Option<String>,
     /// When the set could last tell.
     fresh_at: Instant,
+    /// Whether the stream said nothing though pages were answered before and after. That can be a hang that was over just then: so it is
+    /// tried once more.
+    pub(super) is_suspect: bool,
     /// Until when pages are asked for instead of the stream.
     poll_until: Option<Instant>,
     /// From when on a snapshot may be loaded because pages come too late.
@@ -41,7 +44,19 @@ impl Run {
         let pauses = Pauses::new(settings.pause_min, settings.pause_max);
         let (fresh_at, load_late_from) = (Instant::now(), Instant::now());
         let (cursor, poll_until) = (None, None);
-        Self { catalog, set, settings, cursor, fresh_at, poll_until, load_late_from, tell, keeper, pauses }
+        Self {
+            catalog,
+            set,
+            settings,
+            cursor,
+            fresh_at,
+            is_suspect: false,
+            poll_until,
+            load_late_from,
+            tell,
+            keeper,
+            pauses,
+        }
     }
 
     pub(super) async fn forever(mut self) {
@@ -80,7 +95,7 @@ impl Run {
     fn conclude(&mut self, end: &End) -> Option<Duration> {
         if matches!(end, End::Ask(_)) {
             // It is the catalog that does not answer, and not its stream alone that is held back.
-            self.poll_until = None;
+            (self.is_suspect, self.poll_until) = (false, None);
         }
         let address = self.catalog.address();
         match end {
@@ -90,6 +105,10 @@ impl Run {
             End::Late if self.poll_until.is_some() => {
                 self.load_late_from = Instant::now() + self.settings.stream_again_after;
                 self.reload(end);
+            }
+            End::Silent { has_spoken: false, .. } if !self.is_suspect => {
+                tracing::warn!(address, "{end}; it is tried once more");
+                self.is_suspect = true;
             }
             End::Silent { has_spoken: false, .. } | End::Late => {
                 tracing::warn!(address, "{end}, as behind a proxy that holds it back; pages are asked for instead");

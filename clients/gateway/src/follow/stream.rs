@@ -19,7 +19,7 @@ const EVENT_STREAM: &str = "text/event-stream";
 impl Run {
     /// Follows the stream to its end.
     pub(super) async fn stream(&mut self) -> Result<(), End> {
-        if self.is_behind() {
+        if self.is_behind() || self.is_suspect {
             // However long the stream takes to begin: what has happened meanwhile is known. And a catalog that answers nothing at
             // all is not taken for one whose stream is held back.
             self.ask_for_page().await?;
@@ -40,7 +40,7 @@ impl Run {
             let said = events.push(&chunk).map_err(|_| AskError::Answer("has an event that is too long"))?;
             for event in said {
                 if self.hear(event).await? {
-                    has_spoken = true;
+                    (has_spoken, self.is_suspect) = (true, false);
                     deadline = Instant::now() + self.settings.silence_max;
                 }
             }

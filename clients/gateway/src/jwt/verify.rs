@@ -127,7 +127,7 @@ impl Rules {
     pub fn verify_for_any(&self, token: &str, keys: &KeySet, now: DateTime<Utc>) -> Result<Verified, Invalid> {
         let parts = Parts::of(token)?;
         let header: Header = decode(parts.header).ok_or(Invalid::Header)?;
-        let key = keys.get(&header.kid).ok_or_else(|| match header.alg {
+        let key = keys.get(&header.kid).ok_or(match header.alg {
             Algorithm::Hs256 => Invalid::UnknownSecret,
             _ => Invalid::UnknownKey,
         })?;

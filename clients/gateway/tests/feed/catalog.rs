@@ -49,6 +49,8 @@ pub struct Log {
     pub leaves_gaps: bool,
     /// Says nothing on streams, not even their end.
     pub is_mute: bool,
+    /// How many of the next streams say nothing whatever happens.
+    pub mute_streams: u32,
     pub streams: u32,
     pub pages: u32,
     pub snapshots: u32,
@@ -170,6 +172,14 @@ async fn revocations(State(catalog): State<Arc<Catalog>>, Query(asked): Query<As
         return serde_json::to_string(&log.page(Some(position), log.head())).unwrap().into_response();
     }
     log.streams += 1;
+    if let Some(left) = log.mute_streams.checked_sub(1) {
+        log.mute_streams = left;
+        return (
+            [(header::CONTENT_TYPE, "text/event-stream")],
+            Body::from_stream(stream::pending::<Result<String, Infallible>>()),
+        )
+            .into_response();
+    }
     drop(log);
     let body = Body::from_stream(stream::unfold((catalog, position), |(catalog, position)| async move {
         let (text, position) = next(&catalog, position).await?;

@@ -127,6 +127,9 @@ class Follower:
         # late; until when pages are asked for instead of the stream.
         self._fresh_at = self._load_late_from = time.monotonic()
         self._poll_until: float | None = None
+        # Whether the stream said nothing though pages were answered before and after. That can be a hang that was over just then:
+        # so it is tried once more.
+        self._is_suspect = False
 
     def start(self) -> Self:
         """Begins to follow. Once."""
@@ -165,7 +168,7 @@ class Follower:
             except Exception as error:  # noqa: BLE001
                 if isinstance(error, AskError):
                     # It is the catalog that does not answer, and not its stream alone that is held back.
-                    self._poll_until = None
+                    self._is_suspect, self._poll_until = False, None
                 pause = self._conclude(error)
             self._connection = Connection.NONE
             if pause is not None:
@@ -199,8 +202,7 @@ class Follower:
                 self._reload("what comes is too late")
                 return None
             case _Held() | _Late():
-                _log.warning("%s: the stream is held back, as by a proxy; pages are asked for instead", address)
-                self._poll_until = time.monotonic() + settings.stream_again_after
+                self._suspect(end)
                 return None
             case ApplyError(why=Misfit.OLDER_SNAPSHOT):
                 _log.info("%s: %s; it is asked for again", address, end)
@@ -216,6 +218,16 @@ class Follower:
                 # Nothing that was foreseen. Whoever asks is told that nothing is known until it is over.
                 _log.error("%s: following failed, and begins again", address, exc_info=end)
         return self._pause(end.retry_after if isinstance(end, AskError) else None)
+
+    def _suspect(self, end: _Held | _Late) -> None:
+        """Of a stream that said nothing, or came too late."""
+        address = self._catalog.address
+        if isinstance(end, _Held) and not self._is_suspect:
+            _log.warning("%s: the stream says nothing; it is tried once more", address)
+            self._is_suspect = True
+        else:
+            _log.warning("%s: the stream is held back, as by a proxy; pages are asked for instead", address)
+            self._poll_until = time.monotonic() + self._settings.stream_again_after
 
     def _pause(self, asked: float | None) -> float:
         """Half to all of a pause that doubles, but no shorter than the catalog asked for."""
@@ -272,7 +284,7 @@ class Follower:
     def _stream(self) -> None:
         """Follows the stream to its end."""
         staleness = self.set.status(self._clock()).staleness
-        if staleness is None or staleness > self._settings.answer_max:
+        if self._is_suspect or staleness is None or staleness > self._settings.answer_max:
             # However long the stream takes to begin: what has happened meanwhile is known.
             self._ask_for_page()
         has_spoken = False
@@ -306,6 +318,7 @@ class Follower:
             for event in said:
                 if self._hear(event):
                     deadline, has_spoken = time.monotonic() + self._settings.silence_max, True
+                    self._is_suspect = False
                     yield
             if time.monotonic() > deadline:
                 raise Silent("the stream says nothing in full")
