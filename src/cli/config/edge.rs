@@ -104,12 +104,11 @@ pub(super) fn credential(
         let token = variables.text("CATALOG_TOKEN")?.ok_or(ConfigError::CredentialMissing)?;
         return Ok((Credential::bearer(SecretString::from(token)), None));
     };
-    let secret = match secret_file.or_else(|| variables.path("CATALOG_CLIENT_SECRET_FILE")) {
-        Some(path) => KeptSecret::read_by(first_line(&path)?, Box::new(move || Ok(first_line(&path)?))),
-        None => {
-            let secret = variables.text("CATALOG_CLIENT_SECRET")?.ok_or(ConfigError::CredentialMissing)?;
-            KeptSecret::fixed(SecretString::from(secret))
-        }
+    let secret = if let Some(path) = secret_file.or_else(|| variables.path("CATALOG_CLIENT_SECRET_FILE")) {
+        KeptSecret::read_by(first_line(&path)?, Box::new(move || Ok(first_line(&path)?)))
+    } else {
+        let secret = variables.text("CATALOG_CLIENT_SECRET")?.ok_or(ConfigError::CredentialMissing)?;
+        KeptSecret::fixed(SecretString::from(secret))
     };
     let own = OwnClient { name, secret };
     let (asking, refused) = (own.clone(), own.secret.clone());

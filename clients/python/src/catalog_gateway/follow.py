@@ -127,8 +127,8 @@ class Follower:
         # late; until when pages are asked for instead of the stream.
         self._fresh_at = self._load_late_from = time.monotonic()
         self._poll_until: float | None = None
-        # Whether the stream said nothing though pages were answered before and after. That can be a hang that was over just then:
-        # so it is tried once more.
+        # Whether the stream said nothing though pages were answered before and after. That can be a hang that was over just
+        # then: so it is tried once more.
         self._is_suspect = False
 
     def start(self) -> Self:
