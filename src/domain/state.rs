@@ -285,6 +285,7 @@ impl State {
             | Event::SuspensionRefused(_)
             | Event::RotationRefused(_)
             | Event::LoginRefused(_)
+            | Event::AuditRead(_)
             | Event::RevocationByRuleRefused(_) => {}
         }
     }

@@ -227,6 +227,10 @@ fn evidence() -> impl Strategy<Value = Event> {
                 Event::PersonSeen(Box::new(PersonSeen { issuer, logged_in, is_admin, teams, permissions, sub }))
             }
         ),
+        (word::<Name>(), 0_i64..9, option::of(word()), option::of(word())).prop_map(|(format, first, sub, team)| {
+            let (first, last, end) = (Position(first), Position(first + 1), Position(first + 2));
+            Event::AuditRead(AuditRead { what: Handed::Report, format: format.to_string(), first, last, end, sub, team })
+        }),
         (option::of(id()), word(), select(&[Shadow::NeverIssued, Shadow::OtherClaims][..])).prop_map(
             |(jti, kid, what)| {
                 Event::ShadowTokenSeen(ShadowTokenSeen { jti, kid, claims_digest: String::new(), what })
@@ -374,6 +378,7 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
         Event::RevocationRefused(refused) => refused.note = None,
         Event::KeyCompromised(compromised) => compromised.note = None,
         Event::PersonSeen(seen) => seen.sub = None,
+        Event::AuditRead(read) => read.sub = None,
         Event::TokensRevokedByRule(added) => {
             (added.predicate.sub, added.predicate.name, added.note) = (None, None, None);
         }

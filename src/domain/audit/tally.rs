@@ -1,0 +1,75 @@
+//! Counts of names, and lists that do not grow for ever.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::pool::{Book, Id, pairs};
+
+/// The most rows of one list: a report of more says how many it left out, and a narrower one shows them.
+pub const ROWS_MAX: usize = 20_000;
+
+/// How often each name occurred.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Tally(#[serde(with = "pairs")] BTreeMap<Id, u64>);
+
+impl Tally {
+    pub(super) fn add(&mut self, id: Id, times: u64) {
+        *self.0.entry(id).or_default() += times;
+    }
+
+    /// The names, most frequent first, those of the same count in alphabetical order.
+    pub(super) fn told(&self, book: &Book) -> Vec<Count> {
+        let mut counts: Vec<Count> =
+            self.0.iter().map(|(id, count)| Count { name: book.text(*id).to_owned(), count: *count }).collect();
+        counts.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.name.cmp(&other.name)));
+        counts
+    }
+}
+
+/// How often something occurred.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// What.
+    pub name: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// The first rows of a list, and how many there are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Listed<T> {
+    /// How many there are.
+    pub total: u64,
+    /// How many of them are not among the rows: there are more than [`ROWS_MAX`].
+    pub left_out: u64,
+    /// The first ones.
+    pub rows: Vec<T>,
+}
+
+impl<T> Default for Listed<T> {
+    fn default() -> Self {
+        Self { total: 0, left_out: 0, rows: Vec::new() }
+    }
+}
+
+impl<T> Listed<T> {
+    /// Adds a row, and returns its index if it is kept.
+    pub(super) fn push(&mut self, row: impl FnOnce() -> T) -> Option<usize> {
+        self.total += 1;
+        if self.rows.len() >= ROWS_MAX {
+            self.left_out += 1;
+            return None;
+        }
+        self.rows.push(row());
+        Some(self.rows.len() - 1)
+    }
+
+    pub(super) fn of(rows: impl IntoIterator<Item = T>) -> Self {
+        let mut listed = Self::default();
+        for row in rows {
+            listed.push(|| row);
+        }
+        listed
+    }
+}
