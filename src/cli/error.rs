@@ -6,6 +6,7 @@ use metrics_exporter_prometheus::BuildError;
 
 use super::{
     audit_export::ExportError,
+    audit_report::ReportError,
     client::ClientError,
     config::ConfigError,
     hint::{append_hint, listen_hint, schema_hint, store_hint},
@@ -103,6 +104,9 @@ pub enum CliError {
     /// An export did not come to its end, or cannot go on.
     #[error(transparent)]
     Export(ExportError),
+    /// There is no such report, or it cannot be gone on with or made again.
+    #[error(transparent)]
+    Report(ReportError),
     /// The log has no such key.
     #[error("the log has no key {kid}")]
     KeyUnknown {
@@ -234,6 +238,7 @@ impl CliError {
             | Self::Event(_)
             | Self::Range(_)
             | Self::Export(_)
+            | Self::Report(_)
             | Self::NotAToken(_)
             | Self::File { .. }
             | Self::FileTooLarge { .. }
@@ -298,6 +303,7 @@ impl CliError {
             }
             Self::KeyUnknown { .. } => "see 'catalog keys list'",
             Self::Export(error) => error.hint()?,
+            Self::Report(error) => error.hint()?,
             Self::Listen { source, .. } => listen_hint(source)?,
             Self::Command(CommandError::Incomplete)
             | Self::Seed(SeedError::NotEmpty | SeedError::Malformed(_))

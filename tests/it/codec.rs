@@ -229,7 +229,15 @@ fn evidence() -> impl Strategy<Value = Event> {
         ),
         (word::<Name>(), 0_i64..9, option::of(word()), option::of(word())).prop_map(|(format, first, sub, team)| {
             let (first, last, end) = (Position(first), Position(first + 1), Position(first + 2));
-            Event::AuditRead(AuditRead { what: Handed::Report, format: format.to_string(), first, last, end, sub, team })
+            Event::AuditRead(AuditRead {
+                what: Handed::Report,
+                format: format.to_string(),
+                first,
+                last,
+                end,
+                sub,
+                team,
+            })
         }),
         (option::of(id()), word(), select(&[Shadow::NeverIssued, Shadow::OtherClaims][..])).prop_map(
             |(jti, kid, what)| {

@@ -60,9 +60,9 @@ impl FromStr for Format {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        Self::ALL.into_iter().find(|format| format.as_str() == text).ok_or_else(|| Malformed::NotA {
-            value: text.to_owned(),
-            expected: "one of text, json, csv and html",
-        })
+        Self::ALL
+            .into_iter()
+            .find(|format| format.as_str() == text)
+            .ok_or_else(|| Malformed::NotA { value: text.to_owned(), expected: "one of text, json, csv and html" })
     }
 }

@@ -138,8 +138,21 @@ fn issuance(report: &Report) -> Section<'_> {
 
 fn out_of_band(report: &Report) -> Section<'_> {
     let headings = &[
-        "position", "at", "token", "subject", "os user", "login", "sudo", "host", "reason", "elevated", "teams",
-        "permissions", "expires at", "status", "ended by",
+        "position",
+        "at",
+        "token",
+        "subject",
+        "os user",
+        "login",
+        "sudo",
+        "host",
+        "reason",
+        "elevated",
+        "teams",
+        "permissions",
+        "expires at",
+        "status",
+        "ended by",
     ];
     let table = listed("out_of_band", "One by one", headings, &report.out_of_band, of_out_of_band);
     let table = Table { extent: Extent::All, ..table };
@@ -168,8 +181,19 @@ fn of_out_of_band(row: &OutOfBandRow) -> Cells {
 
 fn live(report: &Report) -> Section<'_> {
     let headings = &[
-        "position", "token", "subject", "name", "door", "by", "status", "issued at", "expires at", "elevated", "teams",
-        "permissions", "notable",
+        "position",
+        "token",
+        "subject",
+        "name",
+        "door",
+        "by",
+        "status",
+        "issued at",
+        "expires at",
+        "elevated",
+        "teams",
+        "permissions",
+        "notable",
     ];
     let tables = vec![
         counts("notable", "Those that somebody should look at", &report.live.notable),
@@ -258,13 +282,7 @@ fn denials(report: &Report) -> Section<'_> {
 }
 
 fn of_denial(row: &DenialRow) -> Cells {
-    vec![
-        row.rule.clone(),
-        row.actor.clone(),
-        row.count.to_string(),
-        row.first.to_string(),
-        row.last.to_string(),
-    ]
+    vec![row.rule.clone(), row.actor.clone(), row.count.to_string(), row.first.to_string(), row.last.to_string()]
 }
 
 fn watch(report: &Report) -> Section<'_> {

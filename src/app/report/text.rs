@@ -3,10 +3,7 @@
 use std::io::{self, Write};
 
 use super::sections::{Cells, Extent, Section, Table, inert, sections, summary};
-use crate::{
-    app::view::instant,
-    domain::audit::Report,
-};
+use crate::{app::view::instant, domain::audit::Report};
 
 /// What the first line says, by which a report is known again.
 pub(super) const TITLE: &str = "catalog audit report";
@@ -68,7 +65,8 @@ fn of_table(table: Table<'_>, out: &mut dyn Write) -> io::Result<()> {
         Extent::All => usize::MAX,
     };
     let total = table.rows.len();
-    let rows: Vec<Cells> = table.rows.take(shown_max).map(|cells| cells.iter().map(|cell| inert(cell)).collect()).collect();
+    let rows: Vec<Cells> =
+        table.rows.take(shown_max).map(|cells| cells.iter().map(|cell| inert(cell)).collect()).collect();
     line(out, &format!("\n{}", table.title))?;
     let widths = widths(table.headings, &rows);
     if table.headings != ["name", "count"] {

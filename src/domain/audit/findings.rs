@@ -77,7 +77,9 @@ impl FindingRule {
             Self::RotatedTokenReused => "a rotated token was presented after its end: others may have it",
             Self::DenialBurst => "one actor was refused again and again in a short time",
             Self::AdminTokenWithoutReason => "a token for an administrator says no reason",
-            Self::DevTokenOutlivesPolicy => "a live token from a shell is of a kind that the policy in force does not allow",
+            Self::DevTokenOutlivesPolicy => {
+                "a live token from a shell is of a kind that the policy in force does not allow"
+            }
         }
     }
 }
@@ -110,9 +112,6 @@ impl Findings {
 
     /// Those that there are, the gravest first.
     pub(super) fn told(self) -> Vec<FindingsReport> {
-        self.0
-            .into_iter()
-            .map(|(rule, findings)| FindingsReport { rule, meaning: rule.meaning(), findings })
-            .collect()
+        self.0.into_iter().map(|(rule, findings)| FindingsReport { rule, meaning: rule.meaning(), findings }).collect()
     }
 }

@@ -128,9 +128,7 @@ impl Fold {
         match &seen.fact {
             Fact::Issued(issued) => chosen.contains(&issued.jti),
             Fact::Revoked(revoked) => chosen.contains(&revoked.jti),
-            Fact::Denied(denied) => {
-                denied.jti.map_or_else(|| self.scope.asks_for(denied), |jti| chosen.contains(&jti))
-            }
+            Fact::Denied(denied) => denied.jti.map_or_else(|| self.scope.asks_for(denied), |jti| chosen.contains(&jti)),
             Fact::Else(Event::ShadowTokenSeen(shadow)) => shadow.jti.is_some_and(|jti| chosen.contains(&jti)),
             Fact::Else(event) => event.jti().is_none_or(|jti| chosen.contains(&jti)),
         }
@@ -261,9 +259,8 @@ impl Fold {
             let positions: Vec<Position> = [Some(issued), policy].into_iter().flatten().collect();
             findings.add(FindingRule::DevTokenOutlivesPolicy, positions, detail);
         }
-        let live_status = |jti| {
-            self.tokens.status(jti, at).filter(|status| matches!(status, Status::Active | Status::Suspended))
-        };
+        let live_status =
+            |jti| self.tokens.status(jti, at).filter(|status| matches!(status, Status::Active | Status::Suspended));
         let (shadow_tokens, reused_tokens) = self.watch.told();
         let [keys, policies, settings] = self.settings.told();
         Report {

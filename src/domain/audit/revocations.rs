@@ -12,8 +12,13 @@ use super::{
 use crate::domain::{Position, Rule, revoke::RevocationReason};
 
 /// The ages that are told apart, each up to and without so many seconds.
-const AGES: [(&str, i64); 5] =
-    [("under 1 minute", 60), ("under 1 hour", 3_600), ("under 1 day", 86_400), ("under 7 days", 604_800), ("under 30 days", 2_592_000)];
+const AGES: [(&str, i64); 5] = [
+    ("under 1 minute", 60),
+    ("under 1 hour", 3_600),
+    ("under 1 day", 86_400),
+    ("under 7 days", 604_800),
+    ("under 30 days", 2_592_000),
+];
 const OLDER: &str = "30 days or more";
 const PAST: &str = "after its end";
 

@@ -64,12 +64,4 @@ impl<T> Listed<T> {
         self.rows.push(row());
         Some(self.rows.len() - 1)
     }
-
-    pub(super) fn of(rows: impl IntoIterator<Item = T>) -> Self {
-        let mut listed = Self::default();
-        for row in rows {
-            listed.push(|| row);
-        }
-        listed
-    }
 }

@@ -4,10 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{
-    seen::Seen,
-    tally::Listed,
-};
+use super::{seen::Seen, tally::Listed};
 use crate::domain::{
     Position,
     denial::{RotatedTokenReused, Shadow, ShadowTokenSeen},

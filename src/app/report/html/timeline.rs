@@ -47,7 +47,8 @@ pub(super) fn section(report: &Report) -> Markup {
 }
 
 fn moments(report: &Report) -> Vec<Moment> {
-    let mut moments: Vec<Moment> = [&report.keys, &report.policies, &report.settings].into_iter().flat_map(changes).collect();
+    let mut moments: Vec<Moment> =
+        [&report.keys, &report.policies, &report.settings].into_iter().flat_map(changes).collect();
     moments.extend(report.revocations.rules.rows.iter().map(|row| Moment {
         position: row.position,
         at: instant(row.at),
