@@ -2,7 +2,8 @@
 
 use catalog::{
     domain::{
-        Actor, Event, Occurrence, Origin, Path, Position, Predicate, TokenIssued, TokenRevoked, TokensRevokedByRule,
+        Actor, Event, Occurrence, Origin, Path, Position, Predicate, Recorded, TokenIssued, TokenRevoked, TokensRevokedByRule,
+        audit::{AuditRead, Handed, seen::Seen},
         claims::Teams,
         client::{ClientAdded, ClientPermission, ClientRevoked, ClientRotated, SecretDigest},
         courier::CourierIssued,
@@ -18,9 +19,12 @@ use catalog::{
         revoke::RevocationReason,
         status_list::{Entry, StatusListBegun, StatusListRules},
         suspend::Change,
-        text::Issuer,
+        text::{Issuer, Name},
     },
-    store::codec::{self, CodecError},
+    store::{
+        codec::{self, CodecError},
+        skim::{Stored, skim},
+    },
 };
 use chrono::{DateTime, Utc};
 use proptest::{
@@ -436,6 +440,20 @@ proptest! {
         let read = codec::decode(&stored.body, Some(&stored.personal)).unwrap();
 
         prop_assert_eq!(read, occurrence);
+    }
+
+    #[test]
+    fn what_is_skimmed_of_an_event_is_what_is_decoded_of_it(occurrence in occurrence(), is_erased: bool) {
+        let stored = codec::encode(&occurrence).unwrap();
+        let occurrence = if is_erased { erased(occurrence) } else { occurrence };
+        let (position, recorded_at, kind) = (Position(7), occurrence.occurred_at, codec::kind(&occurrence.event));
+        let recorded = Recorded { position, recorded_at, occurrence };
+        let personal = (!is_erased).then_some(&stored.personal[..]);
+        let stored = Stored { position, recorded_at, kind, body: &stored.body, personal };
+
+        let is_same = skim(stored, |seen| *seen == Seen::of(kind, &recorded, is_erased)).unwrap();
+
+        prop_assert!(is_same, "{recorded:?} is {}", skim(stored, |seen| format!("{seen:?}")).unwrap());
     }
 
     #[test]

@@ -58,6 +58,7 @@ mod people;
 mod policy;
 mod readme;
 mod rebuild;
+mod report;
 mod resumption;
 mod reuse;
 mod revoke_several;
