@@ -3,6 +3,7 @@
 mod accept;
 mod as_of;
 mod audit_events;
+mod audit_report;
 mod authorize;
 mod basic;
 mod body;
@@ -108,6 +109,7 @@ fn routes() -> OpenApiRouter<Arc<Catalog>> {
         .routes(routes!(introspect::handle))
         .routes(routes!(authorize::handle))
         .routes(routes!(audit_events::handle))
+        .routes(routes!(audit_report::handle))
         .routes(routes!(jwks::handle))
         .routes(routes!(metadata::handle))
         .routes(routes!(health::ready))

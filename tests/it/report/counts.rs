@@ -237,10 +237,8 @@ async fn live(report: &Report, mut sql: Sql<'_>) {
     assert_eq!(outlives.map_or(0, |of_rule| of_rule.findings.total), sql.one(&expected).await, "{scope:?}");
 
     let of_shell = report.out_of_band.rows.iter().filter(|row| matches!(row.status, Status::Active | Status::Suspended));
-    let expected = sql.one(&format!(
-        "select count(*) {rows} and out_of_band and issued_pos between {} and {}", scope.first, scope.last
-    ));
-    assert_eq!(of_shell.count() as u64, expected.await, "each row says whether its token is live: {scope:?}");
+    let expected = format!("select count(*) {rows} and out_of_band and issued_pos between {} and {}", scope.first, scope.last);
+    assert_eq!(of_shell.count() as u64, sql.one(&expected).await, "each row says whether its token is live: {scope:?}");
     let row = report.live.tokens.rows.iter().find(|row| row.elevated.contains(&Elevation::Admin));
     assert!(row.is_none_or(|row| row.notable.iter().any(|notable| notable.as_str() == "elevated")));
 }
