@@ -149,9 +149,10 @@ async fn make(
     format: Format,
     (pieces, place): (Pieces, SemaphorePermit<'static>),
 ) -> Result<(), StoreError> {
+    let mut unseen = |_| ();
     let reading = tokio::select! {
         () = pieces.closed() => return Ok(()),
-        reading = report::read(database, &scope, None, &mut |_| ()) => reading?,
+        reading = report::read(database, &scope, None, &mut unseen) => reading?,
     };
     tokio::task::spawn_blocking(move || {
         let mut out = BufWriter::with_capacity(PIECE_BYTES, Sender(pieces));

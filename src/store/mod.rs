@@ -27,6 +27,7 @@ pub mod preview;
 mod reach;
 pub mod rebuild;
 pub mod replay;
+mod replay_live;
 pub mod row;
 pub mod rules;
 pub mod schema;

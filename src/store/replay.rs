@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::{
     Database, Head, StoreError,
     chain::{self, Sha256Digest},
-    head,
+    head, replay_live,
     skim::{Stored, skim},
 };
 use crate::domain::{
@@ -40,6 +40,9 @@ pub struct Reading {
     pub fold: Fold,
     /// What binds it together.
     pub chain: Chain,
+    /// What does not hold of the end that it came to. It is told, and not gone on with.
+    #[serde(skip)]
+    pub ends: Vec<(FindingRule, Position, String)>,
 }
 
 /// The digests of what was read.
@@ -121,7 +124,13 @@ impl Reading {
     /// Before the first event.
     #[must_use]
     pub fn new(fold: Fold) -> Self {
-        Self { fold, chain: Chain::new() }
+        Self::going_on(fold, Chain::new())
+    }
+
+    /// Where an earlier one came to.
+    #[must_use]
+    pub fn going_on(fold: Fold, chain: Chain) -> Self {
+        Self { fold, chain, ends: Vec::new() }
     }
 
     fn step(&mut self, row: &PgRow) -> Result<(), StoreError> {
@@ -137,9 +146,9 @@ impl Reading {
         let Chain { position, stored, .. } = self.chain;
         if position < until {
             let detail = format!("the log ends before its head, which is at {}", head.position);
-            self.fold.find(FindingRule::Gap, position.next(), detail);
+            self.ends.push((FindingRule::Gap, position.next(), detail));
         } else if until == head.position && stored != head.digest {
-            self.fold.find(FindingRule::Digest, position, "the last digest is not the head's");
+            self.ends.push((FindingRule::Digest, position, "the last digest is not the head's".to_owned()));
         }
     }
 }
@@ -191,6 +200,8 @@ pub async fn replay(
     let mut reading = folding.await.map_err(|_| StoreError::from(sqlx::Error::WorkerCrashed))??;
     sent?;
     reading.arrive(until, &head);
+    let differences = replay_live::differences(&mut connection, &reading.fold).await?;
+    reading.ends.extend(differences.into_iter().map(|(position, detail)| (FindingRule::Projection, position, detail)));
     connection.close().await?;
     Ok(reading)
 }

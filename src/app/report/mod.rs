@@ -63,7 +63,7 @@ pub async fn read(
 pub fn report(reading: &Reading) -> Report {
     let position = reading.chain.position();
     let digest = hex::encode(reading.chain.digest());
-    reading.fold.report(LogPart { log_id: reading.fold.scope().log_id, position, digest })
+    reading.fold.report(LogPart { log_id: reading.fold.scope().log_id, position, digest }, &reading.ends)
 }
 
 /// Writes a report.

@@ -99,7 +99,7 @@ impl Saved {
     /// The writer's.
     pub fn write(reading: &Reading, out: &mut dyn Write) -> io::Result<()> {
         let body = serde_json::to_vec(reading)?;
-        let Reading { fold, chain } = reading;
+        let Reading { fold, chain, .. } = reading;
         let header = Header {
             catalog_report_state: STATE_VERSION,
             report_version: REPORT_VERSION,
@@ -159,7 +159,7 @@ impl Saved {
             FeedError::Elsewhere(elsewhere) => StateError::Elsewhere(elsewhere),
             FeedError::Store(error) => error.into(),
         })?;
-        let Reading { fold, chain } = self.reading;
+        let Reading { fold, chain, .. } = self.reading;
         going_on(fold, chain, scope)
     }
 }
@@ -167,5 +167,5 @@ impl Saved {
 fn going_on(fold: Fold, chain: Chain, scope: &Scope) -> Result<Reading, StateError> {
     let found = Box::new(fold.scope().clone());
     let fold = fold.going_on(scope.clone()).ok_or(StateError::OtherScope { found })?;
-    Ok(Reading { fold, chain })
+    Ok(Reading::going_on(fold, chain))
 }

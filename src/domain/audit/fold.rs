@@ -219,11 +219,12 @@ impl Fold {
         }
     }
 
-    /// The tokens that are live at the end, by where they were issued, and whether each may be used.
+    /// Every token that is live at the end, by where it was issued, and whether it may be used.
     #[must_use]
     pub fn live(&self) -> Vec<(Position, Uuid, Status)> {
         let at = self.scope.judged_at;
-        self.chosen_live().map(|(jti, token)| (token.issued, jti, token.status(at))).collect()
+        let live = self.tokens.live(at).into_iter();
+        live.map(|(issued, (jti, token))| (issued, jti, token.status(at))).collect()
     }
 
     fn chosen_live(&self) -> impl Iterator<Item = (Uuid, &Held)> {
@@ -249,11 +250,14 @@ impl Fold {
             .collect()
     }
 
-    /// The report of what was read.
+    /// The report of what was read, with what does not hold of the end that was come to.
     #[must_use]
-    pub fn report(&self, log: LogPart) -> Report {
+    pub fn report(&self, log: LogPart, ends: &[(FindingRule, Position, String)]) -> Report {
         let (at, book) = (self.scope.judged_at, &self.book);
         let mut findings = self.findings.clone();
+        for (rule, position, detail) in ends {
+            findings.add(*rule, [*position], detail.as_str());
+        }
         let policy = self.settings.shell().map(|shell| shell.position);
         for (issued, detail) in self.outliving() {
             let positions: Vec<Position> = [Some(issued), policy].into_iter().flatten().collect();
