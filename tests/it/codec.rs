@@ -2,7 +2,8 @@
 
 use catalog::{
     domain::{
-        Actor, Event, Occurrence, Origin, Path, Position, Predicate, Recorded, TokenIssued, TokenRevoked, TokensRevokedByRule,
+        Actor, Event, Occurrence, Origin, Path, Position, Predicate, Recorded, TokenIssued, TokenRevoked,
+        TokensRevokedByRule,
         audit::{AuditRead, Handed, seen::Seen},
         claims::Teams,
         client::{ClientAdded, ClientPermission, ClientRevoked, ClientRotated, SecretDigest},

@@ -39,6 +39,14 @@ fn written(report: &Report, format: Format) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
+/// The same log with its projections, made by `audit rebuild`.
+async fn projected(seed: u64, count: usize) -> TestDatabase {
+    let database = recorded(&history(seed, count)).await;
+    let rebuilt = Site::on(&database.url()).cli(&["audit", "rebuild"]).good();
+    assert!(rebuilt.starts_with("rebuilt"), "{rebuilt}");
+    database
+}
+
 /// A catalog in which a history was recorded, and its directory.
 async fn site(seed: u64, count: usize) -> (TestDatabase, Site) {
     let database = recorded(&history(seed, count)).await;

@@ -179,9 +179,11 @@ fn seen(form: Form) -> Form {
 }
 
 fn why(form: Form) -> Form {
-    seen(form)
-        .member("reason", of::<RevocationReason>(), "Why.")
-        .member("note", text(), "Why, in a person's words; `null` if none were given, or erased.")
+    seen(form).member("reason", of::<RevocationReason>(), "Why.").member(
+        "note",
+        text(),
+        "Why, in a person's words; `null` if none were given, or erased.",
+    )
 }
 
 fn token(form: Form) -> Form {

@@ -14,8 +14,7 @@ use catalog::{
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 
-use super::{Asked, Report, history, history::Chance, recorded, reported};
-use crate::support::{Site, TestDatabase};
+use super::{Asked, Report, history::Chance, projected, reported};
 
 /// The counted events, with their parts as JSON, what a token says of itself, and who acted.
 const EVENTS: &str = r"
@@ -68,7 +67,8 @@ impl Sql<'_> {
     /// A name and a count in each row.
     async fn counts(&mut self, select: &str) -> BTreeMap<String, u64> {
         let sql = format!("{} {select} group by 1", self.with);
-        let rows: Vec<(String, i64)> = sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *self.connection).await.unwrap();
+        let rows: Vec<(String, i64)> =
+            sqlx::query_as(AssertSqlSafe(sql)).fetch_all(&mut *self.connection).await.unwrap();
         rows.into_iter().map(|(name, count)| (name, count.unsigned_abs())).collect()
     }
 }
@@ -236,8 +236,10 @@ async fn live(report: &Report, mut sql: Sql<'_>) {
     );
     assert_eq!(outlives.map_or(0, |of_rule| of_rule.findings.total), sql.one(&expected).await, "{scope:?}");
 
-    let of_shell = report.out_of_band.rows.iter().filter(|row| matches!(row.status, Status::Active | Status::Suspended));
-    let expected = format!("select count(*) {rows} and out_of_band and issued_pos between {} and {}", scope.first, scope.last);
+    let of_shell =
+        report.out_of_band.rows.iter().filter(|row| matches!(row.status, Status::Active | Status::Suspended));
+    let expected =
+        format!("select count(*) {rows} and out_of_band and issued_pos between {} and {}", scope.first, scope.last);
     assert_eq!(of_shell.count() as u64, sql.one(&expected).await, "each row says whether its token is live: {scope:?}");
     let row = report.live.tokens.rows.iter().find(|row| row.elevated.contains(&Elevation::Admin));
     assert!(row.is_none_or(|row| row.notable.iter().any(|notable| notable.as_str() == "elevated")));
@@ -245,14 +247,6 @@ async fn live(report: &Report, mut sql: Sql<'_>) {
 
 fn notable(report: &Report, name: &str) -> u64 {
     report.live.notable.iter().find(|count| count.name == name).unwrap().count
-}
-
-/// The same log with its projections, made by `audit rebuild`.
-async fn projected(seed: u64, count: usize) -> TestDatabase {
-    let database = recorded(&history(seed, count)).await;
-    let rebuilt = Site::on(&database.url()).cli(&["audit", "rebuild"]).good();
-    assert!(rebuilt.starts_with("rebuilt"), "{rebuilt}");
-    database
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -274,8 +268,14 @@ async fn every_total_of_a_report_is_what_sql_counts() {
             let asked = match round % 4 {
                 0 => whole,
                 1 => Asked { from: at(first), to: at(last), ..whole },
-                2 => Asked { as_of: at(end), sub: Some(["alice@example.com", "=SUM(A1)"][round / 8].parse().unwrap()), ..whole },
-                _ => Asked { from: at(first), to: at(last), as_of: at(end), team: Some("red".parse().unwrap()), ..whole },
+                2 => Asked {
+                    as_of: at(end),
+                    sub: Some(["alice@example.com", "=SUM(A1)"][round / 8].parse().unwrap()),
+                    ..whole
+                },
+                _ => {
+                    Asked { from: at(first), to: at(last), as_of: at(end), team: Some("red".parse().unwrap()), ..whole }
+                }
             };
 
             let report = reported(&open, &asked).await;

@@ -38,6 +38,8 @@ pub const FORMULA: &str = "=cmd()";
 pub const MARKUP: &str = "<script>alert(1)</script>";
 pub const ESCAPE: &str = "box\u{1b}[31m\u{202e}";
 
+/// That of RFC 8037, appendix A.2.
+const PUBLIC_HALF: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 const SUBJECTS: [&str; 6] =
     ["alice@example.com", "bob@example.com", "carol@example.com", "ci-runner", "=SUM(A1)", "<b>dave</b>@example.com"];
 const TEAMS: [&str; 4] = ["red", "blue", "green", "=team"];
@@ -339,7 +341,11 @@ impl Story {
         let predicate = match self.chance.below(4) {
             0 => Predicate { sub, ..Predicate::default() },
             1 => Predicate { sub, team: Some("red".parse().unwrap()), ..Predicate::default() },
-            2 => Predicate { path: Some(Path::CliDev), issued_before: Some(self.now - TimeDelta::days(2)), ..Predicate::default() },
+            2 => Predicate {
+                path: Some(Path::CliDev),
+                issued_before: Some(self.now - TimeDelta::days(2)),
+                ..Predicate::default()
+            },
             _ => Predicate { permission: Some("servers.use".parse().unwrap()), sub, ..Predicate::default() },
         };
         let added = TokensRevokedByRule {
@@ -380,7 +386,7 @@ impl Story {
 
     fn add_key(&mut self) {
         self.keys += 1;
-        let jwk = Some(PublicJwk::Okp { crv: "Ed25519".to_owned(), x: format!("x{}", self.keys) });
+        let jwk = Some(PublicJwk::Okp { crv: "Ed25519".to_owned(), x: PUBLIC_HALF.to_owned() });
         let added = KeyAdded { kid: self.kid(), alg: Algorithm::EdDsa, jwk, dev: false };
         self.tell(Path::CliAdmin, Event::KeyAdded(added));
     }
