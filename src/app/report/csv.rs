@@ -30,7 +30,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     }
     for (name, count) in summary(report) {
         let mut cells = empty("summary", "");
-        cells[2] = name.to_owned();
+        name.clone_into(&mut cells[2]);
         cells[3] = count.to_string();
         write_line(out, &cells)?;
     }
@@ -42,7 +42,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
             if table.left_out > 0 {
                 let mut cells = empty(section.id, table.id);
                 cells[3] = table.left_out.to_string();
-                cells[DETAIL] = "more are left out: a shorter range shows them".to_owned();
+                "more are left out: a shorter range shows them".clone_into(&mut cells[DETAIL]);
                 write_line(out, &cells)?;
             }
         }

@@ -6,6 +6,7 @@ mod csv;
 mod format;
 mod html;
 mod json;
+mod rows;
 mod sections;
 mod source;
 mod state;

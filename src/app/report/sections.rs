@@ -1,26 +1,12 @@
 //! A report as sections of tables, for every format that shows it to people.
 
-use chrono::{DateTime, Utc};
-
-use crate::{
-    app::view::instant,
-    domain::{
-        Position,
-        audit::{
-            Report,
-            denials::DenialRow,
-            findings::Finding,
-            live::{LiveRow, Notable},
-            out_of_band::OutOfBandRow,
-            reads::ReadRow,
-            revocations::{RevocationRow, RuleRow},
-            settings::ChangeRow,
-            tally::{Count, Listed},
-            watch::{ReuseRow, ShadowRow},
-        },
-        event::Elevation,
-        text::deceives,
-    },
+use super::rows::{
+    of_change, of_denial, of_live, of_out_of_band, of_read, of_reuse, of_revocation, of_rule, of_shadow, positions,
+};
+use crate::domain::audit::{
+    Report,
+    findings::Finding,
+    tally::{Count, Listed},
 };
 
 /// What a cell says when there is nothing to say.
@@ -159,26 +145,6 @@ fn out_of_band(report: &Report) -> Section<'_> {
     Section { id: "out_of_band", title: "Issued out of band", tables: vec![table] }
 }
 
-fn of_out_of_band(row: &OutOfBandRow) -> Cells {
-    vec![
-        row.position.to_string(),
-        instant(row.at),
-        row.jti.to_string(),
-        cell(row.sub.as_deref()),
-        cell(row.os_user.as_deref()),
-        cell(row.login.as_deref()),
-        cell(row.sudo_user.as_deref()),
-        cell(row.host.as_deref()),
-        cell(row.reason.as_deref()),
-        elevated(&row.elevated),
-        teams(row.teams.as_deref()),
-        list(&row.permissions),
-        instant(row.expires_at),
-        row.status.to_string(),
-        row.ended_by.map_or_else(|| NOTHING.to_owned(), |position| position.to_string()),
-    ]
-}
-
 fn live(report: &Report) -> Section<'_> {
     let headings = &[
         "position",
@@ -202,25 +168,6 @@ fn live(report: &Report) -> Section<'_> {
     Section { id: "live", title: "Live at the end", tables }
 }
 
-fn of_live(row: &LiveRow) -> Cells {
-    let notable: Vec<&str> = row.notable.iter().map(|notable| Notable::as_str(*notable)).collect();
-    vec![
-        row.position.to_string(),
-        row.jti.to_string(),
-        cell(row.sub.as_deref()),
-        cell(row.name.as_deref()),
-        row.path.to_string(),
-        row.issued_by.clone(),
-        row.status.to_string(),
-        instant(row.issued_at),
-        instant(row.expires_at),
-        elevated(&row.elevated),
-        teams(row.teams.as_deref()),
-        list(&row.permissions),
-        list(&notable),
-    ]
-}
-
 fn revocations(report: &Report) -> Section<'_> {
     let revocations = &report.revocations;
     let tokens = &["position", "at", "token", "reason", "by", "note", "effective from", "successor", "age in seconds"];
@@ -233,32 +180,6 @@ fn revocations(report: &Report) -> Section<'_> {
         listed("rules", "By rule", rules, &revocations.rules, of_rule),
     ];
     Section { id: "revocations", title: "Revocations", tables }
-}
-
-fn of_revocation(row: &RevocationRow) -> Cells {
-    vec![
-        row.position.to_string(),
-        instant(row.at),
-        row.jti.to_string(),
-        row.reason.to_string(),
-        row.by.clone(),
-        cell(row.note.as_deref()),
-        time(row.effective_from),
-        row.successor.map_or_else(|| NOTHING.to_owned(), |successor| successor.to_string()),
-        row.age_seconds.map_or_else(|| NOTHING.to_owned(), |age| age.to_string()),
-    ]
-}
-
-fn of_rule(row: &RuleRow) -> Cells {
-    vec![
-        row.position.to_string(),
-        instant(row.at),
-        row.covers.clone(),
-        row.reason.to_string(),
-        row.by.clone(),
-        cell(row.note.as_deref()),
-        row.ended.to_string(),
-    ]
 }
 
 fn denials(report: &Report) -> Section<'_> {
@@ -281,10 +202,6 @@ fn denials(report: &Report) -> Section<'_> {
     Section { id: "denials", title: "Refusals", tables }
 }
 
-fn of_denial(row: &DenialRow) -> Cells {
-    vec![row.rule.clone(), row.actor.clone(), row.count.to_string(), row.first.to_string(), row.last.to_string()]
-}
-
 fn watch(report: &Report) -> Section<'_> {
     let shadows = &["position", "at", "token", "key", "what", "claims digest", "by"];
     let reuses = &["position", "at", "token", "family", "successor", "by"];
@@ -293,29 +210,6 @@ fn watch(report: &Report) -> Section<'_> {
         listed("reused_tokens", "Rotated, and presented after their end", reuses, &report.reused_tokens, of_reuse),
     ];
     Section { id: "watch", title: "Presented, and not good", tables }
-}
-
-fn of_shadow(row: &ShadowRow) -> Cells {
-    vec![
-        row.position.to_string(),
-        instant(row.at),
-        row.jti.map_or_else(|| NOTHING.to_owned(), |jti| jti.to_string()),
-        row.kid.clone(),
-        row.what.as_str().to_owned(),
-        row.claims_digest.clone(),
-        row.by.clone(),
-    ]
-}
-
-fn of_reuse(row: &ReuseRow) -> Cells {
-    vec![
-        row.position.to_string(),
-        instant(row.at),
-        row.jti.to_string(),
-        row.family.to_string(),
-        row.successor.to_string(),
-        row.by.clone(),
-    ]
 }
 
 fn settings(report: &Report) -> Section<'_> {
@@ -328,17 +222,6 @@ fn settings(report: &Report) -> Section<'_> {
     Section { id: "settings", title: "Keys, policy, configuration", tables }
 }
 
-fn of_change(row: &ChangeRow) -> Cells {
-    vec![
-        row.position.to_string(),
-        instant(row.at),
-        row.kind.clone(),
-        row.what.clone(),
-        cell(Some(row.detail.as_str()).filter(|detail| !detail.is_empty())),
-        row.by.clone(),
-    ]
-}
-
 fn reads(report: &Report) -> Section<'_> {
     let headings = &["position", "at", "by", "what", "format", "first", "last", "as of", "subject", "team"];
     let tables = vec![
@@ -346,21 +229,6 @@ fn reads(report: &Report) -> Section<'_> {
         listed("reads", "One by one", headings, &report.reads.reads, of_read),
     ];
     Section { id: "reads", title: "Reads of the log", tables }
-}
-
-fn of_read(row: &ReadRow) -> Cells {
-    vec![
-        row.position.to_string(),
-        instant(row.at),
-        row.by.clone(),
-        row.what.to_string(),
-        row.format.clone(),
-        row.first.to_string(),
-        row.last.to_string(),
-        row.end.to_string(),
-        cell(row.sub.as_deref()),
-        cell(row.team.as_deref()),
-    ]
 }
 
 fn events(report: &Report) -> Section<'_> {
@@ -398,34 +266,4 @@ fn listed<'a, T>(
 ) -> Table<'a> {
     let rows = Box::new(listed.rows.iter().map(cells));
     Table { id, title, headings, extent: Extent::Some, left_out: listed.left_out, rows }
-}
-
-fn cell(text: Option<&str>) -> String {
-    text.unwrap_or(NOTHING).to_owned()
-}
-
-fn time(at: Option<DateTime<Utc>>) -> String {
-    at.map_or_else(|| NOTHING.to_owned(), instant)
-}
-
-fn positions(positions: &[Position]) -> String {
-    positions.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-}
-
-fn elevated(elevated: &[Elevation]) -> String {
-    list(&elevated.iter().map(|elevation| elevation.as_str()).collect::<Vec<_>>())
-}
-
-fn list<T: AsRef<str>>(items: &[T]) -> String {
-    let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
-    if items.is_empty() { NOTHING.to_owned() } else { items.join(" ") }
-}
-
-fn teams(teams: Option<&[String]>) -> String {
-    teams.map_or_else(|| "every team".to_owned(), list)
-}
-
-/// A text on one line: nothing in it commands a terminal, breaks the line or turns its direction.
-pub(super) fn inert(text: &str) -> String {
-    text.chars().map(|character| if deceives(character) { '\u{FFFD}' } else { character }).collect()
 }

@@ -2,7 +2,10 @@
 
 use std::io::{self, Write};
 
-use super::sections::{Cells, Extent, Section, Table, inert, sections, summary};
+use super::{
+    rows::inert,
+    sections::{Cells, Extent, Section, Table, sections, summary},
+};
 use crate::{app::view::instant, domain::audit::Report};
 
 /// What the first line says, by which a report is known again.

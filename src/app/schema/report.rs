@@ -6,26 +6,29 @@ use utoipa::openapi::{
 };
 
 use super::{Form, described, events::digest, events::instant, list, nullable, object, of, one_of, plain, unsigned};
-use crate::domain::{
-    Path, Position, Status,
-    audit::{
-        LogPart, Report, Scope,
-        days::Day,
-        denials::{DenialRow, DenialsReport},
-        findings::{Finding, FindingRule, FindingsReport},
-        issuance::IssuanceReport,
-        live::{LiveReport, LiveRow, Notable},
-        out_of_band::OutOfBandRow,
-        reads::{ReadRow, ReadsReport},
-        revocations::{RevocationRow, RevocationsReport, RuleRow},
-        settings::ChangeRow,
-        tally::Count,
-        watch::{ReuseRow, ShadowRow},
+use crate::{
+    app::report::Format,
+    domain::{
+        Path, Position, Status,
+        audit::{
+            LogPart, Report, Scope,
+            days::Day,
+            denials::{DenialRow, DenialsReport},
+            findings::{Finding, FindingRule, FindingsReport},
+            issuance::IssuanceReport,
+            live::{LiveReport, LiveRow, Notable},
+            out_of_band::OutOfBandRow,
+            reads::{ReadRow, ReadsReport},
+            revocations::{RevocationRow, RevocationsReport, RuleRow},
+            settings::ChangeRow,
+            tally::Count,
+            watch::{ReuseRow, ShadowRow},
+        },
+        claims::CanonicalUuid,
+        event::Elevation,
+        revoke::RevocationReason,
+        text::{Subject, TeamId},
     },
-    claims::CanonicalUuid,
-    event::Elevation,
-    revoke::RevocationReason,
-    text::{Subject, TeamId},
 };
 
 described! {
@@ -50,6 +53,7 @@ described! {
         .member("policies", listed(of::<ChangeRow>()), "What became of the policy.")
         .member("settings", listed(of::<ChangeRow>()), "What became of everything else that shapes tokens, and of clients.")
         .member("reads", of::<ReadsReport>(), "Who read the log out.");
+    Format, "ReportFormat" => one_of(Format::ALL.map(Format::as_str)).description(Some("How a report is written."));
     Scope, "ReportScope" => object("What a report is of. Who asks for the same gets the same.")
         .member("version", unsigned(), "The version of the form of reports.")
         .member("log_id", of::<CanonicalUuid>(), "The log's epoch.")

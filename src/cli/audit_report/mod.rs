@@ -37,7 +37,6 @@ use target::Target;
 ///
 /// Without --as-of it is told what is live as of the last event that is counted. Personal parts that are erased are missing.
 #[derive(Args)]
-#[expect(clippy::doc_markdown, reason = "the comments are the help text")]
 #[command(after_help = EXAMPLES)]
 pub(super) struct ReportArgs {
     /// From here on: a time, a day, a span ago, or a position such as @120 [default: the beginning]

@@ -37,17 +37,15 @@ pub(super) async fn run(shell: &Shell<'_>, file: &Path) -> Result<Outcome, CliEr
             let mut again = Vec::with_capacity(bytes.len());
             report::write(&report::report(&reading), source.format, &mut again).map(|()| again)
         })?;
-        match difference(&bytes, &again) {
-            Some(difference) => tell(&difference.told()),
-            None => {
-                let mut out = Out::stdout();
-                out.line(&format!("verified  the log gives the same {} bytes as {}", bytes.len(), source.format))?;
-                out.line(&format!("counted   positions {} to {}, as of {}", scope.first, scope.last, scope.end))?;
-                out.line(&format!("digest    {}", hex::encode(reading.chain.digest())))?;
-                out.flush()?;
-                Ok(Outcome::Done)
-            }
+        if let Some(difference) = difference(&bytes, &again) {
+            return tell(&difference.told());
         }
+        let mut out = Out::stdout();
+        out.line(&format!("verified  the log gives the same {} bytes as {}", bytes.len(), source.format))?;
+        out.line(&format!("counted   positions {} to {}, as of {}", scope.first, scope.last, scope.end))?;
+        out.line(&format!("digest    {}", hex::encode(reading.chain.digest())))?;
+        out.flush()?;
+        Ok(Outcome::Done)
     })
     .await
 }
@@ -87,7 +85,7 @@ fn difference(found: &[u8], expected: &[u8]) -> Option<Difference> {
     let at = found.iter().zip(expected).position(|(found, expected)| found != expected);
     let at = at.unwrap_or_else(|| found.len().min(expected.len()));
     let begins = found[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-    let line = 1 + found[..begins].iter().filter(|byte| **byte == b'\n').count();
+    let line = found[..begins].split(|byte| *byte == b'\n').count();
     let around = |bytes: &[u8]| {
         let ends = bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |newline| at + newline);
         let shown = &bytes[begins.max(at.saturating_sub(BEFORE))..ends.min(at + BEHIND)];

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::{
     Path, Predicate, Rule,
-    text::{Kid, Permission},
+    text::{Kid, Name, Permission, Subject, TeamId},
     token::instant,
 };
 
@@ -58,9 +58,9 @@ impl<'a> Cover<'a> {
         Self {
             rule,
             book,
-            sub: Wanted::of(sub.as_ref().map(|sub| sub.as_str()), book),
-            name: Wanted::of(name.as_ref().map(|name| name.as_str()), book),
-            team: Wanted::of(team.as_ref().map(|team| team.as_str()), book),
+            sub: Wanted::of(sub.as_ref().map(Subject::as_str), book),
+            name: Wanted::of(name.as_ref().map(Name::as_str), book),
+            team: Wanted::of(team.as_ref().map(TeamId::as_str), book),
             kid: Wanted::of(kid.as_ref().map(Kid::as_str), book),
             permitted: HashMap::new(),
         }

@@ -8,6 +8,7 @@ use crate::domain::{
     Event, Position,
     claims::Teams,
     policy::{Policy, Switch},
+    text::TeamId,
 };
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -132,7 +133,7 @@ fn of_teams(teams: &Teams) -> String {
     match teams {
         Teams::Every => "every team".to_owned(),
         Teams::These(teams) => {
-            format!("teams {}", teams.iter().map(|team| team.as_str()).collect::<Vec<_>>().join(", "))
+            format!("teams {}", teams.iter().map(TeamId::as_str).collect::<Vec<_>>().join(", "))
         }
     }
 }

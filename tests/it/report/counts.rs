@@ -138,6 +138,14 @@ async fn compare(report: &Report, connection: &mut PgConnection) {
         assert_eq!(told(counts), sql.counts(&each).await, "{member} of {what}");
     }
 
+    ended(report, &mut sql).await;
+    by_day(report, &mut sql).await;
+    live(report, sql).await;
+}
+
+/// What was revoked, refused, presented and changed.
+async fn ended(report: &Report, sql: &mut Sql<'_>) {
+    let what = format!("{:?}", report.scope);
     let revoked = "from counted where kind = 'token.revoked.v1'";
     let revocations = &report.revocations;
     assert_eq!(revocations.total, sql.one(&format!("select count(*) {revoked}")).await, "{what}");
@@ -178,7 +186,9 @@ async fn compare(report: &Report, connection: &mut PgConnection) {
     ] {
         assert_eq!(total, sql.one(&format!("select count(*) from counted where kind in ({kinds})")).await, "{kinds}");
     }
+}
 
+async fn by_day(report: &Report, sql: &mut Sql<'_>) {
     let by_day = report.by_day.iter();
     let days: BTreeMap<String, Value> = by_day
         .map(|day| {
@@ -197,8 +207,7 @@ async fn compare(report: &Report, connection: &mut PgConnection) {
         sql.with
     );
     let rows: Vec<(String, Value)> = sqlx::query_as(AssertSqlSafe(each)).fetch_all(&mut *sql.connection).await.unwrap();
-    assert_eq!(days, rows.into_iter().collect(), "{what}");
-    live(report, sql).await;
+    assert_eq!(days, rows.into_iter().collect(), "{:?}", report.scope);
 }
 
 /// What is live, by the projection as it was at the end.

@@ -1,26 +1,33 @@
 //! One rich history, in every format, in every zone and locale.
 
+use catalog::domain::AsOf;
 use regex::Regex;
 
-use super::{Asked, Format, Report, now, projected, reported, site, written};
+use super::{Asked, Format, Position, Report, now, projected, reported, site, written};
 use crate::support::Site;
 
 async fn rich() -> Report {
+    rich_from(1).await
+}
+
+/// Of all that happened, what was counted from a position on.
+async fn rich_from(first: i64) -> Report {
     let database = projected(2_026, 2_000).await.open();
-    let report = reported(&database, &Asked::default()).await;
+    let from = Some(AsOf::Position(Position(first)));
+    let report = reported(&database, &Asked { from, ..Asked::default() }).await;
     database.close().await;
     report
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_of_a_rich_history_does_not_change_unnoticed() {
-    let report = rich().await;
+    let (whole, late) = (rich().await, rich_from(1_801).await);
 
-    assert!(report.scope.judged_at < now());
-    insta::assert_snapshot!("report_text", written(&report, Format::Text));
-    insta::assert_snapshot!("report_json", written(&report, Format::Json));
-    insta::assert_snapshot!("report_csv", written(&report, Format::Csv).replace("\r\n", "\n"));
-    insta::assert_snapshot!("report_html", written(&report, Format::Html));
+    assert!(whole.scope.judged_at < now());
+    insta::assert_snapshot!("report_text", written(&whole, Format::Text));
+    insta::assert_snapshot!("report_json", written(&late, Format::Json));
+    insta::assert_snapshot!("report_csv", written(&late, Format::Csv).replace("\r\n", "\n"));
+    insta::assert_snapshot!("report_html", written(&late, Format::Html));
 }
 
 fn bytes(site: &Site, format: &str, to: &str) -> Vec<u8> {

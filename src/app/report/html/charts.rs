@@ -10,14 +10,15 @@ use crate::domain::audit::days::{Counted, Day};
 const BARS_MAX: i64 = 400;
 const WIDTH: i64 = 1_000;
 const HEIGHT: i64 = 160;
-/// Room for the words below the bars.
-const FOOT: i64 = 22;
 
-/// A chart: its title, and the parts of a bar from the bottom up, each with its class.
+/// A chart: its title, and the parts of a bar from the bottom up.
 struct Chart {
     title: &'static str,
-    parts: &'static [(&'static str, &'static str, fn(&Counted) -> u64)],
+    parts: &'static [Part],
 }
+
+/// A part of a bar: its name, its class in the style, and how large it is.
+type Part = (&'static str, &'static str, fn(&Counted) -> u64);
 
 const CHARTS: [Chart; 3] = [
     Chart {
@@ -84,12 +85,13 @@ fn of_chart(chart: &Chart, bars: &[Bar]) -> Markup {
                     @for (name, class, _) in chart.parts { span.key { span.swatch.(class) {} (name) } }
                 }
             }
-            svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT + FOOT) } role="img" aria-label=(chart.title) {
-                line.axis x1="0" y1=(HEIGHT) x2=(WIDTH) y2=(HEIGHT) {}
+            svg viewBox={ "0 0 " (WIDTH) " " (HEIGHT) } preserveAspectRatio="none" role="img" aria-label=(chart.title) {
                 @for (index, bar) in bars.iter().enumerate() { (of_bar(chart, bar, index, bars.len(), most)) }
-                text.tick x="0" y="12" { (grouped(most)) }
-                text.tick x="0" y=(HEIGHT + FOOT - 5) { (names[0]) }
-                @if bars.len() > 1 { text.tick.last x=(WIDTH) y=(HEIGHT + FOOT - 5) { (names[1]) } }
+            }
+            div.ends {
+                span { (names[0]) }
+                span { "at most " (grouped(most)) }
+                span { (names[1]) }
             }
         }
     }
@@ -116,7 +118,7 @@ fn of_bar(chart: &Chart, bar: &Bar, index: usize, count: usize, most: u64) -> Ma
 
 /// What is there at all is seen.
 fn tall(value: u64, most: u64) -> i64 {
-    let room = (HEIGHT - 20).unsigned_abs();
+    let room = HEIGHT.unsigned_abs();
     i64::try_from(value * room / most.max(1)).unwrap_or(HEIGHT).max(1)
 }
 

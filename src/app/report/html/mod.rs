@@ -8,7 +8,10 @@ use std::io::{self, Write};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::sections::{Cells, Extent, NOTHING, Section, Table, inert, sections, summary};
+use super::{
+    rows::inert,
+    sections::{Cells, Extent, NOTHING, Section, Table, sections, summary},
+};
 use crate::{
     app::view::instant,
     domain::audit::{Report, findings::FindingsReport, report::LogPart},
@@ -21,7 +24,12 @@ pub(super) const SCOPE: (&str, &str) = ("<meta name=\"catalog-report\" content=\
 
 /// Nothing is fetched, nothing runs; the page has its own style.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+/// What begins a line of the file.
+const BEGIN_LINES: [&str; 7] = ["<body", "<section", "<h3", "<tr", "<li", "<rect", "<footer"];
 const STYLE: &str = include_str!("report.css");
+
+/// What comes before everything but the figures.
+const FINDINGS: &str = "findings";
 
 /// How many names of counts are shown.
 const COUNTS_MAX: usize = 25;
@@ -31,13 +39,17 @@ const ROWS_MAX: usize = 200;
 const ALL_MAX: usize = 500;
 
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    let page = page(report, &super::json::compact(&report.scope)?);
-    out.write_all(page.into_string().as_bytes())?;
+    let mut page = page(report, &super::json::compact(&report.scope)?).into_string();
+    // Lines, so that the first one that differs tells where. In texts and attributes `<` is escaped.
+    for tag in BEGIN_LINES {
+        page = page.replace(tag, &format!("\n{tag}"));
+    }
+    out.write_all(page.as_bytes())?;
     out.write_all(b"\n")
 }
 
 fn page(report: &Report, scope: &str) -> Markup {
-    let sections = sections(report);
+    let (first, sections): (Vec<_>, Vec<_>) = sections(report).into_iter().partition(|section| section.id == FINDINGS);
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -56,12 +68,14 @@ fn page(report: &Report, scope: &str) -> Markup {
                 header { (head(report)) }
                 nav aria-label="Sections" {
                     a href="#summary" { "Summary" }
+                    @for section in &first { (link(section)) }
                     a href="#days" { "By day" }
                     a href="#timeline" { "Timeline" }
-                    @for section in &sections { a href={ "#" (section.id) } { (section.title) } }
+                    @for section in &sections { (link(section)) }
                 }
                 main {
                     (figures(report))
+                    @for section in first { (of_section(section, &report.findings)) }
                     (charts::section(&report.by_day))
                     (timeline::section(report))
                     @for section in sections { (of_section(section, &report.findings)) }
@@ -70,6 +84,10 @@ fn page(report: &Report, scope: &str) -> Markup {
             }
         }
     }
+}
+
+fn link(section: &Section<'_>) -> Markup {
+    html! { a href={ "#" (section.id) } { (section.title) } }
 }
 
 fn head(report: &Report) -> Markup {
@@ -114,7 +132,7 @@ fn of_section(section: Section<'_>, findings: &[FindingsReport]) -> Markup {
     html! {
         section id=(section.id) {
             h2 { (section.title) }
-            @if section.id == "findings" { (rules(findings)) }
+            @if section.id == FINDINGS { (rules(findings)) }
             @if is_empty { p.none { "None." } }
             div.tables {
                 @for table in section.tables {

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::super::sections::inert;
+use super::super::rows::inert;
 use crate::{
     app::view::instant,
     domain::{
@@ -10,6 +10,9 @@ use crate::{
         audit::{Report, settings::ChangeRow, tally::Listed},
     },
 };
+
+/// What happens as tokens are issued, and is no change that anybody made.
+const ROUTINE: &str = "catalog.status_list_begun";
 
 /// How many moments are shown.
 const MOMENTS_MAX: usize = 300;
@@ -78,7 +81,8 @@ fn moments(report: &Report) -> Vec<Moment> {
 }
 
 fn changes(listed: &Listed<ChangeRow>) -> impl Iterator<Item = Moment> {
-    listed.rows.iter().map(|row| Moment {
+    let noted = listed.rows.iter().filter(|row| !row.kind.starts_with(ROUTINE));
+    noted.map(|row| Moment {
         position: row.position,
         at: instant(row.at),
         class: "change",
