@@ -3,6 +3,7 @@
 mod counts;
 mod golden;
 mod history;
+mod http;
 mod since;
 mod verify;
 
