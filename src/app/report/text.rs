@@ -71,8 +71,10 @@ fn of_table(table: Table<'_>, out: &mut dyn Write) -> io::Result<()> {
     let rows: Vec<Cells> =
         table.rows.take(shown_max).map(|cells| cells.iter().map(|cell| inert(cell)).collect()).collect();
     line(out, &format!("\n{}", table.title))?;
-    let widths = widths(table.headings, &rows);
-    if table.headings != ["name", "count"] {
+    // What counts are called needs no word.
+    let is_counts = table.headings == ["name", "count"];
+    let widths = widths(if is_counts { &["", ""] } else { table.headings }, &rows);
+    if !is_counts {
         columns(out, &widths, table.headings)?;
     }
     for row in &rows {

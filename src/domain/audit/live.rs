@@ -13,7 +13,7 @@ use crate::domain::{Path, Position, Status, event::Elevation, token::instant};
 
 /// A token that was issued for so long or longer is long-lived: 30 days, in seconds.
 pub const LONG_LIVED_SECONDS: i64 = 30 * 24 * 60 * 60;
-/// A token that has so long left or less expires soon: 7 days, in seconds.
+/// A token that was issued for longer than this, and has so long left or less, expires soon: 7 days, in seconds.
 pub const EXPIRES_SOON_SECONDS: i64 = 7 * 24 * 60 * 60;
 
 /// What may still be used at the end.
@@ -39,7 +39,7 @@ pub enum Notable {
     Elevated,
     /// It was issued for [`LONG_LIVED_SECONDS`] or more.
     LongLived,
-    /// It has [`EXPIRES_SOON_SECONDS`] left or less.
+    /// It has [`EXPIRES_SOON_SECONDS`] left or less, and was issued for longer.
     ExpiringSoon,
     /// It came past the API's controls.
     OutOfBand,
@@ -64,7 +64,10 @@ impl Notable {
         match self {
             Self::Elevated => !token.elevated.is_empty(),
             Self::LongLived => token.lifetime() >= LONG_LIVED_SECONDS,
-            Self::ExpiringSoon => instant(token.exp) - at <= TimeDelta::seconds(EXPIRES_SOON_SECONDS),
+            Self::ExpiringSoon => {
+                token.lifetime() > EXPIRES_SOON_SECONDS
+                    && instant(token.exp) - at <= TimeDelta::seconds(EXPIRES_SOON_SECONDS)
+            }
             Self::OutOfBand => token.out_of_band,
         }
     }

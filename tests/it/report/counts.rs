@@ -227,7 +227,10 @@ async fn live(report: &Report, mut sql: Sql<'_>) {
         (report.live.suspended, "suspended_pos is not null"),
         (notable(report, "elevated"), "elevated <> '{}'"),
         (notable(report, "long_lived"), "exp - iat >= interval '30 days'"),
-        (notable(report, "expiring_soon"), &format!("exp - {at} <= interval '7 days'")),
+        (
+            notable(report, "expiring_soon"),
+            &format!("exp - {at} <= interval '7 days' and exp - iat > interval '7 days'"),
+        ),
         (notable(report, "out_of_band"), "out_of_band"),
     ] {
         assert_eq!(told, sql.one(&format!("select count(*) {rows} and {condition}")).await, "{condition} of {scope:?}");
