@@ -6,7 +6,7 @@ CARGO ?= cargo
 TARGET_DIR := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),$(CURDIR)/target)
 export RUST_BACKTRACE ?= 0
 
-.PHONY: help setup build serve demo test schemathesis oidc oidc-if-npm nginx envoy traefik proxies-if-there python python-if-venv check fmt clippy doc bench-issue bench-list bench-revocation bench-check bench-gateway bench-status-lists
+.PHONY: help setup build serve demo test schemathesis oidc oidc-if-npm nginx envoy traefik proxies-if-there python python-if-venv check fmt clippy doc bench-issue bench-list bench-revocation bench-check bench-gateway bench-status-lists bench-replay
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ bench-gateway: ## a gateway's check at 1 M and 10 M revocations, beside hashbrow
 
 bench-status-lists: ## a status list of 10 M entries made, beside the bare compression; ARGS="--entries 1000000 --rounds 3" for a glance
 	$(CARGO) bench --locked --bench figures -- status-lists $(ARGS)
+
+bench-replay: setup ## a log of 100 k, 1 M and 3 M events verified, rebuilt, reported and replayed, beside a bare row stream and COPY; ARGS="--events 20000 --rounds 1" for a glance
+	$(CARGO) bench --locked --bench figures -- replay $(ARGS)
 
 fmt:
 	$(CARGO) fmt --all --check

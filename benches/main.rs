@@ -6,6 +6,7 @@
 mod check;
 mod issue;
 mod list;
+mod replay;
 mod revocation;
 mod status_lists;
 mod support;
@@ -31,6 +32,8 @@ enum Bench {
     Issue(issue::Arguments),
     /// The first page of a listing, by every single filter
     List(list::Arguments),
+    /// A whole log verified, rebuilt, reported and replayed, beside bare streams of it
+    Replay(replay::Arguments),
     /// Revocations by rule, with others at work beside them
     Revocation(revocation::Arguments),
     /// A status list made, beside the bare compression
@@ -43,6 +46,7 @@ async fn main() -> Result<(), Error> {
         Bench::Check(arguments) => check::run(&arguments).await,
         Bench::Issue(arguments) => issue::run(&arguments).await,
         Bench::List(arguments) => list::run(&arguments).await,
+        Bench::Replay(arguments) => replay::run(&arguments).await,
         Bench::Revocation(arguments) => revocation::run(&arguments).await,
         Bench::StatusLists(arguments) => status_lists::run(&arguments),
     }

@@ -276,5 +276,5 @@ fn the_secret_text_of_a_token_or_a_client_is_exposed_in_few_places() {
         .collect();
     places.sort();
 
-    assert_eq!(places, ["src/app/view/mod.rs", "src/cli/clients.rs", "src/cli/issue.rs"]);
+    assert_eq!(places, ["src/app/view/courier.rs", "src/app/view/mod.rs", "src/cli/clients.rs", "src/cli/issue.rs"]);
 }

@@ -34,6 +34,7 @@ mod suspend;
 mod sweep;
 mod upkeep;
 pub mod view;
+pub mod what_if;
 
 use std::{sync::Arc, time::Duration};
 
@@ -51,7 +52,7 @@ pub use open::{OpenError, Opening, SigningKey};
 pub use providers::ProviderUnavailable;
 pub use requester::{AskedBy, Requester};
 pub use revocations::{RevokedByRule, RevokedTokens, Rotated, RuleError};
-pub use seed::{Plan, SeedError, Seeded};
+pub use seed::{LogPlan, LogSeeding, Plan, SeedError, Seeded, SeededLog, seed_log};
 pub use settings::Settled;
 pub use status_lists::{PublishError, PublishedList, StatusListError};
 pub use suspend::ChangedTokens;

@@ -65,11 +65,13 @@ pub enum CliError {
         /// Where it was looked for.
         place: String,
     },
-    /// Somebody may need the tokens that are there.
-    #[error("the catalog in {place} has tokens; only one without any is seeded")]
+    /// Somebody may need what is there.
+    #[error("the catalog in {place} has {what}; only one without any is seeded")]
     NotEmpty {
         /// Where they are.
         place: String,
+        /// What is there.
+        what: &'static str,
     },
     /// A catalog could not be seeded to the end.
     #[error(transparent)]
@@ -275,11 +277,14 @@ impl CliError {
                 "name a new one in --data, or in --schema; nothing that is recorded can be removed"
             }
             Self::Embedded(error) => return error.hint(),
-            Self::Open(OpenError::Keyring(error)) | Self::Keyring(error) => return error.hint(),
-            Self::Rebuild(RebuildError::Busy) => "wait until it has ended",
-            Self::Rebuild(RebuildError::Schema(error)) | Self::Open(OpenError::Schema(error)) | Self::Schema(error) => {
-                schema_hint(error)?
+            Self::Open(OpenError::Keyring(error)) | Self::Keyring(error) | Self::Seed(SeedError::Keyring(error)) => {
+                return error.hint();
             }
+            Self::Rebuild(RebuildError::Busy) => "wait until it has ended",
+            Self::Rebuild(RebuildError::Schema(error))
+            | Self::Open(OpenError::Schema(error))
+            | Self::Seed(SeedError::Schema(error))
+            | Self::Schema(error) => schema_hint(error)?,
             Self::Rebuild(RebuildError::Store(StoreError::Refused(_))) => {
                 "it needs the login of the schema's owner, who may create schemas in this database"
             }
@@ -306,7 +311,7 @@ impl CliError {
             Self::Report(error) => error.hint()?,
             Self::Listen { source, .. } => listen_hint(source)?,
             Self::Command(CommandError::Incomplete)
-            | Self::Seed(SeedError::NotEmpty | SeedError::Malformed(_))
+            | Self::Seed(_)
             | Self::Rebuild(_)
             | Self::Request(_)
             | Self::ManPage { .. }

@@ -216,6 +216,7 @@ fn of_client(client: &ClientAdded) -> String {
     format!("{}; permissions {}{teams}", client.name, listed(&client.permissions))
 }
 
-fn listed<T: ToString>(items: &[T]) -> String {
+/// Several, with commas between them.
+pub(super) fn listed<T: ToString>(items: &[T]) -> String {
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
 }

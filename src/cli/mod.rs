@@ -4,6 +4,7 @@ mod audit_events;
 mod audit_export;
 mod audit_rebuild;
 mod audit_report;
+mod audit_token;
 mod audit_verify;
 mod banner;
 mod beside;
@@ -31,6 +32,7 @@ mod migrate;
 mod operator;
 mod output;
 mod policy;
+mod policy_replay;
 mod preview;
 mod progress;
 mod recorder;
@@ -154,16 +156,18 @@ enum AuditCommand {
     Events(audit_events::EventsArgs),
     Report(Box<audit_report::ReportArgs>),
     Export(audit_export::ExportArgs),
+    Token(audit_token::TokenArgs),
     Verify(audit_verify::VerifyArgs),
     Rebuild(audit_rebuild::RebuildArgs),
 }
 
-/// Show, check and apply the rules of what may be issued
+/// Show, check, try and apply the rules of what may be issued
 #[derive(Subcommand)]
 enum PolicyCommand {
     Show(policy::ShowArgs),
     Check(policy::CheckArgs),
     Apply(policy::ApplyArgs),
+    Replay(policy_replay::ReplayArgs),
 }
 
 /// Make catalogs to try things on and to measure
@@ -241,6 +245,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Audit(AuditCommand::Events(args)) => audit_events::run(shell, args).await,
         Command::Audit(AuditCommand::Report(args)) => audit_report::run(shell, *args).await,
         Command::Audit(AuditCommand::Export(args)) => audit_export::run(shell, args).await,
+        Command::Audit(AuditCommand::Token(args)) => audit_token::run(shell, args).await,
         Command::Audit(AuditCommand::Verify(args)) => audit_verify::run(shell, args).await,
         Command::Audit(AuditCommand::Rebuild(args)) => audit_rebuild::run(shell, args).await,
         Command::Keys(command) => keys::run(shell, command).await,
@@ -248,6 +253,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Policy(PolicyCommand::Show(args)) => policy::show(shell, args).await,
         Command::Policy(PolicyCommand::Check(args)) => policy::check(shell, &args).await,
         Command::Policy(PolicyCommand::Apply(args)) => policy::apply(shell, args).await,
+        Command::Policy(PolicyCommand::Replay(args)) => policy_replay::run(shell, args).await,
         Command::Migrate(_) => migrate::run(shell).await,
         Command::Decode(args) => decode::run(args, shell.ambient.clock.now()),
         Command::Completions(args) => completions::run(&args),

@@ -136,7 +136,8 @@ async fn warn_of_files(rules: &Rules) {
     }
 }
 
-fn read(file: &std::path::Path) -> Result<(String, Rules), CliError> {
+/// A policy's file: its text, and what it says.
+pub(super) fn read(file: &std::path::Path) -> Result<(String, Rules), CliError> {
     let failed = |source| CliError::File { path: file.to_owned(), source };
     let length = fs::metadata(file).map_err(failed)?.len();
     if length > FILE_BYTES_MAX {

@@ -90,6 +90,19 @@ impl Restrictions {
         Self { server: server_id, addresses: ip_restrictions, times: time_restrictions, usage: usage_limits }
     }
 
+    /// Scopes that are narrowed so, and by nothing else.
+    #[must_use]
+    pub fn scopes(&self) -> Scopes {
+        let Self { server, addresses, times, usage } = self.clone();
+        Scopes {
+            server_id: server,
+            permissions: Vec::new(),
+            ip_restrictions: addresses,
+            time_restrictions: times,
+            usage_limits: usage,
+        }
+    }
+
     /// Whether a token with `scopes` can do nothing that is held back here: what is free here may be restricted there,
     /// and what is restricted here is restricted there as much or more.
     #[must_use]

@@ -31,6 +31,7 @@
 
 pub mod ambient;
 pub mod as_of;
+pub mod asker;
 pub mod audit;
 pub mod authority;
 pub mod causes;

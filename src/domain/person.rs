@@ -145,22 +145,28 @@ impl Person {
     /// such a token lives; and it may be meant for this catalog, as the token is.
     #[must_use]
     pub fn authority(&self) -> Authority {
-        let Grant { is_admin, teams, permissions } = self.grant.clone();
-        let here = Audience::parse(CATALOG_AUDIENCE).into_iter().collect();
-        Authority {
-            subject: Some(self.subject.clone()),
-            credential: Some(Credential::Login { issuer: self.issuer.clone() }),
-            is_admin,
-            teams,
-            permissions: if is_admin { Permissions::All } else { Permissions::These(permissions) },
-            audiences: if is_admin { Audiences::Any } else { Audiences::These(here) },
-            email: Some(self.email.clone()),
-            ..Authority::of_nobody()
-        }
+        let authority = self.seen().authority().unwrap_or_else(Authority::of_nobody);
+        Authority { email: Some(self.email.clone()), ..authority }
     }
 }
 
 impl PersonSeen {
+    /// What the person could do by this, but for its address, which is not recorded. `None` once who it was is erased.
+    #[must_use]
+    pub fn authority(&self) -> Option<Authority> {
+        let Self { issuer, is_admin, teams, permissions, sub, .. } = self.clone();
+        let here = Audience::parse(CATALOG_AUDIENCE).into_iter().collect();
+        Some(Authority {
+            subject: Some(sub?),
+            credential: Some(Credential::Login { issuer }),
+            is_admin,
+            teams,
+            permissions: if is_admin { Permissions::All } else { Permissions::These(permissions) },
+            audiences: if is_admin { Audiences::Any } else { Audiences::These(here) },
+            ..Authority::of_nobody()
+        })
+    }
+
     /// Whether it has to be recorded after what was recorded last: it is newer, and says something else.
     #[must_use]
     pub fn is_news_after(&self, last: &Self) -> bool {

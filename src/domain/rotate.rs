@@ -37,6 +37,8 @@ pub struct Overlap(i64);
 impl Overlap {
     /// The most digits that it is written with.
     pub const DIGITS_MAX: usize = 7;
+    /// No overlap.
+    pub const NONE: Self = Self(0);
 
     /// The span.
     #[must_use]

@@ -84,6 +84,26 @@ impl State {
         self.tokens.insert(token.jti, token);
     }
 
+    /// Lets go of every token that was expired by then, and of all that is kept of events for their projections alone:
+    /// decisions look at none of it any more.
+    pub fn forget(&mut self, expired_by: DateTime<Utc>) {
+        self.tokens.retain(|_, token| token.expires_at > expired_by);
+        let tokens = &self.tokens;
+        self.subjects.retain(|_, of| {
+            of.retain(|jti| tokens.contains_key(jti));
+            !of.is_empty()
+        });
+        self.names.retain(|_, holders| {
+            holders.retain(|jti| tokens.contains_key(jti));
+            !holders.is_empty()
+        });
+        self.touched.retain(|jti| tokens.contains_key(jti));
+        self.past.clear();
+        self.entries.clear();
+        self.taken.clear();
+        self.rules.clear();
+    }
+
     /// Adds a request that was answered.
     pub fn remember(&mut self, scope: Scope, answered: Answered) {
         self.answered.insert(scope, answered);
@@ -132,6 +152,11 @@ impl State {
     #[must_use]
     pub fn token(&self, jti: Uuid) -> Option<&Token> {
         self.tokens.get(&jti)
+    }
+
+    /// The tokens, in no order.
+    pub fn tokens(&self) -> impl Iterator<Item = &Token> {
+        self.tokens.values()
     }
 
     /// The tokens of `sub`, in no order.

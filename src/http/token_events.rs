@@ -20,16 +20,13 @@ use super::{
     show_token::visible,
 };
 use crate::{
-    app::{Catalog, view::EventView},
-    domain::authority::RoutePermission,
-    store::{
-        log::{self, Selection},
-        rules,
+    app::{
+        Catalog,
+        view::{EventView, StepView},
     },
+    domain::{audit::token_life::TokenLife, authority::RoutePermission},
+    store::life,
 };
-
-/// More than any token's life has.
-const EVENTS_MAX: u16 = 1_000;
 
 /// The history of a token.
 #[derive(Serialize, ToSchema)]
@@ -37,13 +34,16 @@ const EVENTS_MAX: u16 = 1_000;
 pub(super) struct History<'a> {
     /// Its events, in the order of the log.
     events: Vec<EventView<'a>>,
+    /// The same as a story, in the order of the log; what time alone did stands where it did it.
+    life: Vec<StepView<'a>>,
 }
 
 problems!(Problems = [PERMITTED, FRESH, &[Code::TokenUnknown]]);
 
 /// Show a token's history
 ///
-/// Its life: issued, revoked, by itself or by rules that cover it. Whoever may read the log (`audit.read`) sees refused attempts on it and forgeries of it, too.
+/// Its life: issued, rotated, held back, revoked, by itself or by rules that cover it, expired. Whoever may read the log (`audit.read`) sees refused attempts on it
+/// and forgeries of it, too, and of its issuance on what authority that was: by what its asker held each permission, and which entries of the policy let it be granted.
 #[utoipa::path(
     get,
     path = "/tokens/{jti}/events",
@@ -61,11 +61,12 @@ pub(super) async fn handle(
 ) -> Result<Response, Problem> {
     let token = visible(&catalog, &caller, jti).await?;
     // What others tried with it is for auditors: they are named in it.
-    let of_its_life = caller.require(RoutePermission::AuditRead).is_err();
-    let selection = Selection { jti: Some(token.jti), of_its_life, ..Selection::default() };
+    let is_auditor = caller.require(RoutePermission::AuditRead).is_ok();
     let reads = catalog.database().reads();
-    let mut events = log::page(reads, &selection, EVENTS_MAX).await?;
-    events.extend(log::at(reads, &rules::covering(reads, &token).await?).await?);
-    events.sort_by_key(|event| event.position);
-    Ok(Json(History { events: views(&events)? }).into_response())
+    let events = life::own(reads, &token, !is_auditor).await?;
+    let mut told = TokenLife::of(token.jti);
+    life::with_authority(reads, &token, &events).await?.iter().for_each(|event| told.apply(event));
+    let life = told.finish(catalog.ambient().clock.now()).ok_or_else(Problem::internal)?;
+    let steps = life.steps.iter().map(|step| StepView::new(step, is_auditor)).collect();
+    Ok(Json(History { events: views(&events)?, life: steps }).into_response())
 }

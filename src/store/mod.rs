@@ -3,8 +3,10 @@
 pub mod address;
 pub mod appender;
 mod batch;
+pub mod bulk;
 pub mod chain;
 pub mod codec;
+mod copy;
 mod draft;
 pub mod embedded;
 pub mod feed;
@@ -13,6 +15,7 @@ pub mod follower;
 pub mod head;
 pub mod idempotency;
 pub mod key_usage;
+pub mod life;
 mod listing;
 mod load;
 pub mod log;

@@ -2,7 +2,7 @@
 
 mod agreement;
 mod chains;
-mod table;
+pub mod table;
 
 use catalog::{
     app::{CommandError, Requester, policy_file},
@@ -28,7 +28,7 @@ use crate::support::{World, settings::settings, world::shell};
 use table::{Caller, Row, rows};
 
 /// What became of a request: nothing, or the code and the words of its refusal.
-type Outcome = Option<(String, String)>;
+pub type Outcome = Option<(String, String)>;
 
 fn expected(row: &Row) -> Outcome {
     row.refused.map(|(code, words)| (code.to_owned(), words.to_owned()))
@@ -42,7 +42,7 @@ pub fn noon() -> DateTime<Utc> {
     "2026-03-01T12:00:00Z".parse().unwrap()
 }
 
-fn rules(row: &Row, file: &str) -> (Rules, String) {
+pub fn rules(row: &Row, file: &str) -> (Rules, String) {
     let text = row.policy.replace("{file}", file);
     (policy_file::parse(&text).unwrap(), text)
 }
@@ -94,7 +94,7 @@ fn every_row_of_the_table_is_decided_so_by_the_domain() {
 }
 
 /// Asks the catalog's own doors: the API over HTTP, and for a shell the call behind `issue --dev`.
-async fn by_door(world: &World, row: &Row, file: &std::path::Path) -> Outcome {
+pub async fn by_door(world: &World, row: &Row, file: &std::path::Path) -> Outcome {
     let caller = match &row.caller {
         Caller::Shell => None,
         Caller::Bearer(caller) => Some(world.issue_dev(command(caller)).await),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 39] = [
+const COMMANDS: [&[&str]; 41] = [
     &[],
     &["serve"],
     &["edge"],
@@ -26,6 +26,7 @@ const COMMANDS: [&[&str]; 39] = [
     &["audit"],
     &["audit", "events"],
     &["audit", "export"],
+    &["audit", "token"],
     &["audit", "verify"],
     &["keys"],
     &["keys", "list"],
@@ -44,6 +45,7 @@ const COMMANDS: [&[&str]; 39] = [
     &["policy", "show"],
     &["policy", "check"],
     &["policy", "apply"],
+    &["policy", "replay"],
     &["migrate"],
     &["decode"],
     &["completions"],

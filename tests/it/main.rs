@@ -75,5 +75,7 @@ mod suspension;
 mod sweeping;
 mod tampering;
 mod time_travel;
+mod token_life;
 mod verdicts;
+mod what_if;
 mod why_inactive;

@@ -18,7 +18,7 @@ use catalog::{
 };
 
 /// A catalog that trusts a provider.
-async fn office() -> (World, Provider) {
+pub async fn office() -> (World, Provider) {
     let (world, provider) = (World::new().await, Provider::new().await);
     provider.trusted_by(&world).await;
     (world, provider)
@@ -29,7 +29,7 @@ fn now(world: &World) -> i64 {
 }
 
 /// An access token that says this of Alice besides, or otherwise.
-fn token_with(world: &World, provider: &Provider, members: &Value) -> String {
+pub fn token_with(world: &World, provider: &Provider, members: &Value) -> String {
     let mut claims = provider.claims(now(world));
     for (member, value) in members.as_object().unwrap() {
         claims[member] = value.clone();
@@ -37,7 +37,7 @@ fn token_with(world: &World, provider: &Provider, members: &Value) -> String {
     provider.token(&claims)
 }
 
-fn alice(world: &World, provider: &Provider) -> String {
+pub fn alice(world: &World, provider: &Provider) -> String {
     token_with(world, provider, &json!({}))
 }
 

@@ -25,16 +25,17 @@ use crate::{
 const STEPS: usize = 230;
 
 /// What happens next: numbers that look like chance, the same in each run.
-struct Chance(u64);
+pub struct Chance(pub u64);
 
 impl Chance {
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % bound
     }
 }
 
-async fn happen(world: &World, admin: &str, chance: &mut Chance, ids: &mut Vec<String>) {
+/// Something that changes the log, as chance has it.
+pub async fn happen(world: &World, admin: &str, chance: &mut Chance, ids: &mut Vec<String>) {
     let which = (!ids.is_empty()).then(|| ids[chance.below(ids.len().max(1))].clone());
     let Some(jti) = which.filter(|_| chance.below(10) > 2) else {
         let sub = format!("user-{}@example.com", chance.below(4));
@@ -65,7 +66,8 @@ async fn happen(world: &World, admin: &str, chance: &mut Chance, ids: &mut Vec<S
     }
 }
 
-async fn events(world: &World) -> Vec<Recorded> {
+/// The whole log.
+pub async fn events(world: &World) -> Vec<Recorded> {
     let mut events = Vec::new();
     loop {
         let after = events.last().map_or(Position(0), |event: &Recorded| event.position);

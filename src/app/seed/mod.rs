@@ -4,7 +4,9 @@
 
 mod chance;
 mod history;
+mod log;
 mod population;
+mod year;
 
 use std::collections::VecDeque;
 
@@ -14,9 +16,11 @@ use serde::Serialize;
 use super::Catalog;
 use crate::{
     domain::{Actor, Event, Malformed, Position, Refusal},
+    signing::KeyringError,
     store::{AppendError, Appended, Pending, StoreError, schema, tokens},
 };
 use history::History;
+pub use log::{LogPlan, LogSeeding, SeededLog, seed_log};
 
 /// How many commands wait or are being recorded: while one half is, the other half becomes the next batch. Small enough to
 /// be decided well within the time for which a session may keep the head.
@@ -50,6 +54,27 @@ pub enum SeedError {
     /// Somebody may need what is there.
     #[error("the catalog has tokens; only one without any is seeded")]
     NotEmpty,
+    /// A whole log is made only where there is none.
+    #[error("the catalog has events; a log is only made where there is none")]
+    HasEvents,
+    /// A made-up policy is none. A defect of ours.
+    #[error("a made-up policy is none: {0}")]
+    Policy(String),
+    /// Nothing more could be made up. A defect of ours.
+    #[error("nothing comes of what is made up after position {position}")]
+    Stuck {
+        /// The last position.
+        position: Position,
+    },
+    /// The keys cannot be made.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
+    /// The schema does not fit.
+    #[error(transparent)]
+    Schema(#[from] schema::SchemaError),
+    /// A thread did not come to its end. A defect of ours.
+    #[error("a thread did not come to its end")]
+    Thread(#[from] tokio::task::JoinError),
     /// What was made up is not well-formed. A defect of ours.
     #[error("a made-up request is malformed: {0}")]
     Malformed(#[from] Malformed),

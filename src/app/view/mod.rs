@@ -3,34 +3,36 @@
 mod cloud_event;
 mod courier;
 pub mod csv;
+mod event;
 mod keys;
+mod life;
 mod ocsf;
 mod preview;
+mod provenance;
+mod what_if;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 pub use cloud_event::CloudEvent;
 pub use courier::{CourierView, courier};
+pub use event::EventView;
 pub use keys::{KeyView, key_state};
+pub use life::{LifeView, StepView};
 pub use ocsf::OcsfEvent;
 pub use preview::RulePreview;
+pub use what_if::VerdictView;
 
-use super::{IssuedToken, past::Past, schema::event_kind};
-use crate::{
-    domain::{
-        Event, Path, Position, Recorded, Status, Token,
-        claims::{CanonicalUuid, Scopes, Teams, claims_of},
-        event::Elevation,
-        origin::Actor,
-        revoke::RevocationReason,
-        status::Inactive,
-        text::{Audience, Description, Email, FullName, Kid, Name, Namespace, Note, RequestId, Subject},
-    },
-    store::codec::{self, CodecError},
+use super::{IssuedToken, past::Past};
+use crate::domain::{
+    Path, Position, Status, Token,
+    claims::{CanonicalUuid, Scopes, Teams},
+    event::Elevation,
+    revoke::RevocationReason,
+    status::Inactive,
+    text::{Audience, Description, Email, FullName, Kid, Name, Namespace, Note, Subject},
 };
 
 /// An instant as it is shown: RFC 3339, UTC, whole microseconds only where there are any.
@@ -309,7 +311,7 @@ pub enum TokenType {
     Bearer,
 }
 
-/// The answer to an issuance: the one place where a token's text is written out.
+/// The answer to an issuance: the one place where its text is written out.
 #[must_use]
 pub fn issued(issued: &IssuedToken, now: DateTime<Utc>) -> IssuedView<'_> {
     let token = &issued.token;
@@ -320,86 +322,4 @@ pub fn issued(issued: &IssuedToken, now: DateTime<Utc>) -> IssuedView<'_> {
         expires_in: (token.expires_at - token.issued_at).num_seconds(),
         position: token.issued,
     }
-}
-
-/// An event, wherever it is shown.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Event)]
-pub struct EventView<'a> {
-    /// Its place in the log.
-    position: Position,
-    #[schema(schema_with = event_kind)]
-    kind: &'static str,
-    /// The token it speaks of, if it speaks of one.
-    #[schema(required, value_type = Option<CanonicalUuid>)]
-    jti: Option<Uuid>,
-    /// When it was decided.
-    #[schema(format = DateTime)]
-    occurred_at: String,
-    /// When it was recorded, by the database's clock.
-    #[schema(format = DateTime)]
-    recorded_at: String,
-    /// The door it came through.
-    path: Path,
-    /// Who caused it.
-    actor: &'a Actor,
-    /// The peer's address, for the API.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
-    address: Option<std::net::IpAddr>,
-    /// What the peer calls itself.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = String, required = false)]
-    user_agent: Option<&'a str>,
-    /// The request's name in the diagnostics.
-    #[schema(value_type = RequestId)]
-    request_id: &'a str,
-    /// What happened.
-    #[schema(value_type = Event)]
-    data: Value,
-}
-
-impl<'a> EventView<'a> {
-    /// The event with the claims written out.
-    ///
-    /// # Errors
-    /// [`CodecError`].
-    pub fn new(recorded: &'a Recorded) -> Result<Self, CodecError> {
-        let occurrence = &recorded.occurrence;
-        let origin = &occurrence.origin;
-        Ok(Self {
-            position: recorded.position,
-            kind: codec::kind(&occurrence.event),
-            jti: occurrence.event.jti(),
-            occurred_at: instant(occurrence.occurred_at),
-            recorded_at: instant(recorded.recorded_at),
-            path: origin.path,
-            actor: &origin.actor,
-            address: origin.address,
-            user_agent: origin.user_agent.as_deref(),
-            request_id: origin.request_id.as_str(),
-            data: data(&occurrence.event)?,
-        })
-    }
-
-    /// The kind's persisted name.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        self.kind
-    }
-}
-
-/// An issuance shows the claims in place of the bytes that carry them.
-fn data(event: &Event) -> Result<Value, CodecError> {
-    let mut data = codec::data(event)?;
-    let claims = match event {
-        Event::TokenIssued(issued) => issued.claims(),
-        Event::CourierIssued(issued) => issued.signing_input.as_deref().and_then(claims_of),
-        _ => return Ok(data),
-    };
-    if let Value::Object(members) = &mut data {
-        members.remove("signing_input");
-        members.insert("claims".to_owned(), serde_json::to_value(claims)?);
-    }
-    Ok(data)
 }

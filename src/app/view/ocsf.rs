@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{data, instant};
+use super::{event::data, instant};
 use crate::{
     domain::{Event, Path, Recorded, event::TokenIssued, origin::Actor},
     store::codec::{self, CodecError},

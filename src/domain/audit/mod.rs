@@ -19,7 +19,9 @@ mod scope;
 pub mod seen;
 pub mod settings;
 pub mod tally;
+pub mod token_life;
 pub mod watch;
+pub mod what_if;
 
 pub use fold::Fold;
 pub use read::{AuditRead, Handed};

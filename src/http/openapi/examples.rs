@@ -80,7 +80,7 @@ fn one(operation: &str) -> Option<Value> {
         "rotateToken" => issued(&successor(), 1044),
         "listTokens" => json!({ "tokens": [token()], "next_cursor": null }),
         "showToken" => token(),
-        "showTokenHistory" => json!({ "events": [issuance()] }),
+        "showTokenHistory" => json!({ "events": [issuance()], "life": [beginning()] }),
         "suspendSubject" => json!({ "changed": 2, "left": 0, "position": 1044 }),
         "resumeSubject" => json!({ "changed": 1, "left": 1, "position": 1045 }),
         "checkRevocation" => json!({ "jti": JTI, "status": "active" }),
@@ -242,6 +242,45 @@ fn claims() -> Value {
         "teams": ["red"],
         "namespaces": [],
         "scopes": scopes(),
+    })
+}
+
+fn beginning() -> Value {
+    let issuance = json!({
+        "sub": "alice@example.com",
+        "name": "ci",
+        "reason": "nightly builds",
+        "expires_at": "2026-03-01T13:00:00Z",
+        "aud": ["gateway"],
+        "kid": KID,
+        "out_of_band": false,
+        "is_admin": false,
+        "elevated": ["teams", "permissions"],
+        "teams": ["red"],
+        "permissions": ["tools.read"],
+        "predecessor": null,
+        "policy_version": 1,
+        "policy_applied": 2,
+        "authority": {
+            "credential": "token", "jti": CREDENTIAL, "issuer": null, "sub": "root@example.com", "is_admin": true,
+        },
+        "provenance": {
+            "permissions": [{
+                "permission": "tools.read",
+                "held": { "by": "all" },
+                "allowed": [{ "table": "api", "entry": "*" }],
+            }],
+            "teams": [{ "team": "red", "held": { "by": "all" } }],
+            "every_team": null,
+        },
+    });
+    json!({
+        "at": "2026-03-01T12:00:00.315313Z",
+        "position": 1042,
+        "recorded_at": "2026-03-01T12:00:00.316001Z",
+        "path": "api",
+        "actor": { "kind": "token", "jti": CREDENTIAL, "sub": "root@example.com" },
+        "what": { "kind": "issued", "issuance": issuance },
     })
 }
 
