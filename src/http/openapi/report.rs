@@ -17,16 +17,24 @@ use crate::{
     },
 };
 
+/// How much of a text is shown, in characters.
+const SHOWN_MAX: usize = 800;
+
 /// In a format, as a value of its media type.
 pub(super) fn example(format: Format) -> Value {
     let report = report();
     let mut written = Vec::new();
-    match format {
-        Format::Json => json!(report),
-        // Writing to memory does not fail.
-        _ => report::write(&report, format, &mut written)
-            .map_or(Value::Null, |()| json!(String::from_utf8_lossy(&written))),
+    if format == Format::Json {
+        return json!(report);
     }
+    // Writing to memory does not fail.
+    let text = report::write(&report, format, &mut written).map(|()| String::from_utf8_lossy(&written));
+    text.map_or(Value::Null, |text| json!(beginning(&text)))
+}
+
+/// As much as shows what it is.
+fn beginning(text: &str) -> String {
+    text.chars().take(SHOWN_MAX).chain(['…']).collect()
 }
 
 fn report() -> Report {

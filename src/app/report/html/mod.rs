@@ -211,9 +211,14 @@ fn rows_of(headings: &[&str], rows: &[Cells]) -> Markup {
 /// On a narrow screen each cell stands under its heading, so it says which that is.
 fn of_cell(heading: &str, cell: &str) -> Markup {
     let is_number = cell.bytes().all(|byte| byte.is_ascii_digit());
-    let is_code = matches!(heading, "token" | "successor" | "family" | "claims digest");
+    let class = match heading {
+        _ if cell == NOTHING => Some("nothing"),
+        _ if is_number => Some("number"),
+        "token" | "successor" | "family" | "claims digest" => Some("code"),
+        _ => None,
+    };
     html! {
-        td data-h=(heading) .number[is_number] .code[is_code] .nothing[cell == NOTHING] {
+        td data-h=(heading) class=[class] {
             @match heading {
                 "status" | "rule" | "notable" => { @for word in cell.split(' ') { span.badge { (inert(word)) } " " } }
                 _ => (inert(cell)),
