@@ -45,7 +45,7 @@ impl Catalog {
 
     /// A process that has not heard yet of another signing key is refused, looks, and asks again, once.
     async fn append_courier(&self, command: &IssueCourier, requester: &Requester) -> Result<Appended, AppendError> {
-        let known = self.live().position;
+        let known = self.live().place;
         match self.try_courier(command, requester).await {
             Err(AppendError::Refused(Refusal::KeyNotHere { .. })) if self.knows_more_than(known).await => {
                 self.try_courier(command, requester).await

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::{Catalog, CommandError, IssuedToken, Requester};
 use crate::{
     domain::{
-        Act, Command, Event, IssueToken, Position, Refusal, RotateToken, ambient::uuid_v7, causes::Causes,
-        denial::Denial, idempotency::Idempotency, membership::Answer, status_list::Draw,
+        Act, Command, Event, IssueToken, Refusal, RotateToken, ambient::uuid_v7, causes::Causes, denial::Denial,
+        idempotency::Idempotency, membership::Answer, status_list::Draw,
     },
-    store::{self, AppendError, Appended, StoreError, tokens},
+    store::{self, AppendError, Appended, StoreError, log::SettingsPlace, tokens},
 };
 
 /// How often an issuance is asked for while the settings change under it.
@@ -91,7 +91,7 @@ impl Catalog {
     /// A process that has not heard yet of another signing key or membership source is refused, looks, and asks again.
     async fn append_issuance(&self, asked: &Asked<'_>) -> Result<Appended, AppendError> {
         for _ in 1..ATTEMPTS_MAX {
-            let known = self.live().position;
+            let known = self.live().place;
             match self.try_issuance(asked).await {
                 Err(AppendError::Refused(Refusal::KeyNotHere { .. } | Refusal::MembershipUnknown { .. }))
                     if self.knows_more_than(known).await => {}
@@ -101,12 +101,12 @@ impl Catalog {
         self.try_issuance(asked).await
     }
 
-    /// Whether the settings here are later ones, once they were followed: others may have done so meanwhile.
-    pub(super) async fn knows_more_than(&self, position: Position) -> bool {
+    /// Whether the settings here are other ones, once they were followed: others may have done so meanwhile.
+    pub(super) async fn knows_more_than(&self, known: SettingsPlace) -> bool {
         if let Err(error) = self.follow_settings().await {
             tracing::warn!(error = %Causes(&error), "settings cannot be followed");
         }
-        self.live().position > position
+        self.live().place != known
     }
 
     async fn try_issuance(&self, asked: &Asked<'_>) -> Result<Appended, AppendError> {

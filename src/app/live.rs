@@ -1,21 +1,24 @@
 //! The settings as this process knows them, followed: another process may apply a policy or add a key at any time.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicU64, Ordering},
+};
 
 use tokio::time::Instant;
 
 use super::Catalog;
 use crate::{
-    domain::{Path, Position, Settings, key::KeyRecord, text::Kid},
+    domain::{Path, Settings, key::KeyRecord, text::Kid},
     signing::{Keyring, KeyringError, PrivateHalf, Verifier},
     store::{
         StoreError,
         follower::{Stale, Staleness},
-        log,
+        log::{self, SettingsPlace},
     },
 };
 
-/// What a process knows of the settings, all of it as of one position, and the keys that it can sign with.
+/// What a process knows of the settings, all of it as of one place in the log, and the keys that it can sign with.
 #[derive(Debug)]
 pub struct Live {
     /// The settings.
@@ -24,13 +27,16 @@ pub struct Live {
     pub(super) verifier: Arc<Verifier>,
     /// The private halves that are here.
     pub(super) keyring: Arc<Keyring>,
-    pub(super) position: Position,
+    pub(super) place: SettingsPlace,
+    // Which look at the log it comes from.
+    look: u64,
 }
 
 /// The latest [`Live`], replaced as a whole.
 pub(super) struct Latest {
     live: RwLock<Arc<Live>>,
     limit: Staleness,
+    looks: AtomicU64,
     // When somebody who keeps following last began to look, and found it to be the latest.
     seen: RwLock<Option<Instant>>,
 }
@@ -47,12 +53,12 @@ pub enum FollowError {
 }
 
 impl Live {
-    pub(super) fn new(settings: Settings, position: Position, keyring: Arc<Keyring>) -> Result<Self, KeyringError> {
+    pub(super) fn new(settings: Settings, place: SettingsPlace, keyring: Arc<Keyring>) -> Result<Self, KeyringError> {
         // Nothing can be said of a token whose secret is not here, save of a key of which every token is over.
         let can_matter =
             |key: &&KeyRecord| key.jwk.is_some() || key.over().is_none() || keyring.facts(&key.kid).is_some();
         let keys: Vec<KeyRecord> = settings.keys.iter().filter(can_matter).cloned().collect();
-        Ok(Self { verifier: Arc::new(keyring.verifier(&keys)?), keyring, settings, position })
+        Ok(Self { verifier: Arc::new(keyring.verifier(&keys)?), keyring, settings, place, look: 0 })
     }
 
     /// The key that signs what comes through a door.
@@ -101,7 +107,7 @@ impl Live {
 
 impl Latest {
     pub(super) fn new(live: Live, limit: Staleness) -> Self {
-        Self { live: RwLock::new(Arc::new(live)), limit, seen: RwLock::default() }
+        Self { live: RwLock::new(Arc::new(live)), limit, looks: AtomicU64::default(), seen: RwLock::default() }
     }
 
     pub(super) fn get(&self) -> Arc<Live> {
@@ -119,10 +125,15 @@ impl Latest {
         *self.seen.write().unwrap_or_else(PoisonError::into_inner) = Some(looked);
     }
 
-    /// Replaces it, unless somebody was faster with a later one.
+    /// Somebody begins to look at the log.
+    fn look(&self) -> u64 {
+        self.looks.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Replaces it, unless somebody has who began to look later. Positions do not tell: a log that was restored is shorter.
     fn put(&self, live: Live) {
         let mut latest = self.live.write().unwrap_or_else(PoisonError::into_inner);
-        if live.position > latest.position {
+        if live.look > latest.look {
             *latest = Arc::new(live);
         }
     }
@@ -130,8 +141,8 @@ impl Latest {
     /// Replaces the private halves alone.
     fn put_keyring(&self, keyring: Arc<Keyring>) {
         let mut latest = self.live.write().unwrap_or_else(PoisonError::into_inner);
-        let (settings, verifier, position) = (latest.settings.clone(), latest.verifier.clone(), latest.position);
-        *latest = Arc::new(Live { settings, verifier, keyring, position });
+        let (settings, verifier) = (latest.settings.clone(), latest.verifier.clone());
+        *latest = Arc::new(Live { settings, verifier, keyring, place: latest.place, look: latest.look });
     }
 }
 
@@ -142,13 +153,15 @@ impl Catalog {
         self.latest.get()
     }
 
-    /// Reads the settings again if they changed; tells whether they did.
+    /// Reads the settings again if they changed, or if the log is another one, restored from a backup under this process;
+    /// tells whether they did.
     ///
     /// # Errors
     /// [`FollowError`].
     pub async fn follow_settings(&self) -> Result<bool, FollowError> {
-        let position = log::settings_position(self.database.reads()).await?;
-        if position <= self.live().position {
+        let look = self.latest.look();
+        let place = log::settings_place(self.database.reads()).await?;
+        if place == self.live().place {
             return Ok(false);
         }
         // What is appended between the two reads is in the settings already, and read again the next time.
@@ -156,7 +169,7 @@ impl Catalog {
         let keyring = tokio::task::block_in_place(|| self.live().keyring.looked_again());
         // Whoever cannot look for keys goes on with those that are here.
         let keyring = keyring.map_or_else(|_| self.live().keyring.clone(), Arc::new);
-        self.latest.put(Live::new(settings, position, keyring)?);
+        self.latest.put(Live { look, ..Live::new(settings, place, keyring)? });
         Ok(true)
     }
 

@@ -1,6 +1,8 @@
 //! [`Catalog`]: the one door for every write, and the checks that need both a signature and the log.
 
 mod authorize;
+pub(crate) mod beside;
+pub mod bridge;
 mod check;
 mod clients;
 mod courier;

@@ -109,7 +109,7 @@ impl Catalog {
         schema::ensure(&database, opening.migrate).await?;
         // Before the settings: whoever configures a new log at this moment makes it longer after them.
         let length = log::head(database.reads()).await?.position;
-        let mut position = log::settings_position(database.reads()).await?;
+        let mut place = log::settings_place(database.reads()).await?;
         let mut settings = log::settings(database.reads()).await?;
         let is_new = settings.active.is_none();
         if is_new && length > Position(0) {
@@ -131,13 +131,13 @@ impl Catalog {
             let act = Act::Configure(Box::new(command));
             let (authority, origin, now) = (Authority::of_shell(), opening.origin, ambient.clock.now());
             appender.append(Command { act, authority, origin, now, idempotency: None }).await?;
-            position = log::settings_position(database.reads()).await?;
+            place = log::settings_place(database.reads()).await?;
             settings = log::settings(database.reads()).await?;
         }
         let head = log::head(database.reads()).await?;
         let issuer = settings.shape(Path::Api)?.issuer.clone();
         Ok(Self {
-            latest: Latest::new(Live::new(settings, position, Arc::new(keyring))?, opening.staleness),
+            latest: Latest::new(Live::new(settings, place, Arc::new(keyring))?, opening.staleness),
             members: Members::default(),
             providers: Providers::default(),
             people: People::default(),

@@ -7,7 +7,7 @@ mod audit_report;
 mod audit_token;
 mod audit_verify;
 mod banner;
-mod beside;
+mod bridge;
 mod client;
 mod clients;
 mod command;
@@ -19,6 +19,7 @@ mod dev_seed;
 mod edge;
 mod error;
 mod event_line;
+mod exit_code;
 mod hint;
 mod input;
 mod interrupt;
@@ -125,6 +126,8 @@ pub struct GlobalArgs {
 enum Command {
     Serve(serve::ServeArgs),
     Edge(Box<edge::EdgeArgs>),
+    #[command(subcommand)]
+    Bridge(bridge::BridgeCommand),
     Issue(Box<issue_args::IssueArgs>),
     List(Box<client::list::ListArgs>),
     Show(client::show::ShowArgs),
@@ -224,7 +227,8 @@ pub async fn run(arguments: impl IntoIterator<Item = OsString>, variables: Varia
 }
 
 async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliError> {
-    let quiet = if matches!(command, Command::Serve(_) | Command::Edge(_)) { "info" } else { "warn" };
+    let quiet =
+        if matches!(command, Command::Serve(_) | Command::Edge(_) | Command::Bridge(_)) { "info" } else { "warn" };
     logging::start(shell, quiet)?;
     if let Some(flag) = shell.global.of_the_log().filter(|_| command.asks_a_server()) {
         return Err(CliError::FlagOfTheLog { flag });
@@ -232,6 +236,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
     match command {
         Command::Serve(args) => serve::run(shell, args).await,
         Command::Edge(args) => edge::run(shell, *args).await,
+        Command::Bridge(command) => bridge::run(shell, command).await,
         Command::Issue(args) if args.dev => issue::run(shell, *args).await,
         Command::Issue(args) => client::issue::run(shell, *args).await,
         Command::List(args) => client::list::run(shell, *args).await,

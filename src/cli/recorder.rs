@@ -7,7 +7,10 @@ use metrics::{Unit, describe_gauge, gauge};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::{app, http, store};
+use crate::{
+    app::{self, bridge},
+    http, store,
+};
 
 /// How often samples are gathered into their histograms, so that they do not pile up where nobody scrapes.
 const GATHER_PERIOD: Duration = Duration::from_secs(5);
@@ -30,9 +33,18 @@ pub(super) fn install_at_edge(now: DateTime<Utc>) -> Result<PrometheusHandle, Bu
     Ok(recorder)
 }
 
+/// Installs the recorder of a bridge, which began at `now`.
+pub(super) fn install_at_bridge(now: DateTime<Utc>) -> Result<PrometheusHandle, BuildError> {
+    let recorder = begin(now)?;
+    http::metrics::describe_requests();
+    bridge::metrics::describe();
+    Ok(recorder)
+}
+
 fn begin(now: DateTime<Utc>) -> Result<PrometheusHandle, BuildError> {
     let mut builder = PrometheusBuilder::new();
-    for (name, bounds) in store::metrics::BUCKETS.into_iter().chain(http::metrics::BUCKETS) {
+    let ours = store::metrics::BUCKETS.into_iter().chain(http::metrics::BUCKETS).chain([bridge::metrics::BUCKETS]);
+    for (name, bounds) in ours {
         builder = builder.set_buckets_for_metric(Matcher::Full(name.to_owned()), bounds)?;
     }
     let recorder = builder.install_recorder()?;

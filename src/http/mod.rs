@@ -7,6 +7,7 @@ mod audit_report;
 mod authorize;
 mod basic;
 mod body;
+pub mod bridge;
 mod caller;
 mod check_revocations;
 pub mod connections;

@@ -204,13 +204,23 @@ async fn settings_events_on(executor: impl PgExecutor<'_>) -> Result<Vec<Recorde
     rows.iter().map(EventRow::decode).collect()
 }
 
-/// The position of the last event that the settings are made of.
+/// Which settings there are: those that end with this event of this log.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SettingsPlace {
+    /// The position of the last event that they are made of; 0 where there is none.
+    pub position: Position,
+    /// Its digest, which no event of another log or history has.
+    pub digest: Sha256Digest,
+}
+
+/// The last event that the settings are made of.
 ///
 /// # Errors
 /// [`StoreError`].
-pub async fn settings_position(pool: &PgPool) -> Result<Position, StoreError> {
-    let read = sqlx::query_scalar(include_str!("settings_position.sql")).fetch_one(pool);
-    bounded(async { Ok(Position(read.await?)) }).await
+pub async fn settings_place(pool: &PgPool) -> Result<SettingsPlace, StoreError> {
+    let read = sqlx::query_as(include_str!("settings_place.sql")).fetch_optional(pool);
+    let place = |(position, digest)| SettingsPlace { position: Position(position), digest };
+    bounded(async { Ok(read.await?.map(place).unwrap_or_default()) }).await
 }
 
 /// The first position that was recorded at an instant or later; that of the next event where there is none.

@@ -10,10 +10,12 @@ use serde_json::{Value, json};
 
 use crate::support::{Site, TestDatabase, process::Done};
 
-const COMMANDS: [&[&str]; 41] = [
+const COMMANDS: [&[&str]; 43] = [
     &[],
     &["serve"],
     &["edge"],
+    &["bridge"],
+    &["bridge", "contextforge"],
     &["issue"],
     &["list"],
     &["show"],

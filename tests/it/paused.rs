@@ -32,7 +32,9 @@ async fn a_server_that_stands_still_while_it_appends_holds_nobody_up_and_recover
     let mut caught = 0;
     for stop in 0.. {
         assert!(stop < STOPS_MAX, "caught it with the head only {caught} times");
-        journal.goes_on(1 + stop * 7 % 23).await;
+        // A server that appends alone never has the head while it waits; one that met somebody has, for the next two batches.
+        append_once(&other.client, &admin).await;
+        journal.goes_on(stop * 7 % 13).await;
         stopped.signal(Signal::STOP);
         if holds_head(&mut observer).await {
             caught += 1;
@@ -74,6 +76,11 @@ async fn until_quiet(observer: &mut PgConnection) {
 }
 
 /// Asserts that every request is answered in time, and that once one was recorded all are.
+async fn append_once(client: &Client, admin: &str) {
+    let reply = client.post("/tokens", admin, json!({"sub": "other@example.com"})).await;
+    assert_eq!(reply.status, 201, "{reply:?}");
+}
+
 async fn assert_goes_on(client: &Client, admin: &str) {
     let mut recorded = 0;
     let begun = Instant::now();

@@ -10,7 +10,8 @@ use catalog_gateway::wire::{Digest, Mark};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{super::beside::Beside, error::ExportError, form::Form};
+use super::{error::ExportError, form::Form};
+use crate::app::beside::Beside;
 
 /// It names nothing personal, and whoever can write it can have events left out.
 const MODE: u32 = 0o644;

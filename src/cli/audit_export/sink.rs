@@ -10,7 +10,8 @@ use std::{
 use catalog_gateway::wire::Mark;
 
 pub(super) use super::place::Kept;
-use super::{super::beside::Beside, error::ExportError, form::Form, place::PlaceFile};
+use super::{error::ExportError, form::Form, place::PlaceFile};
+use crate::app::beside::Beside;
 
 /// The log names people.
 const PRIVATE: u32 = 0o600;

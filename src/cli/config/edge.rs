@@ -49,9 +49,14 @@ pub struct EdgeSettings {
 /// # Errors
 /// [`ConfigError`].
 pub fn edge_listen(flag: Option<Listen>, variables: &Variables) -> Result<Listen, ConfigError> {
+    listen_or(LISTEN, flag, variables)
+}
+
+/// The flag, else `CATALOG_LISTEN`, else what is the default.
+pub(super) fn listen_or(default: &str, flag: Option<Listen>, variables: &Variables) -> Result<Listen, ConfigError> {
     match variables.setting(flag, &["CATALOG_LISTEN"])? {
         Some(listen) => Ok(listen),
-        None => LISTEN.parse().map_err(|source| ConfigError::Malformed { name: "--listen", source }),
+        None => default.parse().map_err(|source| ConfigError::Malformed { name: "--listen", source }),
     }
 }
 
@@ -81,7 +86,7 @@ impl EdgeSettings {
 }
 
 /// As whom the catalog is asked: a client, else the bearer of a token.
-fn credential(
+pub(super) fn credential(
     client: Option<String>,
     secret_file: Option<PathBuf>,
     variables: &Variables,

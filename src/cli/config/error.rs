@@ -60,7 +60,10 @@ pub enum ConfigError {
     /// A shared secret of an edge that no catalog has.
     #[error("the shared secret is refused: {0}")]
     ShortSecret(catalog_gateway::jwt::WeakSecret),
-    /// An edge has nothing to ask the catalog with.
+    /// A bridge leads nowhere.
+    #[error("there is no gateway to carry revocations to")]
+    GatewayMissing,
+    /// An edge or a bridge has nothing to ask the catalog with.
     #[error("there is no credential to ask the catalog with")]
     CredentialMissing,
     /// A file of a secret cannot be read.
@@ -109,9 +112,11 @@ impl ConfigError {
             Self::WeakSecret(weakness) => Some(weakness.hint()),
             Self::ShortSecret(_) => Some("take the very secret that the catalog signs with"),
             Self::CredentialMissing => Some(
-                "make a client with 'catalog clients add NAME --permissions tokens.check', and name it in --client and the \
-                 file with its secret in --client-secret-file",
+                "make a client with 'catalog clients add NAME --permissions tokens.check' (for a bridge \
+                 tokens.check,tokens.courier --all-teams), and name it in --client and the file with its secret in \
+                 --client-secret-file",
             ),
+            Self::GatewayMissing => Some("name it in --gateway or CATALOG_GATEWAY: https, or http on this machine"),
             Self::NoSecretInFile { .. } => Some("write the secret alone, as 'catalog clients add' does"),
             Self::Catalog(_) => Some("name the catalog in --url or CATALOG_URL: https, or http on this machine"),
             Self::Filter(_) => Some("write a level such as debug, or directives such as warn,catalog=debug"),

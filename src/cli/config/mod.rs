@@ -1,5 +1,6 @@
 //! Settings: flag before `CATALOG_*` before the gateway's own names before default. The only reader of the environment.
 
+mod bridge;
 mod edge;
 mod error;
 mod identity;
@@ -12,6 +13,7 @@ mod staleness;
 
 use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, str::FromStr};
 
+pub use bridge::{BridgePlan, BridgeSettings, GatewayUrl, RedisUrl, bridge_listen};
 pub use edge::{EdgeSettings, edge_listen};
 pub use error::ConfigError;
 pub use identity::{Identity, IssuerSetting, LISTEN_DEFAULT, Listen};

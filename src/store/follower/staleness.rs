@@ -2,7 +2,7 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use tokio::time::Instant;
@@ -46,18 +46,39 @@ pub(super) struct Sighting {
     dispelled: AtomicU64,
     // Milliseconds from `began` until the end of the log was last seen, and 1 more; 0 = never.
     seen: AtomicU64,
+    // When that was by the other clock, in milliseconds since 1970.
+    seen_by_wall: AtomicU64,
+}
+
+/// An instant by both clocks: the one that nobody sets stands still while a machine is suspended, and the other may be set.
+#[derive(Debug, Clone, Copy)]
+struct Moment {
+    monotonic: Instant,
+    // Milliseconds since 1970.
+    wall: u64,
+}
+
+impl Moment {
+    fn now() -> Self {
+        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self { monotonic: Instant::now(), wall: milliseconds(wall) }
+    }
+}
+
+fn milliseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX - 1)
 }
 
 /// When somebody began to look at the log.
 pub(super) struct Look {
-    begun: Instant,
+    begun: Moment,
     doubts: u64,
 }
 
 impl Sighting {
     pub(super) fn new(limit: Staleness) -> Self {
-        let (doubts, dispelled, seen) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        Self { limit, began: Instant::now(), doubts, dispelled, seen }
+        let [doubts, dispelled, seen, seen_by_wall] = [const { AtomicU64::new(0) }; 4];
+        Self { limit, began: Instant::now(), doubts, dispelled, seen, seen_by_wall }
     }
 
     pub(super) fn limit(&self) -> Staleness {
@@ -66,38 +87,40 @@ impl Sighting {
 
     /// How long ago the end of the log was last seen; `None` = it never was.
     pub(super) fn staleness(&self) -> Option<Duration> {
-        self.staleness_at(Instant::now())
+        self.staleness_at(Moment::now())
     }
 
     /// Whether it was seen of late, and nothing was in doubt since.
     pub(super) fn is_fresh(&self) -> bool {
-        self.is_fresh_at(Instant::now())
+        self.is_fresh_at(Moment::now())
     }
 
     /// Whether what is known is too old, and answered from all the same.
     pub(super) fn is_stale_and_allowed(&self) -> bool {
-        self.is_stale_and_allowed_at(Instant::now())
+        self.is_stale_and_allowed_at(Moment::now())
     }
 
     /// Whether what is known is answered from.
     pub(super) fn may_answer(&self) -> bool {
-        self.may_answer_at(Instant::now())
+        self.may_answer_at(Moment::now())
     }
 
-    fn staleness_at(&self, now: Instant) -> Option<Duration> {
+    fn staleness_at(&self, now: Moment) -> Option<Duration> {
         let seen = self.seen.load(Ordering::Acquire).checked_sub(1)?;
-        Some(now.duration_since(self.began).saturating_sub(Duration::from_millis(seen)))
+        let elapsed = milliseconds(now.monotonic.duration_since(self.began)).saturating_sub(seen);
+        let by_wall = now.wall.saturating_sub(self.seen_by_wall.load(Ordering::Acquire));
+        Some(Duration::from_millis(elapsed.max(by_wall)))
     }
 
-    fn is_fresh_at(&self, now: Instant) -> bool {
+    fn is_fresh_at(&self, now: Moment) -> bool {
         !self.is_in_doubt() && self.staleness_at(now).is_some_and(|staleness| staleness <= self.limit.max)
     }
 
-    fn is_stale_and_allowed_at(&self, now: Instant) -> bool {
+    fn is_stale_and_allowed_at(&self, now: Moment) -> bool {
         self.limit.then == Stale::Allow && self.staleness_at(now).is_some_and(|staleness| staleness > self.limit.max)
     }
 
-    fn may_answer_at(&self, now: Instant) -> bool {
+    fn may_answer_at(&self, now: Moment) -> bool {
         self.is_fresh_at(now) || self.is_stale_and_allowed_at(now)
     }
 
@@ -110,14 +133,15 @@ impl Sighting {
     }
 
     pub(super) fn look(&self) -> Look {
-        Look { begun: Instant::now(), doubts: self.doubts.load(Ordering::Acquire) }
+        Look { begun: Moment::now(), doubts: self.doubts.load(Ordering::Acquire) }
     }
 
     /// The end of the log was seen by whoever began to look then. What came into doubt since is so still.
     pub(super) fn see(&self, look: &Look) {
         if self.doubts.load(Ordering::Acquire) == look.doubts {
-            let seen = u64::try_from(look.begun.duration_since(self.began).as_millis()).unwrap_or(u64::MAX - 1);
-            self.seen.fetch_max(seen + 1, Ordering::AcqRel);
+            // Not the latest of it: a clock that was set back would leave nothing to be compared with.
+            self.seen_by_wall.store(look.begun.wall, Ordering::Release);
+            self.seen.fetch_max(milliseconds(look.begun.monotonic.duration_since(self.began)) + 1, Ordering::AcqRel);
             self.dispelled.store(look.doubts, Ordering::Release);
         }
     }
@@ -128,6 +152,10 @@ mod tests {
     use super::*;
 
     const MAX: Duration = Duration::from_secs(5);
+
+    fn later(moment: Moment, by: Duration) -> Moment {
+        Moment { monotonic: moment.monotonic + by, wall: moment.wall + milliseconds(by) }
+    }
 
     fn sighting(then: Stale) -> Sighting {
         Sighting::new(Staleness { max: MAX, then })
@@ -142,8 +170,8 @@ mod tests {
             let look = sighting.look();
             sighting.see(&look);
             // It is kept in whole milliseconds.
-            let last = look.begun + MAX - Duration::from_millis(1);
-            let past = look.begun + MAX + Duration::from_millis(1);
+            let last = later(look.begun, MAX - Duration::from_millis(1));
+            let past = later(look.begun, MAX + Duration::from_millis(1));
 
             assert!(sighting.is_fresh_at(last) && sighting.may_answer_at(last));
             assert!(!sighting.is_stale_and_allowed_at(last) && !sighting.is_fresh_at(past));
@@ -152,6 +180,26 @@ mod tests {
                 (is_allowed, is_allowed)
             );
         }
+    }
+
+    #[test]
+    fn a_machine_that_was_suspended_knows_nothing_by_its_memory_and_one_whose_clock_was_set_back_all() {
+        let sighting = sighting(Stale::Deny);
+        let look = sighting.look();
+        sighting.see(&look);
+        let (second, hour) = (Duration::from_secs(1), 3_600_000);
+
+        let woken = Moment { monotonic: look.begun.monotonic + second, wall: look.begun.wall + hour };
+        assert!(!sighting.may_answer_at(woken));
+        assert_eq!(sighting.staleness_at(woken), Some(Duration::from_hours(1)));
+
+        let set_back = Moment { monotonic: look.begun.monotonic + second, wall: look.begun.wall - hour };
+        assert!(sighting.may_answer_at(set_back));
+
+        // Once it has looked again, both clocks count from there.
+        sighting.see(&Look { begun: set_back, doubts: look.doubts });
+        let woken = Moment { monotonic: set_back.monotonic + second, wall: set_back.wall + hour };
+        assert!(!sighting.may_answer_at(woken));
     }
 
     #[test]

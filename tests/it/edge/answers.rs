@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 
 use super::{ISSUER, Scene, becomes, figure, introspect, passes, revoke};
-use crate::support::{Site, process::answered};
+use crate::support::{
+    Site,
+    process::{answered, until},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edge_says_of_a_token_what_its_catalog_says() {
@@ -122,8 +125,11 @@ async fn what_an_edge_does_not_have_it_says_in_a_problem() {
         assert!(!reply.header("x-request-id").is_empty());
     }
     assert_eq!(edge.client.get("/healthz", "").await.json(), json!({ "status": "ok" }));
-    let ready = edge.client.get("/readyz", "").await.json();
-    assert_eq!((&ready["status"], &ready["connection"]), (&json!("ready"), &json!("streaming")));
+    until("an edge that is ready and follows the stream", async || {
+        let ready = edge.client.get("/readyz", "").await.json();
+        (ready["status"] == "ready" && ready["connection"] == "streaming").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

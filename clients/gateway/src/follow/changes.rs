@@ -3,10 +3,13 @@
 
 use reqwest::{Method, header::ACCEPT};
 
-use super::{End, Settings, page::checked};
+use super::{
+    End, Settings,
+    page::{checked, receive},
+};
 use crate::{
     client::{self, AskError, Catalog},
-    wire::{Cursor, Page},
+    wire::{Cursor, Item, Page},
 };
 
 /// Asks for what changed, and for what is in force.
@@ -51,18 +54,17 @@ impl Changes {
         }
     }
 
-    /// What is in force: the whole of it in one page, which is in memory at once.
+    /// What is in force, handed over item by item to what is to take them, and the page without them.
     ///
     /// # Errors
-    /// [`NoPage::Ask`].
-    pub async fn snapshot(&self) -> Result<Page, NoPage> {
+    /// [`NoPage::Ask`]. What was handed over until then is lost.
+    pub async fn snapshot<S: Send + 'static>(&self, sink: S, push: fn(&mut S, &Item)) -> Result<(S, Page), NoPage> {
         let within = self.settings.snapshot_time_max;
         let request = self.catalog.request(Method::GET, "revocations/snapshot")?;
         let response = checked(client::send(request, within).await?, within).await?;
-        let bytes_max = usize::try_from(self.settings.snapshot_bytes_max).unwrap_or(usize::MAX);
-        let page = read(&client::body(response, bytes_max, within).await?)?;
-        if page.after.is_none() {
-            Ok(page)
+        let (sink, head) = receive(response, &self.settings, sink, push).await?;
+        if head.after.is_none() {
+            Ok((sink, head))
         } else {
             Err(AskError::Answer("is a page, and a snapshot was asked for").into())
         }
@@ -77,6 +79,7 @@ impl From<End> for NoPage {
     fn from(end: End) -> Self {
         match end {
             End::Ask(error) => Self::Ask(error),
+            End::Aborted(_) => Self::Ask(AskError::Answer("was not read to its end")),
             _ => Self::Reload,
         }
     }

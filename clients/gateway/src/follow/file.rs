@@ -24,7 +24,7 @@ pub(super) fn read(path: &Path, bytes_max: u64, now: Now) -> io::Result<Option<(
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the snapshot file is open to others, or no file"));
     }
     let mut loader = Loader::new(now);
-    let head = snapshot::read(file, bytes_max, &mut loader)?;
+    let head = snapshot::read(file, bytes_max, &mut |item| loader.push(item))?;
     Ok(Some((loader, head)))
 }
 

@@ -18,6 +18,8 @@ use tokio::{
     task::{JoinError, JoinSet},
 };
 
+pub use pause::Pauses;
+
 use crate::{
     client::{AskError, Catalog},
     error::ApplyError,

@@ -12,12 +12,11 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{Connection, End, pause::jittered, run::Run, snapshot};
+use super::{Connection, End, Settings, pause::jittered, run::Run, snapshot};
 use crate::{
     client::{self, AskError},
     loader::Loader,
-    now::Now,
-    wire::Page,
+    wire::{Item, Page},
 };
 
 /// The problem that says that only a snapshot helps.
@@ -68,7 +67,7 @@ impl Run {
         let response = client::send(request, self.settings.snapshot_time_max).await?;
         let response = checked(response, self.settings.answer_time_max).await?;
         let began = self.settings.clock.now();
-        let (loader, head) = self.receive(response, asked).await?;
+        let (loader, head) = receive(response, &self.settings, Loader::new(asked), Loader::push).await?;
         let set = self.set.clone();
         let (address, mark) = (self.catalog.address(), head.mark);
         tokio::task::spawn_blocking(move || set.replace(loader, &head, began)).await??;
@@ -78,33 +77,38 @@ impl Run {
         self.heard();
         Ok(())
     }
+}
 
-    /// Reads a snapshot while it comes, beside the async threads.
-    async fn receive(&self, mut response: Response, asked: Now) -> Result<(Loader, Page), End> {
-        let (send, chunks) = mpsc::channel(CHUNKS_MAX);
-        let bytes_max = self.settings.snapshot_bytes_max;
-        let reading = tokio::task::spawn_blocking(move || {
-            let mut loader = Loader::new(asked);
-            let head = snapshot::read(Chunks { coming: chunks, here: None, read: 0 }, bytes_max, &mut loader)?;
-            Ok::<_, serde_json::Error>((loader, head))
-        });
-        let outcome = loop {
-            let chunk = match timeout(self.settings.snapshot_time_max, response.chunk()).await {
-                Err(_) => break Err(AskError::Silent(self.settings.snapshot_time_max)),
-                Ok(Err(error)) => break Err(AskError::Unreachable(error)),
-                Ok(Ok(None)) => break Ok(()),
-                Ok(Ok(Some(chunk))) => chunk,
-            };
-            // Whoever reads has found something wrong when it takes no more.
-            if send.send(chunk).await.is_err() {
-                break Ok(());
-            }
+/// Reads a snapshot while it comes, beside the async threads, and hands its items over to what is to take them.
+pub(super) async fn receive<S: Send + 'static>(
+    mut response: Response,
+    settings: &Settings,
+    mut sink: S,
+    push: fn(&mut S, &Item),
+) -> Result<(S, Page), End> {
+    let (send, chunks) = mpsc::channel(CHUNKS_MAX);
+    let (bytes_max, within) = (settings.snapshot_bytes_max, settings.snapshot_time_max);
+    let reading = tokio::task::spawn_blocking(move || {
+        let chunks = Chunks { coming: chunks, here: None, read: 0 };
+        let head = snapshot::read(chunks, bytes_max, &mut |item| push(&mut sink, item))?;
+        Ok::<_, serde_json::Error>((sink, head))
+    });
+    let outcome = loop {
+        let chunk = match timeout(within, response.chunk()).await {
+            Err(_) => break Err(AskError::Silent(within)),
+            Ok(Err(error)) => break Err(AskError::Unreachable(error)),
+            Ok(Ok(None)) => break Ok(()),
+            Ok(Ok(Some(chunk))) => chunk,
         };
-        drop(send);
-        let read = reading.await?;
-        outcome?;
-        Ok(read.map_err(AskError::Json)?)
-    }
+        // Whoever reads has found something wrong when it takes no more.
+        if send.send(chunk).await.is_err() {
+            break Ok(());
+        }
+    };
+    drop(send);
+    let read = reading.await?;
+    outcome?;
+    Ok(read.map_err(AskError::Json)?)
 }
 
 /// An answer that is not what was asked for as the end that it means.

@@ -5,32 +5,34 @@ use std::{
     time::Duration,
 };
 
-/// The longest that the catalog can have a follower wait.
+/// The longest that whoever is asked can have one wait.
 const ASKED_MAX: Duration = Duration::from_secs(10);
 
 /// Waits that double, up to a longest, each by chance half of that to all of it: many who lost the catalog at once do not come
 /// back at once.
 #[derive(Debug, Clone)]
-pub(super) struct Pauses {
+pub struct Pauses {
     min: Duration,
     max: Duration,
     failures: u32,
 }
 
 impl Pauses {
-    pub(super) fn new(min: Duration, max: Duration) -> Self {
+    /// The first one, and the longest, before chance cuts them short.
+    #[must_use]
+    pub fn new(min: Duration, max: Duration) -> Self {
         Self { min, max, failures: 0 }
     }
 
-    /// The next one, no shorter than the catalog asked for.
-    pub(super) fn next(&mut self, asked: Option<Duration>) -> Duration {
+    /// The next one, no shorter than was asked for, if that is no more than 10 s.
+    pub fn next(&mut self, asked: Option<Duration>) -> Duration {
         let pause = self.min.saturating_mul(1 << self.failures.min(20)).min(self.max);
         self.failures = self.failures.saturating_add(1);
         jittered(pause).max(asked.unwrap_or_default().min(ASKED_MAX))
     }
 
     /// What was asked for has come.
-    pub(super) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.failures = 0;
     }
 }

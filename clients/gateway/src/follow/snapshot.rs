@@ -11,19 +11,16 @@ use serde::{
     de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use crate::{
-    loader::Loader,
-    wire::{Item, Mark, Page},
-};
+use crate::wire::{Item, Mark, Page};
 
 /// The version of what is written. A reader takes no other; an answer of the catalog has none.
 const VERSION: u32 = 1;
 
-/// Reads a snapshot of so many bytes at most into a loader, and returns the page without its items.
-pub(super) fn read(from: impl Read, bytes_max: u64, loader: &mut Loader) -> Result<Page, serde_json::Error> {
+/// Reads a snapshot of so many bytes at most, hands over its items, and returns the page without them.
+pub(super) fn read(from: impl Read, bytes_max: u64, push: &mut dyn FnMut(&Item)) -> Result<Page, serde_json::Error> {
     let from = io::BufReader::with_capacity(64 * 1024, Bounded { from, left: bytes_max });
     let mut json = serde_json::Deserializer::from_reader(from);
-    let head = Snapshot(loader).deserialize(&mut json)?;
+    let head = Snapshot(push).deserialize(&mut json)?;
     json.end()?;
     Ok(head)
 }
@@ -68,7 +65,7 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-struct Snapshot<'a>(&'a mut Loader);
+struct Snapshot<'a>(&'a mut dyn FnMut(&Item));
 
 impl<'de> DeserializeSeed<'de> for Snapshot<'_> {
     type Value = Page;
@@ -118,7 +115,7 @@ impl<'de> Visitor<'de> for Snapshot<'_> {
     }
 }
 
-struct Items<'a>(&'a mut Loader);
+struct Items<'a>(&'a mut dyn FnMut(&Item));
 
 impl<'de> DeserializeSeed<'de> for Items<'_> {
     type Value = ();
@@ -137,7 +134,7 @@ impl<'de> Visitor<'de> for Items<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         while let Some(item) = items.next_element::<Item>()? {
-            self.0.push(&item);
+            (self.0)(&item);
         }
         Ok(())
     }
@@ -150,7 +147,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{Now, RevocationSet, wire::Digest};
+    use crate::{Now, RevocationSet, loader::Loader, wire::Digest};
 
     fn written() -> Vec<u8> {
         let mark = Mark { log_id: Uuid::from_u128(7), position: 41, digest: Digest([0xab; 32]) };
@@ -175,7 +172,7 @@ mod tests {
         let bytes = written();
         let mut loader = loader();
 
-        let head = read(&*bytes, bytes.len() as u64, &mut loader).unwrap();
+        let head = read(&*bytes, bytes.len() as u64, &mut |item| loader.push(item)).unwrap();
 
         let page: Page = serde_json::from_slice(&bytes).unwrap();
         assert_eq!(head, Page { items: Vec::new(), ..page.clone() });
@@ -188,9 +185,9 @@ mod tests {
     fn what_is_cut_off_or_too_long_or_of_another_version_is_refused() {
         let bytes = written();
         for end in 0..bytes.len() - 1 {
-            assert!(read(&bytes[..end], u64::MAX, &mut loader()).is_err(), "{end}");
+            assert!(read(&bytes[..end], u64::MAX, &mut |_| ()).is_err(), "{end}");
         }
-        assert!(read(&*bytes, bytes.len() as u64 - 1, &mut loader()).is_err());
+        assert!(read(&*bytes, bytes.len() as u64 - 1, &mut |_| ()).is_err());
         let text = String::from_utf8(bytes).unwrap();
         for (from, to) in [
             ("\"version\":1", "\"version\":2"),
@@ -199,7 +196,7 @@ mod tests {
             ("]}\n", "]}}"),
             ("\"revoked\"", "\"forgiven\""),
         ] {
-            assert!(read(text.replacen(from, to, 1).as_bytes(), u64::MAX, &mut loader()).is_err(), "{from}");
+            assert!(read(text.replacen(from, to, 1).as_bytes(), u64::MAX, &mut |_| ()).is_err(), "{from}");
         }
     }
 }

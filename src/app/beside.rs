@@ -9,7 +9,7 @@ use std::{
 };
 
 /// A file that is being written. Dropped before it is [moved](Self::into_place), it leaves nothing behind.
-pub(super) struct Beside {
+pub(crate) struct Beside {
     place: PathBuf,
     written: PathBuf,
     is_placed: bool,
@@ -17,7 +17,7 @@ pub(super) struct Beside {
 
 impl Beside {
     /// A file for that place, with these permissions as far as the process's mask lets them be.
-    pub(super) fn create(place: &Path, mode: u32) -> io::Result<(Self, BufWriter<File>)> {
+    pub(crate) fn create(place: &Path, mode: u32) -> io::Result<(Self, BufWriter<File>)> {
         let Some(name) = place.file_name() else {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it names no file"));
         };
@@ -30,7 +30,7 @@ impl Beside {
     }
 
     /// Moves what was written to its place, where it takes that of an older file.
-    pub(super) fn into_place(mut self, file: BufWriter<File>) -> io::Result<()> {
+    pub(crate) fn into_place(mut self, file: BufWriter<File>) -> io::Result<()> {
         let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
         fs::rename(&self.written, &self.place)?;

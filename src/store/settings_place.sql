@@ -1,3 +1,7 @@
-select coalesce(max(position), 0)
+select
+    position,
+    digest
   from events
  where split_part(kind, '.', 1) in ('catalog', 'policy', 'key', 'client')
+ order by position desc
+ limit 1
