@@ -11,7 +11,7 @@ use super::{
     denials::Denials,
     findings::{FindingRule, Findings},
     held::{Held, Tokens},
-    issuance::Issuance,
+    issuance::{Issuance, Named},
     live::LiveReport,
     out_of_band::OutOfBand,
     pool::{Book, Id},
@@ -135,9 +135,9 @@ impl Fold {
     }
 
     fn issued(&mut self, issued: &Issued<'_>, seen: &Seen<'_>, by: Id, is_counted: bool) {
-        let mut row = None;
+        let (mut row, named) = (None, Named::of(issued, by, &mut self.book));
         if is_counted {
-            self.issuance.add(issued, seen, by, &mut self.book);
+            self.issuance.add(issued, seen, named, &mut self.book);
             let day = self.days.at(seen.occurred_at);
             day.issued += 1;
             day.out_of_band += u64::from(issued.out_of_band);
@@ -149,7 +149,8 @@ impl Fold {
                 self.findings.add(FindingRule::AdminTokenWithoutReason, [seen.position], detail);
             }
         }
-        self.tokens.issue(issued, seen, by, row, &mut self.book);
+        let name = issued.name.as_deref().map(|name| self.book.name(name));
+        self.tokens.issue(issued, seen, named, name, row);
     }
 
     fn revoked(&mut self, revoked: &Revoked<'_>, seen: &Seen<'_>, by: Id, is_counted: bool) {

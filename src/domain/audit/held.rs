@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     cover::Cover,
+    issuance::Named,
     pool::{Book, Id},
     seen::{Issued, Revoked, Seen},
 };
@@ -109,18 +110,25 @@ impl Tokens {
         self.held.get(&jti).map(|token| token.status(at))
     }
 
-    pub(super) fn issue(&mut self, issued: &Issued<'_>, seen: &Seen<'_>, by: Id, row: Option<u32>, book: &mut Book) {
+    pub(super) fn issue(
+        &mut self,
+        issued: &Issued<'_>,
+        seen: &Seen<'_>,
+        named: Named,
+        name: Option<Id>,
+        row: Option<u32>,
+    ) {
         let token = Held {
             issued: seen.position,
             iat: issued.iat,
             exp: issued.exp,
-            sub: issued.sub.as_deref().map(|sub| book.name(sub)),
-            name: issued.name.as_deref().map(|name| book.name(name)),
-            by,
-            kid: book.name(&issued.kid),
+            sub: named.sub,
+            name,
+            by: named.by,
+            kid: named.kid,
             path: seen.path,
-            teams: issued.teams.as_ref().map(|teams| book.list(teams)),
-            permissions: book.list(&issued.permissions),
+            teams: named.teams,
+            permissions: named.permissions,
             is_admin: issued.is_admin,
             out_of_band: issued.out_of_band,
             elevated: issued.elevated.clone(),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     pool::{Book, Id, pairs},
     seen::{ERASED, Issued, Seen},
-    tally::{Count, Tally},
+    tally::{Count, Tally, sorted},
 };
 use crate::domain::event::Elevation;
 
@@ -27,10 +27,12 @@ pub(super) struct Issuance {
     path: Tally,
     actor: Tally,
     subject: Tally,
-    team: Tally,
-    permission: Tally,
+    every_team: u64,
+    /// By the list of those that a token names, so that a token is counted once.
+    teams: Tally,
+    permissions: Tally,
     key: Tally,
-    elevated: Tally,
+    elevated: [u64; Elevation::ALL.len()],
     #[serde(with = "pairs")]
     policy_version: BTreeMap<u32, u64>,
 }
@@ -64,28 +66,47 @@ pub struct IssuanceReport {
     pub by_policy_version: Vec<Count>,
 }
 
+/// What an issuance names.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Named {
+    pub(super) by: Id,
+    pub(super) sub: Option<Id>,
+    pub(super) kid: Id,
+    /// `None` = every team.
+    pub(super) teams: Option<Id>,
+    pub(super) permissions: Id,
+}
+
+impl Named {
+    pub(super) fn of(issued: &Issued<'_>, by: Id, book: &mut Book) -> Self {
+        Self {
+            by,
+            sub: issued.sub.as_deref().map(|sub| book.name(sub)),
+            kid: book.name(&issued.kid),
+            teams: issued.teams.as_ref().map(|teams| book.list(teams)),
+            permissions: book.list(&issued.permissions),
+        }
+    }
+}
+
 impl Issuance {
-    pub(super) fn add(&mut self, issued: &Issued<'_>, seen: &Seen<'_>, by: Id, book: &mut Book) {
+    pub(super) fn add(&mut self, issued: &Issued<'_>, seen: &Seen<'_>, named: Named, book: &mut Book) {
         self.total += 1;
         self.out_of_band += u64::from(issued.out_of_band);
         self.admins += u64::from(issued.is_admin);
         self.successors += u64::from(issued.predecessor.is_some());
         self.path.add(book.name(seen.path.as_str()), 1);
-        self.actor.add(by, 1);
-        self.subject.add(book.name(issued.sub.as_deref().unwrap_or(ERASED)), 1);
-        self.key.add(book.name(&issued.kid), 1);
+        self.actor.add(named.by, 1);
+        self.subject.add(named.sub.unwrap_or_else(|| book.name(ERASED)), 1);
+        self.key.add(named.kid, 1);
+        self.permissions.add(named.permissions, 1);
         *self.policy_version.entry(issued.policy_version).or_default() += 1;
-        match issued.teams.as_deref() {
-            None => self.team.add(book.name(EVERY_TEAM), 1),
-            Some([]) => self.team.add(book.name(NO_TEAM), 1),
-            Some(teams) => each_once(&mut self.team, teams, book),
+        match named.teams {
+            None => self.every_team += 1,
+            Some(teams) => self.teams.add(teams, 1),
         }
-        match issued.permissions.as_slice() {
-            [] => self.permission.add(book.name(ALL_PERMISSIONS), 1),
-            permissions => each_once(&mut self.permission, permissions, book),
-        }
-        for elevation in &issued.elevated {
-            self.elevated.add(book.name(Elevation::as_str(*elevation)), 1);
+        for (count, elevation) in self.elevated.iter_mut().zip(Elevation::ALL) {
+            *count += u64::from(issued.elevated.contains(&elevation));
         }
     }
 
@@ -99,19 +120,18 @@ impl Issuance {
             by_path: self.path.told(book),
             by_actor: self.actor.told(book),
             by_subject: self.subject.told(book),
-            by_team: self.team.told(book),
-            by_permission: self.permission.told(book),
+            by_team: sorted(self.teams.told_of_lists(NO_TEAM, book).chain(several(EVERY_TEAM, self.every_team))),
+            by_permission: sorted(self.permissions.told_of_lists(ALL_PERMISSIONS, book)),
             by_key: self.key.told(book),
-            by_elevation: self.elevated.told(book),
+            by_elevation: sorted(
+                Elevation::ALL.into_iter().zip(self.elevated).flat_map(|(name, count)| several(name.as_str(), count)),
+            ),
             by_policy_version: self.policy_version.iter().map(of_version).collect(),
         }
     }
 }
 
-fn each_once<T: AsRef<str> + PartialEq>(tally: &mut Tally, names: &[T], book: &mut Book) {
-    for (index, name) in names.iter().enumerate() {
-        if !names[..index].contains(name) {
-            tally.add(book.name(name.as_ref()), 1);
-        }
-    }
+/// Nothing is told that did not occur.
+fn several(name: &str, count: u64) -> Option<Count> {
+    (count > 0).then(|| Count { name: name.to_owned(), count })
 }

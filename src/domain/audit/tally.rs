@@ -1,6 +1,6 @@
 //! Counts of names, and lists that do not grow for ever.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -20,11 +20,30 @@ impl Tally {
 
     /// The names, most frequent first, those of the same count in alphabetical order.
     pub(super) fn told(&self, book: &Book) -> Vec<Count> {
-        let mut counts: Vec<Count> =
-            self.0.iter().map(|(id, count)| Count { name: book.text(*id).to_owned(), count: *count }).collect();
-        counts.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.name.cmp(&other.name)));
-        counts
+        sorted(self.0.iter().map(|(id, count)| Count { name: book.text(*id).to_owned(), count: *count }))
     }
+
+    /// Of lists: the names in them, each as often as there are lists that name it, and how often there was none.
+    pub(super) fn told_of_lists(&self, none: &str, book: &Book) -> impl Iterator<Item = Count> {
+        let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+        for (list, count) in &self.0 {
+            let names: BTreeSet<&str> = book.members(*list).iter().map(|id| book.text(*id)).collect();
+            let names = if names.is_empty() { BTreeSet::from([none]) } else { names };
+            for name in names {
+                *counts.entry(name).or_default() += count;
+            }
+        }
+        let counts: Vec<Count> =
+            counts.into_iter().map(|(name, count)| Count { name: name.to_owned(), count }).collect();
+        counts.into_iter()
+    }
+}
+
+/// Most frequent first, those of the same count in alphabetical order.
+pub(super) fn sorted(counts: impl IntoIterator<Item = Count>) -> Vec<Count> {
+    let mut counts: Vec<Count> = counts.into_iter().collect();
+    counts.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.name.cmp(&other.name)));
+    counts
 }
 
 /// How often something occurred.
