@@ -5,7 +5,8 @@ use std::{
     path::Path,
 };
 
-use super::{super::beside::Beside, CliError, ReportError};
+use super::{CliError, ReportError};
+use crate::app::beside::Beside;
 
 /// The log names people.
 const PRIVATE: u32 = 0o600;

@@ -124,7 +124,7 @@ impl Issuance {
             by_permission: sorted(self.permissions.told_of_lists(ALL_PERMISSIONS, book)),
             by_key: self.key.told(book),
             by_elevation: sorted(
-                Elevation::ALL.into_iter().zip(self.elevated).flat_map(|(name, count)| several(name.as_str(), count)),
+                Elevation::ALL.into_iter().zip(self.elevated).filter_map(|(name, count)| several(name.as_str(), count)),
             ),
             by_policy_version: self.policy_version.iter().map(of_version).collect(),
         }
