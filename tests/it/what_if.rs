@@ -19,7 +19,7 @@ use crate::{
     authority::{by_door, table::rows},
     people,
     rotation::long_lived_admin,
-    support::{Site, World, provider::apply},
+    support::{Site, World, provider::apply, terminal},
     time_travel::{Chance, events, happen},
 };
 
@@ -369,6 +369,38 @@ async fn the_command_lists_what_changes_writes_nothing_and_ends_with_1_when_some
     };
     assert_eq!(part(&format!("@{last}"), &format!("@{last}")), [listed.last().unwrap().clone()]);
     assert_eq!(part("@1", &format!("@{}", last - 1)), listed[..listed.len() - 1]);
+
+    let watched = terminal::seen(site.command(&["policy", "replay", &shorter]), 200);
+    assert!(watched.contains(" events, ") && watched.contains(" left"), "a bar: {watched:?}");
+    assert!(watched.contains("DECIDED AT") && watched.contains("ttl_too_long"), "{watched:?}");
+    assert!(!text.stderr.contains(" left") && !json.stderr.contains(" left"), "none in a pipe: {text:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_a_kind_that_nobody_knows_stops_the_replay_at_its_position() {
+    let world = World::new().await;
+    for _ in 0..3 {
+        world.caller("alice@example.com", |_| ()).await;
+    }
+    world
+        .database
+        .tamper(
+            "alter table events disable trigger all;
+             update events set body = convert_to(replace(convert_from(body, 'utf8'), 'token.issued.v1', 'token.issued.v9'), 'utf8')
+              where position = 6",
+        )
+        .await;
+    let site = world.site();
+    let path = site.data().join("policy.toml");
+    std::fs::write(&path, "").unwrap();
+
+    let said = site.cli(&["policy", "replay", path.to_str().unwrap()]);
+
+    assert_eq!(said.code, 2);
+    assert!(
+        said.stderr.contains("position 6") && said.stderr.contains("the kind 'token.issued.v9' is unknown"),
+        "{said:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -160,27 +160,29 @@ impl WhatIf {
     }
 
     fn verdict(&mut self, case: &Case, recorded: &Recorded) -> Verdict {
-        let was = case.was.clone();
-        let (Some(then), Some(other)) = (self.state.settings.policy.clone(), self.other.take()) else {
-            return Verdict::Untold { was, why: Why::NotReproduced, now: Vec::new() };
+        let untold = |why| Verdict::Untold { was: case.was.clone(), why, now: Vec::new() };
+        let (Some(then), Some(other)) = (&self.state.settings.policy, self.other.take()) else {
+            return untold(Why::NotReproduced);
         };
-        let verdict = match worlds::of(case, &self.state, recorded, (&then.rules, &other.rules)) {
-            Ok(worlds) => self.compare(case, worlds, recorded, &other),
-            Err(why) => Verdict::Untold { was, why, now: Vec::new() },
-        };
-        (self.state.settings.policy, self.other) = (Some(then), Some(other));
-        verdict
+        match worlds::of(case, &self.state, recorded, (&then.rules, &other.rules)) {
+            Ok(worlds) => self.compare(case, worlds, recorded, other),
+            Err(why) => {
+                self.other = Some(other);
+                untold(why)
+            }
+        }
     }
 
     /// Holds against each other what both policies make of the worlds that the log allows.
-    fn compare(&mut self, case: &Case, mut worlds: Vec<World>, recorded: &Recorded, other: &Policy) -> Verdict {
+    fn compare(&mut self, case: &Case, mut worlds: Vec<World>, recorded: &Recorded, other: Policy) -> Verdict {
         let (was, place) = (case.was.clone(), Place::of(case, recorded));
         worlds.retain(|world| place.decide(&self.state, &world.wish, world, world.then.as_ref()).outcome == was);
-        self.state.settings.policy = Some(other.clone());
+        let then = self.state.settings.policy.replace(other);
         let decided: Vec<(Option<u32>, Decided)> = worlds
             .iter()
             .map(|world| (world.wish.ttl(), place.decide(&self.state, &world.wish, world, world.other.as_ref())))
             .collect();
+        self.other = std::mem::replace(&mut self.state.settings.policy, then);
         let mut now: Vec<Decided> = Vec::new();
         for (_, one) in &decided {
             if now.iter().all(|seen| seen.outcome != one.outcome) {

@@ -208,7 +208,7 @@ impl Year {
         if !self.state.settings.trusts(&issuer) {
             return Ok(());
         }
-        let sub = Subject::parse(format!("user-{:05}@example.com", self.chance.rank(PEOPLE)))?;
+        let sub = Subject::parse(format!("staff-{:03}@example.com", self.chance.rank(PEOPLE)))?;
         let origin = self.person(&sub)?;
         if self.state.person(&sub).is_none() || self.chance.once_in(40) {
             let seen = PersonSeen {
@@ -231,7 +231,7 @@ impl Year {
     }
 
     fn refuse_login(&mut self, now: DateTime<Utc>) -> Result<(), SeedError> {
-        let sub = Subject::parse(format!("user-{:05}@example.com", self.chance.rank(PEOPLE)))?;
+        let sub = Subject::parse(format!("staff-{:03}@example.com", self.chance.rank(PEOPLE)))?;
         let origin = self.person(&sub)?;
         let refusal = self.chance.one_of(&LoginRefusal::ALL).copied().unwrap_or(LoginRefusal::OtherAudience);
         let denial = self.counted(Denial::of_login(refusal, now), now);
