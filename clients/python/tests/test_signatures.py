@@ -194,6 +194,7 @@ def test_a_public_key_is_no_shared_secret(stage: Stage) -> None:
     forged = Shared()
     forged.kid, forged.secret = key.kid, str(key.jwk()["n"])
 
+    assert stage.accepts(token(key)), "its keys are known from now on"
     assert not stage.accepts(token(forged))
     for alg in ("ES256", "EdDSA", "HS256"):
         assert not stage.accepts(write(key, header(key, alg=alg), json.dumps(claims())))
