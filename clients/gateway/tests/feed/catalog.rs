@@ -45,8 +45,8 @@ pub struct Log {
     pub is_down: bool,
     /// Answers with the event that asks for a reload.
     pub asks_for_reload: bool,
-    /// Begins each stream with a page that leaves a gap.
-    pub leaves_gaps: bool,
+    /// How many of the next streams begin with a page that leaves a gap.
+    pub gaps: u32,
     /// Says nothing on streams, not even their end.
     pub is_mute: bool,
     /// How many of the next streams say nothing whatever happens.
@@ -230,7 +230,8 @@ fn said(catalog: &Catalog, position: i64) -> Result<Option<(String, i64)>, Ended
         log.asks_for_reload = false;
         return Ok(Some((format!("event: {EVENT_RELOAD}\ndata: {{}}\n\n"), position)));
     }
-    if log.leaves_gaps {
+    if let Some(left) = log.gaps.checked_sub(1) {
+        log.gaps = left;
         let far = position + 2;
         let page = Page { mark: log.mark(far), after: Some(far - 1), items: Vec::new(), ..log.page(None, log.head()) };
         return Ok(Some((event(EVENT_PAGE, page), far)));

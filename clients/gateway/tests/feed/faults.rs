@@ -153,7 +153,7 @@ async fn a_stream_that_says_nothing_once_is_tried_again_before_pages_take_its_pl
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_does_not_fit_loads_the_snapshot_less_and_less_often() {
     let stage = Stage::new().await;
-    stage.catalog.log().leaves_gaps = true;
+    stage.catalog.log().gaps = u32::MAX;
     stage.revoke(1);
 
     stage.until_so("it is loaded again and again", || stage.catalog.log().snapshots >= 8).await;
@@ -161,7 +161,7 @@ async fn whoever_does_not_fit_loads_the_snapshot_less_and_less_often() {
     let [Some(first), Some(second)] = stage.catalog.log().loaded else { panic!("two were loaded") };
     let pause_max = settings(stage.clock.clone(), None).pause_max;
     assert!(second - first >= pause_max / 2, "{:?}", second - first);
-    stage.catalog.log().leaves_gaps = false;
+    stage.catalog.log().gaps = 0;
     is_found(&stage).await;
 }
 
