@@ -23,6 +23,7 @@ pub mod past;
 pub mod policy_file;
 mod providers;
 pub mod range;
+pub mod report;
 mod requester;
 mod reuses;
 mod revocations;

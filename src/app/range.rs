@@ -36,6 +36,16 @@ pub enum RangeError {
         /// The last position.
         head: Position,
     },
+    /// A time has not come yet.
+    #[error("{asked} has not come yet: the log goes from @1 to @{head}, recorded at {recorded_at}")]
+    Ahead {
+        /// What was asked for, as RFC 3339.
+        asked: String,
+        /// The last position.
+        head: Position,
+        /// When that was recorded, as RFC 3339.
+        recorded_at: String,
+    },
     /// The range runs backwards.
     #[error("the range ends before it starts: it is from {from} to {to}, in a log that goes from @1 to @{head}")]
     Backwards {
@@ -86,7 +96,8 @@ fn runs_backwards((from, after): (AsOf, Position), (to, until): (AsOf, Position)
     }
 }
 
-fn within(position: Position, head: &Head) -> Result<Position, RangeError> {
+/// A position, if the log has it.
+pub(super) fn within(position: Position, head: &Head) -> Result<Position, RangeError> {
     if position == Position(0) {
         return Err(RangeError::BeforeFirst { head: head.position });
     }
@@ -95,6 +106,12 @@ fn within(position: Position, head: &Head) -> Result<Position, RangeError> {
         return Err(RangeError::Beyond { asked: position, head: head.position, recorded_at });
     }
     Ok(position)
+}
+
+/// Why there is nothing of a time that has not come yet.
+pub(super) fn limits(asked: DateTime<Utc>, head: &Head) -> RangeError {
+    let recorded_at = instant(head.recorded_at);
+    RangeError::Ahead { asked: instant(asked), head: head.position, recorded_at }
 }
 
 fn before(position: Position) -> Position {

@@ -6,8 +6,10 @@ use metrics_exporter_prometheus::BuildError;
 
 use super::{
     audit_export::ExportError,
+    audit_report::ReportError,
     client::ClientError,
     config::ConfigError,
+    exit_code::{COULD_NOT_RUN, REFUSED, refusal_code},
     hint::{append_hint, listen_hint, schema_hint, store_hint},
     interrupt::INTERRUPTED,
 };
@@ -19,9 +21,6 @@ use crate::{
         AppendError, StoreError, codec::CodecError, embedded::EmbeddedError, rebuild::RebuildError, schema::SchemaError,
     },
 };
-
-const REFUSED: u8 = 1;
-const COULD_NOT_RUN: u8 = 2;
 
 /// Why a command did not come to its end.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +104,9 @@ pub enum CliError {
     /// An export did not come to its end, or cannot go on.
     #[error(transparent)]
     Export(ExportError),
+    /// There is no such report, or it cannot be gone on with or made again.
+    #[error(transparent)]
+    Report(ReportError),
     /// A bridge cannot be.
     #[error(transparent)]
     Bridge(#[from] BridgeError),
@@ -239,6 +241,7 @@ impl CliError {
             | Self::Event(_)
             | Self::Range(_)
             | Self::Export(_)
+            | Self::Report(_)
             | Self::Bridge(_)
             | Self::NotAToken(_)
             | Self::File { .. }
@@ -307,6 +310,7 @@ impl CliError {
             }
             Self::KeyUnknown { .. } => "see 'catalog keys list'",
             Self::Export(error) => error.hint()?,
+            Self::Report(error) => error.hint()?,
             Self::Bridge(error) => error.hint()?,
             Self::Listen { source, .. } => listen_hint(source)?,
             Self::Command(CommandError::Incomplete)
@@ -338,58 +342,5 @@ impl CliError {
             | Self::Command(CommandError::Append(AppendError::Refused(refusal))) => Some(refusal),
             _ => None,
         }
-    }
-}
-
-/// A process that is set up otherwise than the log could not run; everything else was a no.
-fn refusal_code(refusal: &Refusal) -> u8 {
-    match refusal {
-        Refusal::NotConfigured
-        | Refusal::CatalogByDefault
-        | Refusal::KeyNotHere { .. }
-        | Refusal::SettingDiffers { .. }
-        | Refusal::TokenTooLarge { .. } => COULD_NOT_RUN,
-        Refusal::CredentialInactive
-        | Refusal::PermissionMissing { .. }
-        | Refusal::SubjectNotYours { .. }
-        | Refusal::AdminNotYours
-        | Refusal::EmailNotYours
-        | Refusal::FullNameNotYours
-        | Refusal::NamespacesNotYours { .. }
-        | Refusal::CredentialOfShellKey
-        | Refusal::RestrictionsNotKept
-        | Refusal::TeamsNotYours { .. }
-        | Refusal::TeamsRequired { .. }
-        | Refusal::PermissionsNotYours { .. }
-        | Refusal::PermissionsRequired { .. }
-        | Refusal::AudiencesNotYours { .. }
-        | Refusal::SubjectNotInTeams { .. }
-        | Refusal::MembershipUnknown { .. }
-        | Refusal::OutlivesParent { .. }
-        | Refusal::OutOfBandDenied
-        | Refusal::ElevatedDenied { .. }
-        | Refusal::ReasonRequired
-        | Refusal::PermissionsNotGrantable { .. }
-        | Refusal::AudiencesNotAllowed { .. }
-        | Refusal::CatalogNotGrantable
-        | Refusal::TooManyActive { .. }
-        | Refusal::Client(_)
-        | Refusal::Key(_)
-        | Refusal::OwnIssuer { .. }
-        | Refusal::TtlTooLong { .. }
-        | Refusal::NameInUse { .. }
-        | Refusal::IdempotencyKeyReused { .. }
-        | Refusal::RepeatOver { .. }
-        | Refusal::WrongStatus { .. }
-        | Refusal::AlreadyRotated { .. }
-        | Refusal::NothingToCarry { .. }
-        | Refusal::NotMeantFor { .. }
-        | Refusal::TokenErased { .. }
-        | Refusal::OverlapTooLong { .. }
-        | Refusal::SuspendedByAnother { .. }
-        | Refusal::SubjectOutOfReach { .. }
-        | Refusal::TooManyTokens { .. }
-        | Refusal::TokenUnknown { .. }
-        | Refusal::RuleTooWide { .. } => REFUSED,
     }
 }

@@ -6,6 +6,7 @@ use super::rows::NOTHING;
 use crate::{
     domain::{
         Event, Recorded, TokenIssued, TokenRevoked, TokensRevokedByRule,
+        audit::AuditRead,
         claims::Teams,
         client::{ClientAdded, ClientPermission},
         denial::IssuanceRefused,
@@ -47,6 +48,7 @@ pub(super) fn subject(event: &Event) -> Option<String> {
         Event::TokenIssued(issued) => issued.claims().map(|claims| claims.sub.to_string()),
         Event::IssuanceRefused(refused) => refused.sub.as_ref().map(ToString::to_string),
         Event::SuspensionRefused(refused) => refused.sub.as_ref().map(ToString::to_string),
+        Event::AuditRead(read) => read.sub.as_ref().map(ToString::to_string),
         Event::PersonSeen(seen) => seen.sub.as_ref().map(ToString::to_string),
         Event::TokensRevokedByRule(added) => added.predicate.sub.as_ref().map(ToString::to_string),
         Event::RevocationByRuleRefused(refused) => refused.predicate.sub.as_ref().map(ToString::to_string),
@@ -110,8 +112,15 @@ fn summary(event: &Event) -> String {
         }
         Event::LoginRefused(refused) => format!("{}{}", refused.rule, times(refused.count)),
         Event::PersonSeen(seen) => of_person(seen),
+        Event::AuditRead(read) => of_read(read),
         Event::ShadowTokenSeen(shadow) => format!("{}; signed by {}", shadow.what.as_str(), shadow.kid),
     }
+}
+
+fn of_read(read: &AuditRead) -> String {
+    let AuditRead { what, format, first, last, end, team, .. } = read;
+    let team = team.as_ref().map(|team| format!("; team {team}")).unwrap_or_default();
+    format!("{what} as {format}; positions {first} to {last}, as of {end}{team}")
 }
 
 fn of_refused_issuance(refused: &IssuanceRefused) -> String {

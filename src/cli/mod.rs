@@ -3,6 +3,7 @@
 mod audit_events;
 mod audit_export;
 mod audit_rebuild;
+mod audit_report;
 mod audit_token;
 mod audit_verify;
 mod banner;
@@ -18,6 +19,7 @@ mod dev_seed;
 mod edge;
 mod error;
 mod event_line;
+mod exit_code;
 mod hint;
 mod input;
 mod interrupt;
@@ -46,6 +48,7 @@ use std::{ffi::OsString, path::PathBuf, sync::Arc};
 use clap::{Args, ColorChoice, Parser, Subcommand};
 
 pub use audit_export::ExportError;
+pub use audit_report::ReportError;
 pub use client::ClientError;
 pub use config::Variables;
 pub use error::CliError;
@@ -75,6 +78,7 @@ Examples:
   catalog issue --sub ci@example.com --name ci    a token by the API of a running server
   catalog list --status active                    the tokens that may be used
   catalog audit events                            who issued what to whom, and by which path
+  catalog audit report --from 30d                 what happened in a month, and what somebody should look into
   catalog audit verify                            prove that nothing was changed or is missing
 
 Exit codes: 0 done, 1 refused or something was found, 2 could not run.";
@@ -153,6 +157,7 @@ enum Command {
 #[derive(Subcommand)]
 enum AuditCommand {
     Events(audit_events::EventsArgs),
+    Report(Box<audit_report::ReportArgs>),
     Export(audit_export::ExportArgs),
     Token(audit_token::TokenArgs),
     Verify(audit_verify::VerifyArgs),
@@ -243,6 +248,7 @@ async fn dispatch(shell: &Shell<'_>, command: Command) -> Result<Outcome, CliErr
         Command::Check(args) => client::check::run(shell, args).await,
         Command::Whoami(args) => client::whoami::run(shell, args).await,
         Command::Audit(AuditCommand::Events(args)) => audit_events::run(shell, args).await,
+        Command::Audit(AuditCommand::Report(args)) => audit_report::run(shell, *args).await,
         Command::Audit(AuditCommand::Export(args)) => audit_export::run(shell, args).await,
         Command::Audit(AuditCommand::Token(args)) => audit_token::run(shell, args).await,
         Command::Audit(AuditCommand::Verify(args)) => audit_verify::run(shell, args).await,

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::{
     Authority, ChangeSuspension, Event, IssueToken, Origin, Recorded, Refusal, RevokeByRule, RevokeToken, RevokeTokens,
     RotateToken, State, Status,
+    audit::AuditRead,
     authority::RoutePermission,
     claims::Teams,
     client::{ChangeClient, change_client},
@@ -120,6 +121,8 @@ pub enum Act {
     Deny(Denial),
     /// That a shadow token be remembered.
     SeeShadow(ShadowTokenSeen),
+    /// That the log was read out be remembered.
+    RecordRead(AuditRead),
     /// That what a provider says of a person be remembered.
     SeePerson(Box<PersonSeen>),
 }
@@ -207,6 +210,7 @@ impl Command {
             // Once is enough: whoever presents it again tells nothing new.
             Act::SeeShadow(shadow) if shadow.jti.is_some_and(|jti| state.knows_shadow(jti)) => Ok(Vec::new()),
             Act::SeeShadow(shadow) => Ok(vec![Event::ShadowTokenSeen(shadow.clone())]),
+            Act::RecordRead(read) => Ok(vec![Event::AuditRead(read.clone())]),
             Act::SeePerson(seen) => Ok(see_person(state, seen)),
         }
     }
@@ -231,6 +235,7 @@ impl Command {
             | Act::CompromiseKey(_)
             | Act::Deny(_)
             | Act::SeeShadow(_)
+            | Act::RecordRead(_)
             | Act::SeePerson(_) => None,
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
+    audit::AuditRead,
     claims::{self, Claims, Teams},
     client::{ClientAdded, ClientRevoked, ClientRotated},
     courier::CourierIssued,
@@ -98,6 +99,8 @@ pub enum Event {
     PersonSeen(Box<PersonSeen>),
     /// A validly signed token was presented that is not as it was issued, or never was.
     ShadowTokenSeen(ShadowTokenSeen),
+    /// The log was read out, for a report.
+    AuditRead(AuditRead),
 }
 
 impl Event {
@@ -127,6 +130,7 @@ impl Event {
             | Self::KeyCompromised(_)
             | Self::IssuanceRefused(_)
             | Self::LoginRefused(_)
+            | Self::AuditRead(_)
             | Self::PersonSeen(_)
             | Self::TokensRevokedByRule(_)
             | Self::RevocationByRuleRefused(_) => None,

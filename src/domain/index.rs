@@ -176,6 +176,7 @@ impl LiveIndex {
             | Event::ClientRevoked(_)
             | Event::KeyRetired(_)
             | Event::ShadowTokenSeen(_)
+            | Event::AuditRead(_)
             | Event::RotatedTokenReused(_)
             | Event::CourierIssued(_)
             | Event::CourierRefused(_)

@@ -1,6 +1,7 @@
 //! A token as a check sees it, in few bytes.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
@@ -32,7 +33,7 @@ pub struct LiveToken {
 }
 
 /// When a token's revocation holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum End {
     /// Whatever anybody's clock says.
     AtOnce,

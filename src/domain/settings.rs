@@ -89,6 +89,7 @@ impl Settings {
             | Event::RotatedTokenReused(_)
             | Event::LoginRefused(_)
             | Event::PersonSeen(_)
+            | Event::AuditRead(_)
             | Event::ShadowTokenSeen(_) => {}
         }
     }

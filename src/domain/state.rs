@@ -310,6 +310,7 @@ impl State {
             | Event::SuspensionRefused(_)
             | Event::RotationRefused(_)
             | Event::LoginRefused(_)
+            | Event::AuditRead(_)
             | Event::RevocationByRuleRefused(_) => {}
         }
     }

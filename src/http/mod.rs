@@ -3,6 +3,7 @@
 mod accept;
 mod as_of;
 mod audit_events;
+mod audit_report;
 mod authorize;
 mod basic;
 mod body;
@@ -109,6 +110,7 @@ fn routes() -> OpenApiRouter<Arc<Catalog>> {
         .routes(routes!(introspect::handle))
         .routes(routes!(authorize::handle))
         .routes(routes!(audit_events::handle))
+        .routes(routes!(audit_report::handle))
         .routes(routes!(jwks::handle))
         .routes(routes!(metadata::handle))
         .routes(routes!(health::ready))

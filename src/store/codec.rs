@@ -14,8 +14,8 @@ use crate::domain::{
     text::RequestId,
 };
 
-const TOKEN_ISSUED: &str = "token.issued.v1";
-const TOKEN_REVOKED: &str = "token.revoked.v1";
+pub(super) const TOKEN_ISSUED: &str = "token.issued.v1";
+pub(super) const TOKEN_REVOKED: &str = "token.revoked.v1";
 const TOKEN_SUSPENDED: &str = "token.suspended.v1";
 const TOKEN_RESUMED: &str = "token.resumed.v1";
 const TOKENS_REVOKED_BY_RULE: &str = "tokens.revoked_by_rule.v1";
@@ -40,9 +40,10 @@ const REVOCATION_BY_RULE_REFUSED: &str = "revocation_by_rule.refused.v1";
 const LOGIN_REFUSED: &str = "login.refused.v1";
 const PERSON_SEEN: &str = "person.seen.v1";
 const SHADOW_TOKEN_SEEN: &str = "shadow_token.seen.v1";
+const AUDIT_READ: &str = "audit.read.v1";
 
 /// The persisted names of all kinds.
-pub const KINDS: [&str; 26] = [
+pub const KINDS: [&str; 27] = [
     TOKEN_ISSUED,
     TOKEN_REVOKED,
     TOKEN_SUSPENDED,
@@ -69,6 +70,7 @@ pub const KINDS: [&str; 26] = [
     LOGIN_REFUSED,
     PERSON_SEEN,
     SHADOW_TOKEN_SEEN,
+    AUDIT_READ,
 ];
 
 const PERSONAL: &[&str] = &["address", "user_agent"];
@@ -90,7 +92,7 @@ fn personal_of_data(kind: &str) -> &'static [&'static str] {
         TOKEN_REVOKED | TOKEN_SUSPENDED | TOKEN_RESUMED | REVOCATION_REFUSED | KEY_COMPROMISED => &["note"],
         SUSPENSION_REFUSED => &["sub", "note"],
         TOKENS_REVOKED_BY_RULE | REVOCATION_BY_RULE_REFUSED => &["sub", "name", "note"],
-        PERSON_SEEN => &["sub"],
+        PERSON_SEEN | AUDIT_READ => &["sub"],
         ISSUANCE_REFUSED => &["sub", "name", "reason"],
         _ => &[],
     }
@@ -126,6 +128,7 @@ pub fn kind(event: &Event) -> &'static str {
         Event::LoginRefused(_) => LOGIN_REFUSED,
         Event::PersonSeen(_) => PERSON_SEEN,
         Event::ShadowTokenSeen(_) => SHADOW_TOKEN_SEEN,
+        Event::AuditRead(_) => AUDIT_READ,
     }
 }
 
@@ -135,6 +138,14 @@ pub enum CodecError {
     /// A kind that this program does not know: it is older than the log.
     #[error("the kind '{0}' is unknown to this program")]
     UnknownKind(String),
+    /// The column and the body are not of one kind.
+    #[error("the column says that its kind is '{column}', and the body '{body}'")]
+    OtherKind {
+        /// What the column says.
+        column: String,
+        /// What the body says.
+        body: String,
+    },
     /// The bytes do not have the form of their kind.
     #[error("not an event of its kind: {0}")]
     Form(#[from] serde_json::Error),
@@ -227,6 +238,7 @@ pub fn data(event: &Event) -> Result<Value, CodecError> {
         Event::LoginRefused(refused) => serde_json::to_value(refused)?,
         Event::PersonSeen(seen) => serde_json::to_value(seen)?,
         Event::ShadowTokenSeen(shadow) => serde_json::to_value(shadow)?,
+        Event::AuditRead(read) => serde_json::to_value(read)?,
     })
 }
 
@@ -272,6 +284,7 @@ pub fn decode(body: &[u8], personal: Option<&[u8]>) -> Result<Occurrence, CodecE
         LOGIN_REFUSED => Event::LoginRefused(typed(form.data)?),
         PERSON_SEEN => Event::PersonSeen(typed(form.data)?),
         SHADOW_TOKEN_SEEN => Event::ShadowTokenSeen(typed(form.data)?),
+        AUDIT_READ => Event::AuditRead(typed(form.data)?),
         unknown => return Err(CodecError::UnknownKind(unknown.to_owned())),
     };
     let Form { occurred_at, path, actor, request_id, address, user_agent, .. } = form;

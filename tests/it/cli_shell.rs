@@ -74,7 +74,7 @@ async fn every_command_has_a_manual_page_with_what_its_help_says() {
     let mut pages: Vec<String> =
         fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     pages.sort();
-    let mut expected: Vec<String> = "audit audit-events audit-export audit-rebuild audit-token audit-verify bridge bridge-contextforge check clients clients-add clients-list clients-revoke clients-rotate completions decode dev dev-seed edge issue \
+    let mut expected: Vec<String> = "audit audit-events audit-export audit-rebuild audit-report audit-token audit-verify bridge bridge-contextforge check clients clients-add clients-list clients-revoke clients-rotate completions decode dev dev-seed edge issue \
          keys keys-activate keys-add keys-compromise keys-history keys-list keys-retire keys-show list man migrate policy policy-apply policy-check policy-replay policy-show resume revoke \
          rotate serve show suspend whoami"
         .split(' ')

@@ -2,7 +2,9 @@
 
 use catalog::{
     domain::{
-        Actor, Event, Occurrence, Origin, Path, Position, Predicate, TokenIssued, TokenRevoked, TokensRevokedByRule,
+        Actor, Event, Occurrence, Origin, Path, Position, Predicate, Recorded, TokenIssued, TokenRevoked,
+        TokensRevokedByRule,
+        audit::{AuditRead, Handed, seen::Seen},
         claims::Teams,
         client::{ClientAdded, ClientPermission, ClientRevoked, ClientRotated, SecretDigest},
         courier::CourierIssued,
@@ -18,9 +20,12 @@ use catalog::{
         revoke::RevocationReason,
         status_list::{Entry, StatusListBegun, StatusListRules},
         suspend::Change,
-        text::Issuer,
+        text::{Issuer, Name},
     },
-    store::codec::{self, CodecError},
+    store::{
+        codec::{self, CodecError},
+        skim::{Stored, skim},
+    },
 };
 use chrono::{DateTime, Utc};
 use proptest::{
@@ -235,6 +240,14 @@ fn evidence() -> impl Strategy<Value = Event> {
     ]
 }
 
+fn reads() -> impl Strategy<Value = Event> {
+    let word_of_format = word::<Name>().prop_map(|name| name.to_string());
+    (word_of_format, 0_i64..9, option::of(personal()), option::of(word())).prop_map(|(format, first, sub, team)| {
+        let (first, last, end) = (Position(first), Position(first + 1), Position(first + 2));
+        Event::AuditRead(AuditRead { what: Handed::Report, format, first, last, end, sub, team })
+    })
+}
+
 fn settings() -> impl Strategy<Value = Event> {
     let text = || "[A-Za-z0-9_-]{1,43}";
     let jwk = prop_oneof![
@@ -339,7 +352,17 @@ fn by_rule() -> impl Strategy<Value = Event> {
 }
 
 fn occurrence() -> impl Strategy<Value = Occurrence> {
-    let event = prop_oneof![issued(), revoked(), changed(), rotated(), couriers(), by_rule(), settings(), evidence()];
+    let event = prop_oneof![
+        issued().boxed(),
+        revoked().boxed(),
+        changed().boxed(),
+        rotated().boxed(),
+        couriers().boxed(),
+        by_rule().boxed(),
+        settings().boxed(),
+        evidence().boxed(),
+        reads().boxed(),
+    ];
     let origin =
         (select(&Path::ALL[..]), actor(), request_id(), any::<Option<std::net::IpAddr>>(), option::of(personal()))
             .prop_map(|(path, actor, request_id, address, user_agent)| Origin {
@@ -374,6 +397,7 @@ fn erased(mut occurrence: Occurrence) -> Occurrence {
         Event::RevocationRefused(refused) => refused.note = None,
         Event::KeyCompromised(compromised) => compromised.note = None,
         Event::PersonSeen(seen) => seen.sub = None,
+        Event::AuditRead(read) => read.sub = None,
         Event::TokensRevokedByRule(added) => {
             (added.predicate.sub, added.predicate.name, added.note) = (None, None, None);
         }
@@ -423,6 +447,20 @@ proptest! {
         let read = codec::decode(&stored.body, Some(&stored.personal)).unwrap();
 
         prop_assert_eq!(read, occurrence);
+    }
+
+    #[test]
+    fn what_is_skimmed_of_an_event_is_what_is_decoded_of_it(occurrence in occurrence(), is_erased: bool) {
+        let stored = codec::encode(&occurrence).unwrap();
+        let occurrence = if is_erased { erased(occurrence) } else { occurrence };
+        let (position, recorded_at, kind) = (Position(7), occurrence.occurred_at, codec::kind(&occurrence.event));
+        let recorded = Recorded { position, recorded_at, occurrence };
+        let personal = (!is_erased).then_some(&stored.personal[..]);
+        let stored = Stored { position, recorded_at, kind, body: &stored.body, personal };
+
+        let is_same = skim(stored, |seen| *seen == Seen::of(kind, &recorded, is_erased)).unwrap();
+
+        prop_assert!(is_same, "{recorded:?} is {}", skim(stored, |seen| format!("{seen:?}")).unwrap());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use catalog::{
     domain::{
         Actor, Event, Occurrence, Origin, Path, Position, Predicate, TokenIssued, TokenRevoked, TokensRevokedByRule,
+        audit::{AuditRead, Handed},
         claims::Teams,
         client::{ClientAdded, ClientPermission, ClientRevoked, ClientRotated, SecretDigest},
         courier::CourierIssued,
@@ -224,7 +225,7 @@ fn refused_rule() -> RevocationByRuleRefused {
 ///
 /// The digests are those of a first event, recorded at 2026-03-01T12:00:00Z, with sixteen bytes 7 as salt. They were
 /// computed a second time by a few lines of Python over these strings.
-const GOLDEN: [[&str; 3]; 48] = [
+const GOLDEN: [[&str; 3]; 49] = [
     [
         r#"{"actor":{"kind":"os-user"},"data":{"alg":"EdDSA","aud":["gateway"],"elevated":["admin","teams","permissions"],"exp":1772370000,"iat":1772366400,"is_admin":true,"jti":"00000000-0000-0000-0000-000000000001","kid":"k1","out_of_band":true,"permissions":["tools.read"],"policy_version":1,"teams":null},"kind":"token.issued.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
         r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"description":"builds","name":"ci","reason":"on call","signing_input":"aGVhZGVy.cGF5bG9hZA"}}"#,
@@ -465,11 +466,16 @@ const GOLDEN: [[&str; 3]; 48] = [
         r#"{"actor":{"sub":"root@localhost"},"address":"192.0.2.1","user_agent":"curl/8"}"#,
         "6df36784b5ae5c12fd584e6bced9886721d8d8c778fdf54b3cc975d8a72ef405",
     ],
+    [
+        r#"{"actor":{"kind":"os-user"},"data":{"end":9,"first":2,"format":"html","last":7,"team":"red","what":"report"},"kind":"audit.read.v1","occurred_at":"2026-03-01T12:00:00.000001Z","path":"cli-dev","request_id":"r-1"}"#,
+        r#"{"actor":{"host":"workstation","login":"alice","name":"root","sudo_user":"alice","uid":0},"data":{"sub":"alice@example.com"}}"#,
+        "3251c40c78afc5f02ec519134c22d0e7810ab14352a640795ab2523f6dad4122",
+    ],
 ];
 
 /// One event of every kind and shape, in the order of [`GOLDEN`].
 fn samples() -> Vec<Occurrence> {
-    [of_tokens(), of_settings(), of_clients(), evidence(), of_status_lists(), of_couriers()].concat()
+    [of_tokens(), of_settings(), of_clients(), evidence(), of_status_lists(), of_couriers(), of_reads()].concat()
 }
 
 fn plain_issuance() -> TokenIssued {
@@ -710,6 +716,18 @@ fn of_couriers() -> Vec<Occurrence> {
     ]
 }
 
+fn of_reads() -> Vec<Occurrence> {
+    vec![at_a_shell(Event::AuditRead(AuditRead {
+        what: Handed::Report,
+        format: "html".to_owned(),
+        first: Position(2),
+        last: Position(7),
+        end: Position(9),
+        sub: Some("alice@example.com".parse().unwrap()),
+        team: Some("red".parse().unwrap()),
+    }))]
+}
+
 #[test]
 fn no_stored_form_changes_unnoticed() {
     let recorded_at = "2026-03-01T12:00:00Z".parse().unwrap();
@@ -773,7 +791,8 @@ fn every_kind_has_a_golden_form() {
             "policy.applied.v1",
             "client.added.v1",
             "courier.issued.v1",
-            "courier.refused.v1"
+            "courier.refused.v1",
+            "audit.read.v1"
         ]
     );
 }

@@ -59,6 +59,7 @@ mod people;
 mod policy;
 mod readme;
 mod rebuild;
+mod report;
 mod restored;
 mod resumption;
 mod reuse;

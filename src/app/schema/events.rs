@@ -8,7 +8,8 @@ use utoipa::openapi::{
 use super::{described, list, nullable, object, of, plain, seconds, short_list};
 use crate::{
     domain::{
-        Event, Path, Predicate,
+        Event, Path, Position, Predicate,
+        audit::AuditRead,
         claims::{CanonicalUuid, Claims, Teams},
         client::{ClientAdded, ClientPermission, ClientRevoked, ClientRotated},
         courier::CourierIssued,
@@ -86,7 +87,8 @@ described! {
         .item(of::<RevocationByRuleRefused>())
         .item(of::<LoginRefused>())
         .item(of::<PersonSeen>())
-        .item(of::<ShadowTokenSeen>());
+        .item(of::<ShadowTokenSeen>())
+        .item(of::<AuditRead>());
     TokenIssued, "TokenIssued" => object("`token.issued.v1`.")
         .member("jti", of::<CanonicalUuid>(), "The token.")
         .member("iat", seconds(), "`iat`, in seconds since 1970.")
@@ -241,6 +243,14 @@ described! {
         .member("kid", of::<Kid>(), "The key that signed it, which may be stolen.")
         .member("claims_digest", digest(), "SHA-256 over its `header.payload`, in hexadecimal.")
         .member("what", super::one_of(["never_issued", "other_claims"]).into(), "What is wrong with it.");
+    AuditRead, "AuditRead" => object("`audit.read.v1`: the log was read out, before this event and without it.")
+        .member("what", super::one_of(["report"]).into(), "What was made of it.")
+        .member("format", plain::<String>(), "How it was written.")
+        .member("first", of::<Position>(), "The first event that was counted.")
+        .member("last", of::<Position>(), "The last event that was counted.")
+        .member("end", of::<Position>(), "The last event that was read.")
+        .optional("sub", of::<Subject>(), "The subject, where it was of one.")
+        .optional("team", of::<TeamId>(), "The team, where it was of one.");
     CourierIssued, "CourierIssued" => object(
         "`courier.issued.v1`: a token with the identifier of one that is revoked here, for a gateway that takes it as the word \
          to revoke it.",

@@ -6,6 +6,7 @@ mod events;
 mod feed;
 mod keys;
 mod providers;
+mod report;
 mod request;
 mod status_lists;
 mod words;
@@ -34,6 +35,7 @@ pub fn components() -> Vec<(String, RefOr<Schema>)> {
         providers::components(),
         events::components(),
         feed::components(),
+        report::components(),
         status_lists::components(),
     ]
     .into_iter()

@@ -238,6 +238,7 @@ impl Reading {
             Event::RevocationByRuleRefused(refused) => Self::unnamed(Delete, "tokens").refused(&refused.rule),
             Event::LoginRefused(refused) => Self::unnamed(Read, "login").refused(&refused.rule),
             Event::PersonSeen(_) => Self::unnamed(Update, "person"),
+            Event::AuditRead(_) => Self::unnamed(Read, "log"),
             Event::ShadowTokenSeen(shadow) => {
                 let reading = Self::unnamed(Other, "token");
                 Self { uid: shadow.jti.map(|jti| jti.to_string()), ..reading }.severe(Severity::High)

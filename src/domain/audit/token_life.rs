@@ -363,6 +363,7 @@ fn of_itself(event: &Event) -> Option<What> {
         | Event::IssuanceRefused(_)
         | Event::RevocationByRuleRefused(_)
         | Event::LoginRefused(_)
+        | Event::AuditRead(_)
         | Event::PersonSeen(_) => None,
     }
 }

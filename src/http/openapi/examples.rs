@@ -7,17 +7,21 @@ use utoipa::openapi::{
     path::Operation,
 };
 
-use crate::http::{
-    oauth,
-    problem::{Code, PROBLEM_JSON, pages::ProblemKind},
+use super::report;
+use crate::{
+    app::report::Format,
+    http::{
+        oauth,
+        problem::{Code, PROBLEM_JSON, pages::ProblemKind},
+    },
 };
 
-const JTI: &str = "01990000-0000-7000-8000-000000000000";
+pub(super) const JTI: &str = "01990000-0000-7000-8000-000000000000";
 const SUCCESSOR: &str = "01990000-0000-7000-8000-000000000001";
 const CREDENTIAL: &str = "01990000-0000-7000-8000-000000000002";
-const KID: &str = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
-const DIGEST: &str = "6d5f807e23db210bc254a28be2d6759a0f5f5d99be0bbe8fd9e6e0f4cb1d3ea2";
-const LOG: &str = "0198f0a0-0000-7000-8000-000000000000";
+pub(super) const KID: &str = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+pub(super) const DIGEST: &str = "6d5f807e23db210bc254a28be2d6759a0f5f5d99be0bbe8fd9e6e0f4cb1d3ea2";
+pub(super) const LOG: &str = "0198f0a0-0000-7000-8000-000000000000";
 const EVENT_STREAM: &str = "text/event-stream";
 const NDJSON: &str = "application/x-ndjson";
 const HTML: &str = "text/html";
@@ -55,6 +59,10 @@ fn of(operation: &str, status: &str, media_type: &str) -> Vec<(&'static str, Exa
         ("followRevocations", EVENT_STREAM) => {
             let (page, mark) = (changes(), format!("{LOG}.1043.{DIGEST}"));
             vec![named("events", "An event", json!(format!("event: revocations\nid: {mark}\ndata: {page}\n\n")))]
+        }
+        ("reportLog", media_type) => {
+            let format = Format::ALL.into_iter().find(|format| format.media_type().starts_with(media_type));
+            vec![named("report", "Of one event", report::example(format.unwrap_or_default()))]
         }
         ("readLog", NDJSON) => vec![named("lines", "An event a line", json!(format!("{}\n", issuance())))],
         ("listProblems" | "explainProblem", HTML) => {

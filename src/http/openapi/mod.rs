@@ -4,6 +4,7 @@
 mod answers;
 pub(super) mod docs;
 mod examples;
+mod report;
 
 use std::sync::LazyLock;
 

@@ -1,0 +1,57 @@
+//! What happened day by day, by the clock of the decisions, in UTC.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::pool::pairs;
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Days(#[serde(with = "pairs")] BTreeMap<NaiveDate, Counted>);
+
+/// What was counted on a day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counted {
+    /// Events.
+    pub events: u64,
+    /// Tokens issued.
+    pub issued: u64,
+    /// Of these, past the API's controls.
+    pub out_of_band: u64,
+    /// Revocations of one token; each rule that ended any is one more.
+    pub revoked: u64,
+    /// Refusals.
+    pub refused: u64,
+}
+
+impl Counted {
+    /// Adds what was counted on another day.
+    pub fn add(&mut self, other: &Self) {
+        self.events += other.events;
+        self.issued += other.issued;
+        self.out_of_band += other.out_of_band;
+        self.revoked += other.revoked;
+        self.refused += other.refused;
+    }
+}
+
+/// A day on which something happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Day {
+    /// The day, in UTC.
+    pub day: NaiveDate,
+    /// What was counted.
+    #[serde(flatten)]
+    pub counted: Counted,
+}
+
+impl Days {
+    pub(super) fn at(&mut self, at: DateTime<Utc>) -> &mut Counted {
+        self.0.entry(at.date_naive()).or_default()
+    }
+
+    pub(super) fn told(&self) -> Vec<Day> {
+        self.0.iter().map(|(day, counted)| Day { day: *day, counted: *counted }).collect()
+    }
+}

@@ -1,0 +1,8 @@
+select
+    issued_pos,
+    jti,
+    suspended_pos is not null
+  from tokens_as_of($1)
+ where exp > $2
+   and (revoked_pos is null or effective_from > $2)
+ order by issued_pos
