@@ -1,5 +1,8 @@
 //! A catalog elsewhere, followed: the checks of a sidecar, which has neither a log nor a database.
 
+mod issuer;
+mod secret;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use catalog_gateway::{
@@ -12,10 +15,12 @@ use catalog_gateway::{
     jwt::{self, Invalid, Rules, Secret, Verifier},
 };
 use chrono::{DateTime, Utc};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use subtle::ConstantTimeEq;
 use tokio::time::Instant;
 
+use self::issuer::IssuerWatch;
+pub use self::secret::{KeptSecret, ReadSecret};
 use super::{
     Ambient,
     metrics::{self, Checked, Finding},
@@ -52,7 +57,7 @@ pub struct OwnClient {
     /// The name.
     pub name: String,
     /// The secret.
-    pub secret: SecretString,
+    pub secret: KeptSecret,
 }
 
 /// A catalog elsewhere, followed.
@@ -61,6 +66,7 @@ pub struct Edge {
     follower: Follower,
     own: Option<OwnClient>,
     issuer: Arc<Issuer>,
+    issuer_watch: IssuerWatch,
     max_staleness: Duration,
     ambient: Ambient,
 }
@@ -99,7 +105,8 @@ impl Edge {
     #[must_use]
     pub fn open(outpost: Outpost) -> Self {
         let Outpost { catalog, own, issuer, audience, secret, max_staleness, file, ambient } = outpost;
-        let clock = clock(&ambient);
+        let (clock, issuer) = (clock(&ambient), Arc::new(issuer));
+        let issuer_watch = IssuerWatch::start(catalog.clone(), issuer.clone());
         let set = RevocationSet::new(max_staleness);
         let settings = follow::Settings { file, clock: clock.clone(), ..follow::Settings::default() };
         let follower = Follower::start(catalog.clone(), set.clone(), settings);
@@ -109,7 +116,7 @@ impl Edge {
             None => Verifier::new(catalog.clone(), rules),
         };
         let judge = Judge::new(verifier, set).confirmed_by(Confirmer::new(catalog)).by(clock);
-        Self { judge, follower, own, issuer: Arc::new(issuer), max_staleness, ambient }
+        Self { judge, follower, own, issuer, issuer_watch, max_staleness, ambient }
     }
 
     /// Judges a token that was presented to a gateway, as [`super::Catalog::authorize`] does. The request comes `from` there.
@@ -156,7 +163,10 @@ impl Edge {
     #[must_use]
     pub fn is_own(&self, name: &str, secret: &str) -> bool {
         let own = self.own.as_ref().filter(|own| own.name == name);
-        let is_own = own.is_some_and(|own| bool::from(own.secret.expose_secret().as_bytes().ct_eq(secret.as_bytes())));
+        let is_own = own.is_some_and(|own| {
+            let secret_now = own.secret.current();
+            bool::from(secret_now.expose_secret().as_bytes().ct_eq(secret.as_bytes()))
+        });
         metrics::checked(Checked::Client, if is_own { Finding::Active } else { Finding::Invalid });
         is_own
     }
@@ -182,6 +192,12 @@ impl Edge {
     #[must_use]
     pub fn issuer(&self) -> &Arc<Issuer> {
         &self.issuer
+    }
+
+    /// Whether the catalog said of itself that it has another issuer: then none of its tokens is good here.
+    #[must_use]
+    pub fn has_other_issuer(&self) -> bool {
+        self.issuer_watch.is_other()
     }
 
     /// Time and chance.
@@ -227,6 +243,7 @@ fn finding(objection: &Objection) -> Finding {
         Objection::Revoked => Finding::Revoked,
         Objection::NotActive => Finding::NotActive,
         Objection::KeysUnavailable(_) => Finding::KeysUnavailable,
+        Objection::SecretUnknown => Finding::SecretUnknown,
         Objection::Stale => Finding::Stale,
         Objection::Unconfirmed => Finding::Unconfirmed,
     }

@@ -100,6 +100,8 @@ pub enum Finding {
     Unconfirmed,
     /// Nothing, at an edge that cannot have the catalog's keys.
     KeysUnavailable,
+    /// Nothing, at an edge that does not have the shared secret that it names.
+    SecretUnknown,
     /// Nothing: could not tell is not no.
     Unavailable,
 }
@@ -124,6 +126,7 @@ impl Finding {
             Self::Stale => "stale",
             Self::Unconfirmed => "unconfirmed",
             Self::KeysUnavailable => "keys_unavailable",
+            Self::SecretUnknown => "secret_unknown",
             Self::Unavailable => "unavailable",
         }
     }
@@ -176,10 +179,12 @@ pub enum CutOff {
     Credential,
     /// The log could not be read for it.
     Unavailable,
+    /// It took nothing of what it was sent until its connection was given up.
+    Unread,
 }
 
 impl CutOff {
-    const ALL: [Self; 5] = [Self::Slow, Self::Lost, Self::Elsewhere, Self::Credential, Self::Unavailable];
+    const ALL: [Self; 6] = [Self::Slow, Self::Lost, Self::Elsewhere, Self::Credential, Self::Unavailable, Self::Unread];
 
     /// Its name.
     #[must_use]
@@ -190,6 +195,7 @@ impl CutOff {
             Self::Elsewhere => "elsewhere",
             Self::Credential => "credential",
             Self::Unavailable => "unavailable",
+            Self::Unread => "unread",
         }
     }
 }

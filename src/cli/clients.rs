@@ -58,10 +58,10 @@ pub(super) struct AddArgs {
 
 const ADD_EXAMPLES: &str = "\
 Examples:
-  catalog clients add edge-gateway --permissions tokens.check > edge-gateway.secret
+  (umask 077; catalog clients add edge-gateway --permissions tokens.check > edge-gateway.secret)
   catalog clients add portal --permissions tokens.check,tokens.revoke --teams red,blue
   catalog clients add incident-bot --permissions tokens.revoke --all-teams
-  catalog clients add bridge --permissions tokens.check,tokens.courier --all-teams > bridge.secret";
+  (umask 077; catalog clients add bridge --permissions tokens.check,tokens.courier --all-teams > bridge.secret)";
 
 /// List the clients
 #[derive(Args)]

@@ -65,7 +65,7 @@ pub(super) struct EdgeArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  catalog clients add edge --permissions tokens.check > edge.secret
+  (umask 077; catalog clients add edge --permissions tokens.check > edge.secret)
   catalog edge --url https://tokens.example.com --client edge --client-secret-file edge.secret
   catalog edge --client edge --client-secret-file edge.secret --trusted-proxies 127.0.0.1 --snapshot /var/lib/catalog/edge.snapshot";
 

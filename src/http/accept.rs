@@ -2,10 +2,10 @@
 
 use axum::http::{HeaderMap, HeaderName, header};
 
-/// Whether `Accept` names a media type. Parameters, weights and wildcards are not looked at.
+/// Whether `Accept` names a media type, in whichever case, and does not forbid it (RFC 9110 section 12.5.1). Wildcards are not
+/// looked at.
 pub(super) fn names(headers: &HeaderMap, essence: &str) -> bool {
-    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accept.split(',').any(|range| range.split(';').next().map(str::trim) == Some(essence))
+    first_of(&offers(headers, &header::ACCEPT), &[essence])
 }
 
 /// Whether `Accept` takes a media type, by name or by wildcard; the narrowest range counts. Without the header any is
@@ -61,6 +61,29 @@ mod tests {
             assert!(!takes(value), "{value}");
         }
         assert!(!takes_gzip(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn a_media_type_is_named_in_any_case_and_not_by_who_forbids_it() {
+        let names = |value| {
+            let headers = HeaderMap::from_iter([(header::ACCEPT, HeaderValue::from_static(value))]);
+            names(&headers, "text/event-stream")
+        };
+
+        for value in [
+            "text/event-stream",
+            "TEXT/EVENT-STREAM",
+            "application/json, Text/Event-Stream;q=0.001",
+            "text/event-stream; charset=utf-8; q=1",
+        ] {
+            assert!(names(value), "{value}");
+        }
+        for value in
+            ["", "*/*", "text/*", "text/event-stream;q=0", "text/event-stream; q=0.000, */*", "text/event-streams"]
+        {
+            assert!(!names(value), "{value}");
+        }
+        assert!(!super::names(&HeaderMap::new(), "text/event-stream"));
     }
 
     #[test]

@@ -128,6 +128,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_appends_nothing_has_no_outcome_that_nobody_knows() {
+        let asked = |method: Method, path: &str| {
+            let request = Request::builder().method(method).uri(path);
+            may_write(&request.body(axum::body::Body::empty()).expect("a request"))
+        };
+
+        for path in ["/authorize/", "/authorize/admin/tools", "/authorize/tokens?x=y"] {
+            assert!(!asked(Method::POST, path) && !asked(Method::DELETE, path), "{path}");
+        }
+        assert!(asked(Method::POST, "/authorized"));
+        assert!(!asked(Method::GET, "/authorized"));
+    }
+
+    #[test]
     fn a_text_betrays_a_credential_from_sixteen_characters_in_a_row_on() {
         let mut headers = HeaderMap::new();
         headers.append(AUTHORIZATION, HeaderValue::from_static("Basic YTpi"));

@@ -82,8 +82,11 @@ pub(super) fn read_own(path: &Path) -> Result<Zeroizing<String>, KeyringError> {
     read(path, file)
 }
 
-/// Reads a private key file from elsewhere, whoever owns it.
-pub(super) fn read_private(path: &Path) -> Result<Zeroizing<String>, KeyringError> {
+/// Reads a private key file, or one of another secret, from elsewhere, whoever owns it.
+///
+/// # Errors
+/// [`KeyringError`], also for a file that others can open.
+pub fn read_private(path: &Path) -> Result<Zeroizing<String>, KeyringError> {
     let (file, metadata) = open(path)?;
     check_mode(path, &metadata, FOREIGN_FILE_MODE_MAX)?;
     read(path, file)

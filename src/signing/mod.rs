@@ -45,6 +45,7 @@ mod weak_fixtures;
 #[cfg(test)]
 mod weak_key_tests;
 
+pub use directory::read_private as read_secret_file;
 pub use error::{KeyFault, KeyringError, PrivateHalf, RecordFault, SigningError};
 pub use jwks::{Jwk, Jwks, jwks};
 pub use keyring::{KeyFacts, Keyring};

@@ -2,8 +2,15 @@
 
 mod answers;
 mod faults;
+mod settings;
 
-use std::time::{Duration, Instant};
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 
@@ -108,6 +115,13 @@ async fn stale_beside(edge: &Server, known: &Token, (revoked, at): (&Token, Inst
         (passes(edge, known).await == 503).then_some(())
     })
     .await;
+}
+
+/// Writes a file that nobody else can open.
+fn write_private(path: &Path, text: &str) {
+    let _ = std::fs::remove_file(path);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
 }
 
 /// A figure among the metrics.

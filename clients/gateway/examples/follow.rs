@@ -1,7 +1,7 @@
 //! Follows a catalog, and tells of each token that is named on the input whether it is revoked.
 //!
 //! ```text
-//! catalog clients add edge --permissions tokens.check > edge.secret
+//! (umask 077; catalog clients add edge --permissions tokens.check > edge.secret)
 //! cargo run -p catalog-gateway --features follow --example follow -- http://127.0.0.1:8080 edge edge.secret
 //! ```
 

@@ -1,7 +1,7 @@
 //! A service that lets nobody in without a good token of the catalog.
 //!
 //! ```text
-//! catalog clients add edge --permissions tokens.check > edge.secret
+//! (umask 077; catalog clients add edge --permissions tokens.check > edge.secret)
 //! cargo run -p catalog-gateway --features tower --example guard -- http://127.0.0.1:8080 edge edge.secret
 //! curl -H "Authorization: Bearer $(catalog issue --dev --sub alice@example.com --permissions tools.read)" http://127.0.0.1:9090/
 //! ```

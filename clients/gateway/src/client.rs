@@ -20,7 +20,10 @@ pub struct Catalog {
 
 /// As whom the catalog is asked. Its text is shown nowhere.
 #[derive(Clone)]
-pub struct Credential(Arc<dyn Fn() -> Kind + Send + Sync>);
+pub struct Credential {
+    current: Arc<dyn Fn() -> Kind + Send + Sync>,
+    unknown: Arc<dyn Fn() + Send + Sync>,
+}
 
 /// What a [`Credential`] is at the moment.
 #[derive(Clone)]
@@ -53,7 +56,14 @@ impl Credential {
     /// Whatever the function says before each request, so that it can be replaced while the program runs. It must not block.
     #[must_use]
     pub fn current(current: impl Fn() -> Kind + Send + Sync + 'static) -> Self {
-        Self(Arc::new(current))
+        Self { current: Arc::new(current), unknown: Arc::new(|| {}) }
+    }
+
+    /// Hears of it when the catalog does not know what it is asked with (401): time to look whether there is another credential by
+    /// now. It must not block.
+    #[must_use]
+    pub fn when_unknown(self, unknown: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { unknown: Arc::new(unknown), ..self }
     }
 }
 
@@ -95,7 +105,7 @@ pub enum AskError {
         retry_after: Option<Duration>,
     },
     /// It does not let us ask.
-    #[error("the catalog refuses the credential ({0})")]
+    #[error("{}", refused(*.0))]
     Refused(StatusCode),
     /// It answered what nobody can read.
     #[error("the catalog's answer {0}")]
@@ -148,7 +158,7 @@ impl Catalog {
     /// Asks as whom the credential says.
     pub(crate) fn request(&self, method: Method, path: &str) -> Result<RequestBuilder, AskError> {
         let request = self.http.request(method, self.url(path)?);
-        Ok(match (self.credential.0)() {
+        Ok(match (self.credential.current)() {
             Kind::Bearer(token) => request.bearer_auth(token.expose_secret()),
             Kind::Client { name, secret } => request.basic_auth(name, Some(secret.expose_secret())),
         })
@@ -158,6 +168,16 @@ impl Catalog {
     #[cfg(feature = "jwt")]
     pub(crate) fn public(&self, path: &str) -> Result<RequestBuilder, AskError> {
         Ok(self.http.get(self.url(path)?))
+    }
+
+    /// The head of an answer, if it comes in time.
+    pub(crate) async fn send(&self, request: RequestBuilder, time_max: Duration) -> Result<Response, AskError> {
+        let response = tokio::time::timeout(time_max, request.send()).await.map_err(|_| AskError::Silent(time_max))?;
+        let response = response.map_err(AskError::Unreachable)?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            (self.credential.unknown)();
+        }
+        Ok(response)
     }
 
     fn url(&self, path: &str) -> Result<Url, AskError> {
@@ -171,12 +191,6 @@ impl fmt::Debug for Catalog {
     }
 }
 
-/// The head of an answer, if it comes in time.
-pub(crate) async fn send(request: RequestBuilder, time_max: Duration) -> Result<Response, AskError> {
-    let response = tokio::time::timeout(time_max, request.send()).await.map_err(|_| AskError::Silent(time_max))?;
-    response.map_err(AskError::Unreachable)
-}
-
 /// What an answer's status says, if it is not the one that was hoped for.
 pub(crate) fn refusal(response: &Response) -> Option<AskError> {
     let status = response.status();
@@ -185,6 +199,14 @@ pub(crate) fn refusal(response: &Response) -> Option<AskError> {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Some(AskError::Refused(status)),
         _ => Some(AskError::Unavailable { status, retry_after: retry_after(response) }),
     }
+}
+
+fn refused(status: StatusCode) -> String {
+    let why = match status {
+        StatusCode::FORBIDDEN => "it lacks the permission, which is tokens.check, or tokens.courier for couriers",
+        _ => "it does not know it, or it is over",
+    };
+    format!("the catalog refuses the credential ({}): {why}", status.as_u16())
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {
@@ -258,6 +280,15 @@ mod tests {
         ] {
             assert_eq!(ask(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_refusal_says_what_is_missing() {
+        let unknown = AskError::Refused(StatusCode::UNAUTHORIZED).to_string();
+        let unpermitted = AskError::Refused(StatusCode::FORBIDDEN).to_string();
+
+        assert_eq!(unknown, "the catalog refuses the credential (401): it does not know it, or it is over");
+        assert!(unpermitted.contains("(403): it lacks the permission, which is tokens.check"), "{unpermitted}");
     }
 
     #[test]

@@ -58,6 +58,7 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use crate::{
+    causes::Causes,
     client::{self, AskError, Catalog},
     generations::Generations,
     jwt::Verified,
@@ -190,7 +191,7 @@ impl Shared {
                 Confirmation::CouldNotTell
             }
             Err(error) => {
-                tracing::warn!(%jti, address = self.catalog.address(), %error, "whether a token was issued cannot be told");
+                tracing::warn!(%jti, address = self.catalog.address(), error = %Causes(&error), "whether a token was issued cannot be told");
                 Confirmation::CouldNotTell
             }
         }
@@ -198,7 +199,7 @@ impl Shared {
 
     async fn introspect(&self, token: &str) -> Result<Introspection, AskError> {
         let request = self.catalog.request(Method::POST, "introspect")?.form(&[("token", token)]);
-        let response = client::send(request, ANSWER_TIME_MAX).await?;
+        let response = self.catalog.send(request, ANSWER_TIME_MAX).await?;
         if let Some(refusal) = client::refusal(&response) {
             return Err(refusal);
         }

@@ -71,7 +71,7 @@ impl Catalog {
         let body = serde_json::to_vec(&Request { aud }).map_err(AskError::Json)?;
         let request = self.request(Method::POST, &format!("tokens/{jti}/courier"))?;
         let request = request.header(reqwest::header::CONTENT_TYPE, "application/json").body(body);
-        let response = client::send(request, within).await?;
+        let response = self.send(request, within).await?;
         match response.status() {
             StatusCode::CREATED => {
                 let body = client::body(response, BYTES_MAX, within).await?;

@@ -40,9 +40,12 @@ pub enum Objection {
     /// The catalog did not issue it so, or it is not active there.
     #[error("the catalog says that the token is not active")]
     NotActive,
-    /// It names a key that is not known, and the catalog's keys cannot be had. That is not a no.
+    /// It names a key that is not known, and the catalog could not be asked for its keys since. That is not a no.
     #[error(transparent)]
     KeysUnavailable(#[from] KeysUnavailable),
+    /// It names a shared secret that is not known here. That is not a no.
+    #[error("the token names a shared secret that is not known here")]
+    SecretUnknown,
     /// The catalog was not heard for too long. That is not a no.
     #[error("the catalog was not heard for too long")]
     Stale,
@@ -64,6 +67,7 @@ impl From<VerifyError> for Objection {
         match error {
             VerifyError::Invalid(invalid) => Self::Invalid(invalid),
             VerifyError::KeysUnavailable(unavailable) => Self::KeysUnavailable(unavailable),
+            VerifyError::SecretUnknown => Self::SecretUnknown,
         }
     }
 }

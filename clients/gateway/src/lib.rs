@@ -19,6 +19,8 @@
 #[cfg(feature = "admission")]
 pub mod admission;
 #[cfg(feature = "client")]
+mod causes;
+#[cfg(feature = "client")]
 pub mod client;
 #[cfg(feature = "jwt")]
 pub mod confirm;
@@ -38,6 +40,8 @@ pub mod judge;
 pub mod jwt;
 mod keys;
 mod loader;
+#[cfg(feature = "jwt")]
+pub mod metadata;
 mod now;
 mod reader;
 mod set;

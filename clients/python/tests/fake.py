@@ -54,11 +54,14 @@ class Fake:
         self.way = Way.OPEN
         self.fault: Fault | None = None
         self.asks_for_reload = False
+        # Each stream begins with a page that leaves a gap.
+        self.leaves_gaps = False
         self.retry_after = "0"
         self.streams = self.pages = self.snapshots = 0
         self.resumed: list[str] = []
-        # When 503 was answered.
+        # When 503 was answered, and when a snapshot.
         self.refused: list[float] = []
+        self.loaded: list[float] = []
         # What introspection answers, by token; how often it was asked, and how many ask just now.
         self.active: dict[str, dict[str, object]] = {}
         self.asked: list[str] = []
@@ -119,11 +122,12 @@ class Fake:
     def _digest(self, position: int) -> str:
         return f"{self.epoch:032x}{position:032x}"
 
+    def mark(self, position: int) -> dict[str, object]:
+        return {"log_id": self.log_id, "position": position, "digest": self._digest(position)}
+
     def page(self, after: int | None, upto: int) -> dict[str, object]:
         return {
-            "log_id": self.log_id,
-            "position": upto,
-            "digest": self._digest(upto),
+            **self.mark(upto),
             "after": after,
             "time": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
             "staleness_ms": 0,
@@ -199,6 +203,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._check_credential()
                 with self.server.fake.changed:
                     self.server.fake.snapshots += 1
+                    self.server.fake.loaded.append(time.monotonic())
                     snapshot = self.server.fake.page(None, self.server.fake.head)
                 self._answer(200, snapshot)
             case "/revocations" if self.headers["Accept"] == "text/event-stream":
@@ -254,11 +259,14 @@ class _Handler(BaseHTTPRequestHandler):
         """What a stream says next, and where it is then. None at its end."""
         fake = self.server.fake
         with fake.changed:
-            fake.changed.wait_for(lambda: fake.head > position or fake.asks_for_reload, HEARTBEAT)
+            fake.changed.wait_for(lambda: fake.head > position or fake.asks_for_reload or fake.leaves_gaps, HEARTBEAT)
             fake.changed.wait_for(lambda: fake.way not in (Way.DEAD, Way.MUTE, Way.BUFFERING))
             if fake.asks_for_reload:
                 fake.asks_for_reload = False
                 return "event: reload\ndata: {}\n\n", position
+            if fake.leaves_gaps:
+                far = position + 2
+                return _event("revocations", {**fake.page(position, position), **fake.mark(far), "after": far - 1}), far
             # A restored log, or a server that goes down, ends its streams.
             if fake.way in (Way.CUT, Way.DOWN) or position > fake.head:
                 return None

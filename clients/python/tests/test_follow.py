@@ -120,6 +120,22 @@ def test_a_stream_that_says_nothing_is_left_for_pages_and_tried_again(stage: Sta
     is_found(stage)
 
 
+def test_a_catalog_that_hangs_is_not_taken_for_a_proxy_that_holds_its_stream_back(stage: Stage) -> None:
+    def is_polling() -> bool:
+        return stage.follower.status().connection is Connection.POLLING
+
+    until_connected(stage, Connection.STREAMING)
+
+    stage.fake.set(way=Way.DEAD)
+    stage.revoke(1)
+    stage.during(2 * STALENESS_MAX, is_polling, False)
+    stage.fake.set(way=Way.OPEN)
+
+    stage.until_so(lambda: is_polling() or stage.follower.status().connection is Connection.STREAMING, "it goes on")
+    assert not is_polling()
+    is_found(stage)
+
+
 def test_a_stream_that_falls_silent_makes_nothing_stale_while_pages_come(stage: Stage) -> None:
     stage.until(2, Verdict.NOT_REVOKED)
 
@@ -181,6 +197,18 @@ def test_a_catalog_that_asks_for_a_reload_gets_one(stage: Stage) -> None:
     stage.until(1, Verdict.REVOKED)
     stage.until(2, Verdict.NOT_REVOKED)
     assert stage.reloads() == 1
+
+
+def test_whoever_does_not_fit_loads_the_snapshot_less_and_less_often(stage: Stage) -> None:
+    stage.fake.set(leaves_gaps=True)
+    stage.revoke(1)
+
+    stage.until_so(lambda: stage.fake.snapshots >= 8, "it is loaded again and again")
+
+    first, second = stage.fake.loaded[-2:]
+    assert second - first >= SETTINGS.pause_max / 2
+    stage.fake.set(leaves_gaps=False)
+    is_found(stage)
 
 
 def test_a_clock_that_jumps_an_hour_ahead_tells_nothing_until_the_catalog_is_heard_again(stage: Stage) -> None:

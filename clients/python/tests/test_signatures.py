@@ -173,12 +173,28 @@ def test_a_token_is_good_that_the_shared_secret_signed_and_nobody_has_to_be_aske
     assert stage.fake.jwks_asked == 0
 
 
+def test_of_a_shared_secret_that_is_not_known_nobody_can_tell_and_that_is_said_once(
+    stage: Stage, caplog: pytest.LogCaptureFixture
+) -> None:
+    stage.publish(Ed25519())
+    other = Shared()
+    other.kid = "other"
+
+    for _ in range(3):
+        with pytest.raises(KeysUnavailable):
+            stage.accepts(token(other))
+
+    assert stage.fake.jwks_asked == 0, "no catalog publishes it"
+    assert [record.message for record in caplog.records if "shared secret" in record.message] == [caplog.messages[0]]
+
+
 def test_a_public_key_is_no_shared_secret(stage: Stage) -> None:
     key = Rsa()
     stage.publish(key)
     forged = Shared()
     forged.kid, forged.secret = key.kid, str(key.jwk()["n"])
 
+    assert stage.accepts(token(key)), "its keys are known from now on"
     assert not stage.accepts(token(forged))
     for alg in ("ES256", "EdDSA", "HS256"):
         assert not stage.accepts(write(key, header(key, alg=alg), json.dumps(claims())))
@@ -190,9 +206,14 @@ def test_keys_are_asked_for_once_and_an_unknown_one_does_not_ask_again_at_once(s
 
     for _ in range(3):
         assert stage.accepts(token(one))
-        assert not stage.accepts(token(two))
+        stage.now += 1
+        with pytest.raises(KeysUnavailable):
+            stage.accepts(token(two))
 
+    assert stage.accepts(token(one)), "nobody else has to wait for that"
     assert stage.fake.jwks_asked == 1
+    stage.now += 5
+    assert not stage.accepts(token(two)), "now it was asked"
 
 
 def test_a_key_that_is_published_later_is_found_five_seconds_after_the_last_look(stage: Stage) -> None:
@@ -201,7 +222,9 @@ def test_a_key_that_is_published_later_is_found_five_seconds_after_the_last_look
     assert stage.accepts(token(one))
     stage.publish(one, two)
 
-    assert not stage.accepts(token(two))
+    stage.now += 1
+    with pytest.raises(KeysUnavailable):
+        stage.accepts(token(two))
     stage.now += 5
 
     assert stage.accepts(token(two))

@@ -62,7 +62,7 @@ pub(in crate::cli) struct ContextforgeArgs {
 
 const EXAMPLES: &str = "\
 Examples:
-  catalog clients add bridge --permissions tokens.check,tokens.courier --all-teams > bridge.secret
+  (umask 077; catalog clients add bridge --permissions tokens.check,tokens.courier --all-teams > bridge.secret)
   catalog bridge contextforge --gateway http://127.0.0.1:4444 --client bridge --client-secret-file bridge.secret
   catalog bridge contextforge --gateway https://gateway.example.com --redis redis://127.0.0.1:6379/0 --url https://tokens.example.com --client bridge --client-secret-file bridge.secret --position-file /var/lib/catalog/bridge.position";
 

@@ -70,7 +70,7 @@ pub fn bridge_listen(flag: Option<Listen>, variables: &Variables) -> Result<List
 }
 
 impl BridgeSettings {
-    /// What flags and variables say together. The secret is read here, once.
+    /// What flags and variables say together. The secret is read here, and again when the catalog does not know it.
     ///
     /// # Errors
     /// [`ConfigError`].

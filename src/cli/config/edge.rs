@@ -1,12 +1,16 @@
 //! What an edge is told: where its catalog is, as whom it asks, and what it needs to judge by itself.
 
-use std::{fs, io::Read, path::PathBuf};
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use catalog_gateway::{
-    client::{self, Credential},
+    client::{self, Credential, Kind},
     jwt::Secret,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::{
     ConfigError, Listen, MaxStaleness, ServerUrl, Variables,
@@ -17,16 +21,17 @@ use super::{
 use crate::{
     app::{
         Ambient,
-        edge::{Outpost, OwnClient},
+        edge::{KeptSecret, Outpost, OwnClient},
     },
     cli::GlobalArgs,
     domain::text::Issuer,
+    signing::read_secret_file,
 };
 
 /// Port 8081 of this machine alone: the catalog itself may be beside it.
 const LISTEN: &str = "127.0.0.1:8081";
-/// More than any secret has.
-const FILE_BYTES_MAX: u64 = 65_536;
+/// The permission bit of a directory where everybody may write.
+const OTHERS_WRITE: u32 = 0o002;
 
 /// The flags of an edge.
 pub struct EdgeSettings {
@@ -61,7 +66,7 @@ pub(super) fn listen_or(default: &str, flag: Option<Listen>, variables: &Variabl
 }
 
 impl EdgeSettings {
-    /// What flags and variables say together. Secrets are read here, once.
+    /// What flags and variables say together. Secrets are read here; the client's again when the catalog does not know it.
     ///
     /// # Errors
     /// [`ConfigError`].
@@ -79,7 +84,7 @@ impl EdgeSettings {
             audience: audience_or_default(global, variables)?,
             secret,
             max_staleness: staleness(self.max_staleness, None, variables)?.max,
-            file: self.snapshot.or_else(|| variables.path("CATALOG_SNAPSHOT")),
+            file: self.snapshot.or_else(|| variables.path("CATALOG_SNAPSHOT")).map(snapshot).transpose()?,
             ambient,
         })
     }
@@ -99,9 +104,17 @@ pub(super) fn credential(
         let token = variables.text("CATALOG_TOKEN")?.ok_or(ConfigError::CredentialMissing)?;
         return Ok((Credential::bearer(SecretString::from(token)), None));
     };
-    let secret = secret(secret_file, ["CATALOG_CLIENT_SECRET_FILE", "CATALOG_CLIENT_SECRET"], variables)?;
-    let secret = secret.ok_or(ConfigError::CredentialMissing)?;
-    Ok((Credential::client(&name, secret.clone()), Some(OwnClient { name, secret })))
+    let secret = if let Some(path) = secret_file.or_else(|| variables.path("CATALOG_CLIENT_SECRET_FILE")) {
+        KeptSecret::read_by(first_line(&path)?, Box::new(move || Ok(first_line(&path)?)))
+    } else {
+        let secret = variables.text("CATALOG_CLIENT_SECRET")?.ok_or(ConfigError::CredentialMissing)?;
+        KeptSecret::fixed(SecretString::from(secret))
+    };
+    let own = OwnClient { name, secret };
+    let (asking, refused) = (own.clone(), own.secret.clone());
+    let credential =
+        Credential::current(move || Kind::Client { name: asking.name.clone(), secret: asking.secret.current() });
+    Ok((credential.when_unknown(move || refused.look_again()), Some(own)))
 }
 
 /// The secret of HS256, if there is one, as the catalog itself takes it.
@@ -110,7 +123,11 @@ fn shared_secret(
     global: &GlobalArgs,
     variables: &Variables,
 ) -> Result<Option<Secret>, ConfigError> {
-    let Some(text) = secret(file, ["JWT_SECRET_KEY_FILE", "JWT_SECRET_KEY"], variables)? else { return Ok(None) };
+    let text = match file.or_else(|| variables.path("JWT_SECRET_KEY_FILE")) {
+        Some(path) => Some(first_line(&path)?),
+        None => variables.text("JWT_SECRET_KEY")?.map(SecretString::from),
+    };
+    let Some(text) = text else { return Ok(None) };
     let secret = Secret::new(&text).map_err(ConfigError::ShortSecret)?;
     if !variables.switch("DERIVE_KEY_PER_ENVIRONMENT")? {
         return Ok(Some(secret));
@@ -119,23 +136,33 @@ fn shared_secret(
     Ok(Some(secret.derive_for_environment(env.as_ref().map_or(ENVIRONMENT_DEFAULT, |env| env.as_str()))))
 }
 
-/// The first line of the file that the flag or the first variable names, else what the second one says.
-fn secret(
-    file: Option<PathBuf>,
-    [file_variable, variable]: [&'static str; 2],
-    variables: &Variables,
-) -> Result<Option<SecretString>, ConfigError> {
-    match file.or_else(|| variables.path(file_variable)) {
-        Some(path) => first_line(path).map(Some),
-        None => Ok(variables.text(variable)?.map(SecretString::from)),
+/// The secret in a file's first line.
+fn first_line(path: &Path) -> Result<SecretString, ConfigError> {
+    let text = read_secret_file(path).map_err(|source| ConfigError::SecretFile { path: path.to_owned(), source })?;
+    let line = text.lines().next().unwrap_or_default().trim();
+    if line.is_empty() {
+        return Err(ConfigError::NoSecretInFile { path: path.to_owned() });
     }
+    Ok(SecretString::from(line))
 }
 
-fn first_line(path: PathBuf) -> Result<SecretString, ConfigError> {
-    let mut text = String::new();
-    let read = fs::File::open(&path).and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text));
-    let text = SecretString::from(text);
-    read.map_err(|source| ConfigError::SecretFile { path: path.clone(), source })?;
-    let line = text.expose_secret().lines().next().unwrap_or_default().trim();
-    if line.is_empty() { Err(ConfigError::NoSecretInFile { path }) } else { Ok(SecretString::from(line)) }
+/// Where a snapshot can be kept, and nobody else can put another in its place: what it says is believed.
+fn snapshot(path: PathBuf) -> Result<PathBuf, ConfigError> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = |source| ConfigError::SnapshotPlace { path: directory.to_owned(), source };
+    let facts = fs::metadata(directory).map_err(failed)?;
+    if !facts.is_dir() {
+        return Err(failed(io::ErrorKind::NotADirectory.into()));
+    }
+    if path.is_dir() {
+        return Err(failed(io::Error::new(
+            io::ErrorKind::IsADirectory,
+            "the snapshot's own name is that of a directory",
+        )));
+    }
+    let mode = facts.permissions().mode() & 0o7777;
+    if mode & OTHERS_WRITE != 0 {
+        return Err(ConfigError::SnapshotExposed { path: directory.to_owned(), mode });
+    }
+    Ok(path)
 }

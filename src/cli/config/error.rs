@@ -66,19 +66,35 @@ pub enum ConfigError {
     /// An edge or a bridge has nothing to ask the catalog with.
     #[error("there is no credential to ask the catalog with")]
     CredentialMissing,
-    /// A file of a secret cannot be read.
+    /// A file of a secret cannot be read, or others can.
     #[error("the secret in {} cannot be read", path.display())]
     SecretFile {
         /// The file.
         path: std::path::PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// Why not.
+        source: KeyringError,
     },
     /// A file has no secret in its first line.
     #[error("there is no secret in the first line of {}", path.display())]
     NoSecretInFile {
         /// The file.
         path: std::path::PathBuf,
+    },
+    /// Nothing can be kept in the directory of a snapshot.
+    #[error("no snapshot can be kept in '{}'", path.display())]
+    SnapshotPlace {
+        /// The directory.
+        path: std::path::PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Anybody could put another snapshot in its place.
+    #[error("no snapshot is kept in '{}', where everybody may write (mode {mode:04o})", path.display())]
+    SnapshotExposed {
+        /// The directory.
+        path: std::path::PathBuf,
+        /// Its permission bits.
+        mode: u32,
     },
     /// No catalog can be asked there.
     #[error(transparent)]
@@ -92,8 +108,15 @@ impl ConfigError {
     /// What the reader can do.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
-        if let Self::Passphrase(error) = self {
-            return error.hint();
+        match self {
+            Self::Passphrase(error) => return error.hint(),
+            Self::SecretFile { path, source } if source.is_exposure() => {
+                let path = path.display();
+                return Some(format!(
+                    "run `chmod 600 '{path}'`, and have another secret made if others may have seen it"
+                ));
+            }
+            _ => {}
         }
         self.fixed_hint().map(str::to_owned)
     }
@@ -118,6 +141,9 @@ impl ConfigError {
             ),
             Self::GatewayMissing => Some("name it in --gateway or CATALOG_GATEWAY: https, or http on this machine"),
             Self::NoSecretInFile { .. } => Some("write the secret alone, as 'catalog clients add' does"),
+            Self::SnapshotPlace { .. } | Self::SnapshotExposed { .. } => {
+                Some("make a directory for it where only this user may write, and name a file there in --snapshot")
+            }
             Self::Catalog(_) => Some("name the catalog in --url or CATALOG_URL: https, or http on this machine"),
             Self::Filter(_) => Some("write a level such as debug, or directives such as warn,catalog=debug"),
         }

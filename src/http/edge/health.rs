@@ -17,12 +17,14 @@ pub(super) async fn alive() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
 
-/// It is ready while the log's end was seen within the bound.
+/// It is ready while the log's end was seen within the bound, unless the catalog says that its issuer is another one.
 pub(super) async fn ready(State(edge): State<Arc<Edge>>) -> Response {
     let Following { set, connection, reloads } = edge.following();
+    let has_issuer = !edge.has_other_issuer();
+    let is_ready = set.is_fresh && has_issuer;
     let body = json!({
-        "status": if set.is_fresh { "ready" } else { "not ready" },
-        "checks": { "feed": set.is_fresh },
+        "status": if is_ready { "ready" } else { "not ready" },
+        "checks": { "feed": set.is_fresh, "issuer": has_issuer },
         "connection": name(connection),
         "log_id": set.mark.as_ref().map(|mark| mark.log_id),
         "position": set.mark.as_ref().map(|mark| mark.position),
@@ -30,7 +32,7 @@ pub(super) async fn ready(State(edge): State<Arc<Edge>>) -> Response {
         "max_staleness_ms": milliseconds(edge.max_staleness()),
         "reloads": reloads,
     });
-    if set.is_fresh {
+    if is_ready {
         return Json(body).into_response();
     }
     (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], Json(body)).into_response()

@@ -27,6 +27,8 @@ use crate::{
 
 /// How long somebody waits who cannot join the others yet before it reads the database again.
 const PAUSE: Duration = Duration::from_millis(100);
+/// How often it is looked at whether somebody would still be let in: a page a second is made at least.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
 /// How long somebody is told whom an identity provider vouched for: longer only after another look at what vouches for it.
 const LOGIN_TIME_MAX: Duration = Duration::from_mins(5);
 
@@ -37,6 +39,10 @@ pub(super) struct Reader {
     at: Cursor,
     stage: Stage,
     is_idle: bool,
+    /// Whether its next event was asked for and is not there yet. Else it has not taken the last one.
+    is_waiting: bool,
+    /// When it was last looked at whether it would be let in.
+    looked_at: Instant,
     ends_at: Option<End>,
     span: tracing::Span,
     _place: SemaphorePermit<'static>,
@@ -88,6 +94,8 @@ impl Reader {
             at,
             stage: Stage::Behind,
             is_idle: false,
+            is_waiting: false,
+            looked_at: Instant::now(),
             ends_at: is_login.then(|| End::of(LOGIN_TIME_MAX, now)),
             span: tracing::Span::current(),
             _place: place,
@@ -97,6 +105,13 @@ impl Reader {
 
     /// The next event; `None` = it ends.
     pub(super) async fn next(&mut self) -> Option<Bytes> {
+        self.is_waiting = true;
+        let event = self.event().await;
+        self.is_waiting = false;
+        event
+    }
+
+    async fn event(&mut self) -> Option<Bytes> {
         loop {
             match std::mem::replace(&mut self.stage, Stage::Over) {
                 Stage::Over => return None,
@@ -109,6 +124,9 @@ impl Reader {
                     return Some(event::page(&self.nothing_new()));
                 }
                 Stage::Joining(mark, told) => {
+                    if self.is_out().await {
+                        return self.cut_off(CutOff::Credential);
+                    }
                     let event = self.read(Some(mark)).await;
                     if event.is_ok() {
                         self.stage = Stage::Joining(mark, told);
@@ -116,9 +134,7 @@ impl Reader {
                     return self.told(event);
                 }
                 Stage::Joined(mut told, is_told) => match told.recv().await {
-                    Ok(Told::Page(sheet)) if sheet.page.items.is_empty() && !self.is_let_in().await => {
-                        return self.cut_off(CutOff::Credential);
-                    }
+                    Ok(Told::Page(_)) if self.is_out().await => return self.cut_off(CutOff::Credential),
                     Ok(Told::Page(sheet)) => {
                         self.stage = Stage::Joined(told, true);
                         return Some(sheet.rendered(event::page));
@@ -139,7 +155,7 @@ impl Reader {
         if self.is_idle {
             sleep(PAUSE).await;
         }
-        if !self.is_let_in().await {
+        if self.is_out().await {
             return self.cut_off(CutOff::Credential);
         }
         let event = self.read(None).await;
@@ -187,9 +203,14 @@ impl Reader {
         }
     }
 
-    async fn is_let_in(&self) -> bool {
+    /// Whether it would not be let in any more, which is looked at now and then.
+    async fn is_out(&mut self) -> bool {
+        if self.looked_at.elapsed() < LOOK_INTERVAL {
+            return false;
+        }
+        self.looked_at = Instant::now();
         let is_over = self.ends_at.as_ref().is_some_and(|end| end.is_over(self.catalog.ambient().clock.now()));
-        !is_over && self.catalog.is_let_in_still(&self.authority).await
+        is_over || !self.catalog.is_let_in_still(&self.authority).await
     }
 
     fn reload(&self, elsewhere: &Elsewhere) -> Bytes {
@@ -206,5 +227,15 @@ impl Reader {
     fn note(&self, why: CutOff) {
         metrics::cut_off(why);
         self.span.in_scope(|| tracing::info!(why = why.as_str(), "a reader of the feed is cut off"));
+    }
+}
+
+impl Drop for Reader {
+    /// Somebody who goes away is waiting then. Whoever is dropped with an event that it did not take read no more, until its
+    /// connection was given up.
+    fn drop(&mut self) {
+        if !self.is_waiting && !matches!(self.stage, Stage::Over) {
+            self.note(CutOff::Unread);
+        }
     }
 }

@@ -143,7 +143,13 @@ impl From<CheckError> for Problem {
 /// What is no no: nobody could tell.
 impl From<Objection> for Problem {
     fn from(objection: Objection) -> Self {
-        tracing::warn!(error = %Causes(&objection), "a token could not be checked");
+        match objection {
+            // Anybody can present a token that has this said, and what may be amiss here was said already.
+            Objection::KeysUnavailable(_) | Objection::SecretUnknown => {
+                tracing::info!(error = %Causes(&objection), "a token could not be checked");
+            }
+            _ => tracing::warn!(error = %Causes(&objection), "a token could not be checked"),
+        }
         Self::not_heard()
     }
 }

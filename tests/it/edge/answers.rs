@@ -3,10 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ISSUER, Scene, becomes, figure, introspect, passes, revoke};
-use crate::support::{
-    Site,
-    process::{answered, until},
-};
+use crate::support::process::{answered, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_edge_says_of_a_token_what_its_catalog_says() {
@@ -130,54 +127,4 @@ async fn what_an_edge_does_not_have_it_says_in_a_problem() {
         (ready["status"] == "ready" && ready["connection"] == "streaming").then_some(())
     })
     .await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_shared_secret_is_the_edges_own_setting() {
-    const SECRET: &str = "kR7vQ2mZp0XwT9sLc4HbN6yGfD1jUaE8";
-    for derived in [false, true] {
-        let mut site = Site::new().await.with("JWT_SECRET_KEY", SECRET);
-        if derived {
-            site = site.with("DERIVE_KEY_PER_ENVIRONMENT", "true").with("ENVIRONMENT", "staging");
-        }
-        let scene = Scene::at(site).await;
-        let token = scene.issue("alice@example.com").await;
-        let url = &scene.server.client.url;
-
-        let knowing = scene.edge().await;
-        assert_eq!(passes(&knowing, &token).await, 200);
-        let file = scene.site.data().join("shared.secret");
-        std::fs::write(&file, format!("{SECRET}\n")).unwrap();
-        let by_file = scene.outpost().without("JWT_SECRET_KEY");
-        let by_file = by_file.edge_of(url, &["--shared-secret-file", file.to_str().unwrap()]).await;
-        assert_eq!(passes(&by_file, &token).await, 200);
-        let unknowing = scene.outpost().without("JWT_SECRET_KEY").edge_of(url, &[]).await;
-        assert_eq!(passes(&unknowing, &token).await, 401);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_edge_that_is_told_too_little_or_what_cannot_be_does_not_start() {
-    let scene = Scene::set().await;
-    let site = scene.site.without("CATALOG_DATABASE_URL");
-    let (named, empty) = (site.with("CATALOG_CLIENT", "edge"), scene.site.data().join("empty"));
-    std::fs::write(&empty, "\n").unwrap();
-    let secretive = named.with("CATALOG_CLIENT_SECRET", "hush-hush");
-    let empty = empty.to_str().unwrap();
-
-    for (site, flags, told) in [
-        (&site, &[][..], "there is no credential to ask the catalog with"),
-        (&named, &[], "there is no credential to ask the catalog with"),
-        (&named, &["--client-secret-file", "/nowhere"], "the secret in /nowhere cannot be read"),
-        (&named, &["--client-secret-file", empty], "there is no secret in the first line of"),
-        (&secretive, &["--url", "http://catalog.example.com"], "is not the address of a catalog"),
-        (&secretive, &["--max-staleness", "1ms"], "1ms"),
-        (&secretive, &["--trusted-proxies", "nginx"], "nginx"),
-        (&secretive.with("JWT_SECRET_KEY", "short"), &[], "the shared secret is refused"),
-    ] {
-        let arguments: Vec<&str> = ["edge"].iter().chain(flags).copied().collect();
-        let done = site.cli(&arguments);
-        assert_eq!(done.code, 2, "{done:?}");
-        assert!(done.stderr.contains(told) && !done.stderr.contains("hush-hush"), "{told}: {}", done.stderr);
-    }
 }

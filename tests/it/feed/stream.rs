@@ -7,7 +7,8 @@ use axum::{
     http::{Request, header},
 };
 use catalog_gateway::wire::Page;
-use futures_util::{StreamExt, future::join_all};
+use futures_util::{FutureExt, StreamExt, future::join_all};
+use metrics_exporter_prometheus::PrometheusBuilder;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tower::ServiceExt;
@@ -173,6 +174,56 @@ async fn a_reader_that_is_too_slow_is_cut_off_and_goes_on_where_it_was() {
     }
     let now = world.catalog.ambient().clock.now();
     assert_eq!((known.status(jti, "", now), all.status(jti, "", now)), ("suspended", "suspended"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_never_takes_what_it_is_sent_is_counted_and_one_that_goes_away_is_not() {
+    let world = World::new().await;
+    keep_house(&world).await;
+    let admin = world.admin().await;
+    let (mut stalled, mut gone) = (unread(&world, &admin).await, unread(&world, &admin).await);
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let counted = || {
+        let text = recorder.handle().render();
+        let line = text.lines().find(|line| line.starts_with(r#"catalog_feed_readers_cut_off_total{why="unread"}"#));
+        line.map(|line| line.rsplit_once(' ').unwrap().1.to_owned())
+    };
+
+    // As of a connection whose peer waits for what comes next, and of one on which nothing more could be written.
+    next(&mut gone).await.unwrap();
+    while gone.next().now_or_never().is_some() {}
+    metrics::with_local_recorder(&recorder, || drop(gone));
+    assert_eq!(counted(), None);
+    next(&mut stalled).await.unwrap();
+    metrics::with_local_recorder(&recorder, || drop(stalled));
+
+    assert_eq!(counted().as_deref(), Some("1"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_is_told_something_all_the_time_is_looked_at_all_the_same() {
+    let world = World::new().await;
+    keep_house(&world).await;
+    let admin = world.admin().await;
+    let asker = world.caller("gate@example.com", |command| command.is_admin = true).await;
+    let credential = world.get("/whoami", &asker).await.json()["credential"]["jti"].as_str().unwrap().to_owned();
+    let jti = world.issue_dev(plain("a@example.com")).await.token.jti;
+    let mut events = unread(&world, &asker).await;
+    next(&mut events).await.unwrap();
+
+    assert_eq!(world.delete(&format!("/tokens/{credential}"), &admin, Value::Null).await.status, 204);
+
+    let begun = Instant::now();
+    let mut is_over = false;
+    for what in ["suspend", "resume"].into_iter().cycle() {
+        world.post(&format!("/tokens/{jti}/{what}"), &admin, json!({})).await;
+        // Each page has something in it.
+        is_over = next(&mut events).await.is_none();
+        if is_over || begun.elapsed() > AT_ONCE {
+            break;
+        }
+    }
+    assert!(is_over, "it is told {:?} after its token was revoked", begun.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

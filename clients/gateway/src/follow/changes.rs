@@ -44,7 +44,7 @@ impl Changes {
     pub async fn after(&self, cursor: &Cursor) -> Result<Page, NoPage> {
         let within = self.settings.answer_time_max;
         let request = self.catalog.request(Method::GET, "revocations")?.query(&[("after", cursor.to_string())]);
-        let response = client::send(request.header(ACCEPT, "application/json"), within).await?;
+        let response = self.catalog.send(request.header(ACCEPT, "application/json"), within).await?;
         let response = checked(response, within).await?;
         let page = read(&client::body(response, self.settings.page_bytes_max, within).await?)?;
         if page.after.is_some() {
@@ -61,7 +61,7 @@ impl Changes {
     pub async fn snapshot<S: Send + 'static>(&self, sink: S, push: fn(&mut S, &Item)) -> Result<(S, Page), NoPage> {
         let within = self.settings.snapshot_time_max;
         let request = self.catalog.request(Method::GET, "revocations/snapshot")?;
-        let response = checked(client::send(request, within).await?, within).await?;
+        let response = checked(self.catalog.send(request, within).await?, within).await?;
         let (sink, head) = receive(response, &self.settings, sink, push).await?;
         if head.after.is_none() {
             Ok((sink, head))

@@ -34,9 +34,10 @@ struct Problem {
 impl Run {
     /// Asks for pages until then.
     pub(super) async fn poll(&mut self, until: Instant) -> Result<(), End> {
-        self.begin(Connection::Polling);
+        self.begin();
         while Instant::now() < until {
             let has_more = self.ask_for_page().await?;
+            self.tell(Connection::Polling);
             if self.is_late_by_pages() {
                 return Err(End::Late);
             }
@@ -47,11 +48,12 @@ impl Run {
         Ok(())
     }
 
-    async fn ask_for_page(&mut self) -> Result<bool, End> {
+    /// Asks for what has happened meanwhile, and tells whether there is more.
+    pub(super) async fn ask_for_page(&mut self) -> Result<bool, End> {
         let within = self.settings.answer_time_max;
         let request = self.catalog.request(Method::GET, "revocations")?.query(&[("after", self.next()?)]);
         let request = request.header(reqwest::header::ACCEPT, "application/json");
-        let response = checked(client::send(request, within).await?, within).await?;
+        let response = checked(self.catalog.send(request, within).await?, within).await?;
         let body = client::body(response, self.settings.page_bytes_max, within).await?;
         let page: Page = serde_json::from_slice(&body).map_err(AskError::Json)?;
         self.set.resume();
@@ -60,11 +62,11 @@ impl Run {
         Ok(has_more)
     }
 
-    /// Loads a snapshot.
+    /// Loads a snapshot. It ends no row of failures: whether it fits, only the page after it shows.
     pub(super) async fn load(&mut self) -> Result<(), End> {
         let asked = self.settings.clock.now();
         let request = self.catalog.request(Method::GET, "revocations/snapshot")?;
-        let response = client::send(request, self.settings.snapshot_time_max).await?;
+        let response = self.catalog.send(request, self.settings.snapshot_time_max).await?;
         let response = checked(response, self.settings.answer_time_max).await?;
         let began = self.settings.clock.now();
         let (loader, head) = receive(response, &self.settings, Loader::new(asked), Loader::push).await?;
@@ -73,7 +75,6 @@ impl Run {
         tokio::task::spawn_blocking(move || set.replace(loader, &head, began)).await??;
         tracing::info!(address, position = mark.position, log_id = %mark.log_id, "the snapshot is loaded");
         self.cursor = None;
-        self.pauses.reset();
         self.heard();
         Ok(())
     }

@@ -31,7 +31,7 @@ impl Pauses {
         jittered(pause).max(asked.unwrap_or_default().min(ASKED_MAX))
     }
 
-    /// What was asked for has come.
+    /// What was asked for has come, and fits.
     pub fn reset(&mut self) {
         self.failures = 0;
     }

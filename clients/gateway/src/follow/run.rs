@@ -6,6 +6,7 @@ use tokio::{sync::watch, time::Instant};
 
 use super::{Connection, End, Progress, Settings, keep::Keeper, pause::Pauses};
 use crate::{
+    causes::Causes,
     client::{AskError, Catalog},
     error::ApplyError,
     set::{Applied, RevocationSet},
@@ -20,6 +21,9 @@ pub(super) struct Run {
     pub(super) cursor: Option<String>,
     /// When the set could last tell.
     fresh_at: Instant,
+    /// Whether the stream said nothing though pages were answered before and after. That can be a hang that was over just then: so it is
+    /// tried once more.
+    pub(super) is_suspect: bool,
     /// Until when pages are asked for instead of the stream.
     poll_until: Option<Instant>,
     /// From when on a snapshot may be loaded because pages come too late.
@@ -40,7 +44,19 @@ impl Run {
         let pauses = Pauses::new(settings.pause_min, settings.pause_max);
         let (fresh_at, load_late_from) = (Instant::now(), Instant::now());
         let (cursor, poll_until) = (None, None);
-        Self { catalog, set, settings, cursor, fresh_at, poll_until, load_late_from, tell, keeper, pauses }
+        Self {
+            catalog,
+            set,
+            settings,
+            cursor,
+            fresh_at,
+            is_suspect: false,
+            poll_until,
+            load_late_from,
+            tell,
+            keeper,
+            pauses,
+        }
     }
 
     pub(super) async fn forever(mut self) {
@@ -77,6 +93,10 @@ impl Run {
 
     /// What follows from the end of a round. The pause before the next one, if there is to be one.
     fn conclude(&mut self, end: &End) -> Option<Duration> {
+        if matches!(end, End::Ask(_)) {
+            // It is the catalog that does not answer, and not its stream alone that is held back.
+            (self.is_suspect, self.poll_until) = (false, None);
+        }
         let address = self.catalog.address();
         match end {
             End::Over => tracing::info!(address, "the catalog ended the stream"),
@@ -86,16 +106,18 @@ impl Run {
                 self.load_late_from = Instant::now() + self.settings.stream_again_after;
                 self.reload(end);
             }
+            End::Silent { has_spoken: false, .. } if !self.is_suspect => {
+                tracing::warn!(address, "{end}; it is tried once more");
+                self.is_suspect = true;
+            }
             End::Silent { has_spoken: false, .. } | End::Late => {
                 tracing::warn!(address, "{end}, as behind a proxy that holds it back; pages are asked for instead");
                 self.poll_until = Some(Instant::now() + self.settings.stream_again_after);
             }
             End::Misfit(ApplyError::OlderSnapshot { .. }) => tracing::info!(address, "{end}; it is asked for again"),
             End::Reload | End::Misfit(_) => self.reload(end),
-            End::Ask(AskError::Refused(status)) => {
-                tracing::error!(address, %status, "the catalog refuses the credential: it needs the permission tokens.check");
-            }
-            End::Ask(error) => tracing::warn!(address, cause = cause(error), "{error}; it is asked again"),
+            End::Ask(error @ AskError::Refused(_)) => tracing::error!(address, "{error}; it is asked again"),
+            End::Ask(error) => tracing::warn!(address, "{}; it is asked again", Causes(error)),
             End::Aborted(_) => {}
         }
         match end {
@@ -154,18 +176,17 @@ impl Run {
     }
 
     /// Lets what is heard from now on have its time.
-    pub(super) fn begin(&mut self, connection: Connection) {
+    pub(super) fn begin(&mut self) {
         self.fresh_at = Instant::now();
-        self.tell(connection);
     }
 
-    fn tell(&self, connection: Connection) {
+    /// Whether the end of the log was not seen for as long as an answer may take to come.
+    pub(super) fn is_behind(&self) -> bool {
+        let staleness = self.set.status(self.settings.clock.now()).staleness;
+        staleness.is_none_or(|staleness| staleness > self.settings.answer_time_max)
+    }
+
+    pub(super) fn tell(&self, connection: Connection) {
         self.tell.send_if_modified(|progress| std::mem::replace(&mut progress.connection, connection) != connection);
     }
-}
-
-/// What lies behind an error, in a line.
-fn cause(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -10,7 +10,7 @@ use super::{
     run::Run,
 };
 use crate::{
-    client::{self, AskError},
+    client::AskError,
     wire::{EVENT_HEARTBEAT, EVENT_PAGE, EVENT_RELOAD},
 };
 
@@ -19,9 +19,15 @@ const EVENT_STREAM: &str = "text/event-stream";
 impl Run {
     /// Follows the stream to its end.
     pub(super) async fn stream(&mut self) -> Result<(), End> {
+        if self.is_behind() || self.is_suspect {
+            // However long the stream takes to begin: what has happened meanwhile is known. And a catalog that answers nothing at
+            // all is not taken for one whose stream is held back.
+            self.ask_for_page().await?;
+        }
         let mut response = self.open().await?;
         self.set.resume();
-        self.begin(Connection::Streaming);
+        self.begin();
+        self.tell(Connection::Streaming);
         let mut events = Events::new(self.settings.page_bytes_max);
         let mut has_spoken = false;
         let mut deadline = Instant::now() + self.settings.silence_max;
@@ -34,7 +40,7 @@ impl Run {
             let said = events.push(&chunk).map_err(|_| AskError::Answer("has an event that is too long"))?;
             for event in said {
                 if self.hear(event).await? {
-                    has_spoken = true;
+                    (has_spoken, self.is_suspect) = (true, false);
                     deadline = Instant::now() + self.settings.silence_max;
                 }
             }
@@ -48,7 +54,7 @@ impl Run {
         let request = self.catalog.request(Method::GET, "revocations")?.header(header::ACCEPT, EVENT_STREAM);
         let request = request.header("last-event-id", self.next()?);
         let within = self.settings.answer_time_max;
-        let response = match client::send(request, within).await {
+        let response = match self.catalog.send(request, within).await {
             // A proxy that holds the stream back may hold its head back, too.
             Err(AskError::Silent(_)) => {
                 return Err(End::Silent { silent_ms: within.as_millis(), has_spoken: false });

@@ -1,7 +1,10 @@
 //! The catalog's keys: asked for when they are needed, kept, and asked for again when a token names one that is not known.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -16,7 +19,10 @@ use super::{
     set::{KeySet, KeySetError},
     verify::{Invalid, Rules, Verified},
 };
-use crate::client::{self, AskError, Catalog};
+use crate::{
+    causes::Causes,
+    client::{self, AskError, Catalog},
+};
 
 /// The longest JWK Set.
 const BYTES_MAX: usize = 256 * 1024;
@@ -41,17 +47,28 @@ struct Shared {
     keys: ArcSwap<Remembering>,
     asked: Mutex<Asked>,
     asking: tokio::sync::Mutex<()>,
+    warned: Warned,
+}
+
+/// Of what was warned already, each once: it says how this is set up, and that does not change.
+#[derive(Debug, Default)]
+struct Warned {
+    of_secret: AtomicBool,
+    of_issuer: AtomicBool,
 }
 
 /// When the catalog was asked for its keys, and what came of it.
 #[derive(Debug, Default, Clone)]
 struct Asked {
+    began: Option<Instant>,
+    /// When it was over.
     at: Option<Instant>,
     is_answered: bool,
     etag: Option<String>,
 }
 
-/// The catalog's keys cannot be had, and the token names one that is not known. That is not a no.
+/// The token names a key that is not known, and the catalog could not be asked for its keys since the token came: it does not answer, or
+/// was asked only just before. That is not a no.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the catalog's keys cannot be had at the moment")]
 pub struct KeysUnavailable;
@@ -65,6 +82,9 @@ pub enum VerifyError {
     /// Nobody can tell.
     #[error(transparent)]
     KeysUnavailable(#[from] KeysUnavailable),
+    /// It names a shared secret that is not known here, and no catalog publishes one. Nobody can tell.
+    #[error("the token names a shared secret that is not known here")]
+    SecretUnknown,
 }
 
 /// Why no keys came.
@@ -97,12 +117,14 @@ impl Verifier {
             secret,
             asked: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
+            warned: Warned::default(),
         };
         Self(Arc::new(shared))
     }
 
     /// Checks a token as [`Rules::verify`] does. For one that names an unknown key the catalog is asked first, though not
-    /// more often than every five seconds. The signature of a token that was found good before is not checked again.
+    /// more often than every five seconds: in between nobody can tell of such a token, for the key may be a new one. The signature
+    /// of a token that was found good before is not checked again.
     ///
     /// # Errors
     /// [`VerifyError`].
@@ -117,15 +139,20 @@ impl Verifier {
     /// # Errors
     /// [`VerifyError`].
     pub async fn verify_for_any(&self, token: &str, now: DateTime<Utc>) -> Result<Arc<Verified>, VerifyError> {
-        let shared = &self.0;
-        let seen = shared.clone().refresh_in_time();
-        match shared.keys.load().verify(&shared.rules, token, now) {
+        let (shared, came) = (&self.0, Instant::now());
+        shared.clone().refresh_in_time();
+        let judge = || shared.keys.load().verify(&shared.rules, token, now);
+        let verdict = match judge() {
             Err(Invalid::UnknownKey) => {
-                shared.clone().ask_again(seen).await?;
-                Ok(shared.keys.load().verify(&shared.rules, token, now)?)
+                let are_current = shared.clone().ask_again(came).await;
+                match judge() {
+                    Err(Invalid::UnknownKey) if !are_current => return Err(KeysUnavailable.into()),
+                    verdict => verdict,
+                }
             }
-            verdict => Ok(verdict?),
-        }
+            verdict => verdict,
+        };
+        verdict.map_err(|invalid| shared.told(invalid))
     }
 }
 
@@ -134,14 +161,42 @@ impl Shared {
         self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Has known keys asked for again that have been known for long. Nobody waits for that. When they were asked for.
-    fn refresh_in_time(self: Arc<Self>) -> Option<Instant> {
+    /// What an objection means, and a warning where the cause may be how this is set up.
+    fn told(&self, invalid: Invalid) -> VerifyError {
+        match &invalid {
+            Invalid::UnknownSecret => {
+                if !self.warned.of_secret.swap(true, Relaxed) {
+                    let kid = self.secret.as_ref().map(|secret| secret.kid.as_str());
+                    tracing::warn!(
+                        kid,
+                        "a token of HS256 names a shared secret that is not known here, and is told neither good nor bad: is the \
+                         catalog's own secret given, and its environment where secrets are derived?"
+                    );
+                }
+                VerifyError::SecretUnknown
+            }
+            Invalid::Issuer { named } => {
+                if !self.warned.of_issuer.swap(true, Relaxed) {
+                    let expected = &self.rules.issuer;
+                    tracing::warn!(
+                        named,
+                        expected,
+                        "the catalog's own key signed a token that names another issuer than is taken here"
+                    );
+                }
+                invalid.into()
+            }
+            _ => invalid.into(),
+        }
+    }
+
+    /// Has known keys asked for again that have been known for long. Nobody waits for that.
+    fn refresh_in_time(self: Arc<Self>) {
         let is_due = |asked: &Asked| {
             let after = if asked.is_answered { REFRESH_AFTER } else { ASK_INTERVAL };
             asked.at.is_some_and(|at| at.elapsed() >= after)
         };
-        let asked = self.asked();
-        if is_due(&asked) {
+        if is_due(&self.asked()) {
             tokio::spawn(async move {
                 let Ok(_turn) = self.asking.try_lock() else { return };
                 if is_due(&self.asked()) {
@@ -149,27 +204,28 @@ impl Shared {
                 }
             });
         }
-        asked.at
     }
 
-    /// Asks for the keys, unless somebody did since the token came, or it is too soon.
-    async fn ask_again(self: Arc<Self>, seen: Option<Instant>) -> Result<(), KeysUnavailable> {
+    /// Asks for the keys, unless somebody did since the token came, or it is too soon. Whether they are known as they were then.
+    async fn ask_again(self: Arc<Self>, came: Instant) -> bool {
+        let is_current = move |asked: &Asked| asked.began.is_some_and(|began| began >= came);
         // A request that goes away must not take the answer with it.
         let asking = tokio::spawn(async move {
             let _turn = self.asking.lock().await;
             let asked = self.asked();
             let interval = if asked.is_answered { ASK_INTERVAL } else { RETRY_INTERVAL };
-            if asked.at == seen && asked.at.is_none_or(|at| at.elapsed() >= interval) {
+            if !is_current(&asked) && asked.at.is_none_or(|at| at.elapsed() >= interval) {
                 self.ask().await;
             }
-            self.asked().is_answered
+            let asked = self.asked();
+            asked.is_answered && is_current(&asked)
         });
-        if asking.await.unwrap_or(false) { Ok(()) } else { Err(KeysUnavailable) }
+        asking.await.unwrap_or(false)
     }
 
     /// Asks once, and keeps what is good of the answer. The caller has the turn.
     async fn ask(&self) {
-        let etag = self.asked().etag;
+        let (began, etag) = (Instant::now(), self.asked().etag);
         let fetched = self.fetch(etag.as_deref()).await;
         let is_answered = fetched.is_ok();
         let etag = match fetched {
@@ -179,12 +235,12 @@ impl Shared {
             }
             Ok(None) => etag,
             Err(error) => {
-                tracing::warn!(address = self.catalog.address(), %error, "the catalog's keys cannot be had; those that are known stay");
+                tracing::warn!(address = self.catalog.address(), error = %Causes(&error), "the catalog's keys cannot be had; those that are known stay");
                 etag
             }
         };
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) =
-            Asked { at: Some(Instant::now()), is_answered, etag };
+            Asked { began: Some(began), at: Some(Instant::now()), is_answered, etag };
     }
 
     /// The keys and their tag; `None` when they are those of this tag.
@@ -193,7 +249,7 @@ impl Shared {
         if let Some(etag) = etag {
             request = request.header(header::IF_NONE_MATCH, etag);
         }
-        let response = client::send(request, ANSWER_TIME_MAX).await?;
+        let response = self.catalog.send(request, ANSWER_TIME_MAX).await?;
         if response.status() == StatusCode::NOT_MODIFIED && etag.is_some() {
             return Ok(None);
         }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::{
     claims::{CLIENT_ID, Claims, Header},
+    key::Algorithm,
     set::KeySet,
 };
 
@@ -61,6 +62,9 @@ pub enum Invalid {
     /// It names a key that is not known.
     #[error("the token names a key that is not known")]
     UnknownKey,
+    /// It names a key for HS256 that is not known: a shared secret, which no catalog publishes.
+    #[error("the token names a shared secret that is not known")]
+    UnknownSecret,
     /// `alg` is not the key's own.
     #[error("the header names another algorithm than the key's")]
     Algorithm,
@@ -78,7 +82,10 @@ pub enum Invalid {
     Typ,
     /// `iss` is another.
     #[error("iss is not the catalog's")]
-    Issuer,
+    Issuer {
+        /// What it says.
+        named: String,
+    },
     /// `aud` does not name this gateway.
     #[error("aud is another")]
     Audience,
@@ -120,7 +127,10 @@ impl Rules {
     pub fn verify_for_any(&self, token: &str, keys: &KeySet, now: DateTime<Utc>) -> Result<Verified, Invalid> {
         let parts = Parts::of(token)?;
         let header: Header = decode(parts.header).ok_or(Invalid::Header)?;
-        let key = keys.get(&header.kid).ok_or(Invalid::UnknownKey)?;
+        let key = keys.get(&header.kid).ok_or(match header.alg {
+            Algorithm::Hs256 => Invalid::UnknownSecret,
+            _ => Invalid::UnknownKey,
+        })?;
         if header.alg != key.alg {
             return Err(Invalid::Algorithm);
         }
@@ -141,7 +151,7 @@ impl Rules {
             return Err(Invalid::Typ);
         }
         if claims.iss != self.issuer {
-            return Err(Invalid::Issuer);
+            return Err(Invalid::Issuer { named: claims.iss.clone() });
         }
         if claims.client_id != CLIENT_ID {
             return Err(Invalid::ClientId);

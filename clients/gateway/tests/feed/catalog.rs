@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -45,11 +45,17 @@ pub struct Log {
     pub is_down: bool,
     /// Answers with the event that asks for a reload.
     pub asks_for_reload: bool,
+    /// How many of the next streams begin with a page that leaves a gap.
+    pub gaps: u32,
     /// Says nothing on streams, not even their end.
     pub is_mute: bool,
+    /// How many of the next streams say nothing whatever happens.
+    pub mute_streams: u32,
     pub streams: u32,
     pub pages: u32,
     pub snapshots: u32,
+    /// When the last two were asked for.
+    pub loaded: [Option<Instant>; 2],
 }
 
 pub struct Catalog {
@@ -166,6 +172,14 @@ async fn revocations(State(catalog): State<Arc<Catalog>>, Query(asked): Query<As
         return serde_json::to_string(&log.page(Some(position), log.head())).unwrap().into_response();
     }
     log.streams += 1;
+    if let Some(left) = log.mute_streams.checked_sub(1) {
+        log.mute_streams = left;
+        return (
+            [(header::CONTENT_TYPE, "text/event-stream")],
+            Body::from_stream(stream::pending::<Result<String, Infallible>>()),
+        )
+            .into_response();
+    }
     drop(log);
     let body = Body::from_stream(stream::unfold((catalog, position), |(catalog, position)| async move {
         let (text, position) = next(&catalog, position).await?;
@@ -180,6 +194,7 @@ async fn snapshot(State(catalog): State<Arc<Catalog>>) -> Response {
         return unavailable();
     }
     log.snapshots += 1;
+    log.loaded = [log.loaded[1], Some(Instant::now())];
     serde_json::to_string(&Page { next: None, ..log.page(None, log.head()) }).unwrap().into_response()
 }
 
@@ -214,6 +229,12 @@ fn said(catalog: &Catalog, position: i64) -> Result<Option<(String, i64)>, Ended
     if log.asks_for_reload {
         log.asks_for_reload = false;
         return Ok(Some((format!("event: {EVENT_RELOAD}\ndata: {{}}\n\n"), position)));
+    }
+    if let Some(left) = log.gaps.checked_sub(1) {
+        log.gaps = left;
+        let far = position + 2;
+        let page = Page { mark: log.mark(far), after: Some(far - 1), items: Vec::new(), ..log.page(None, log.head()) };
+        return Ok(Some((event(EVENT_PAGE, page), far)));
     }
     // A restored log, or a server that goes down, ends its streams.
     if log.is_down || position > log.head() {

@@ -6,9 +6,9 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 use catalog_gateway::{Verdict, follow::Connection};
 
 use super::{
-    catalog::Fault,
+    catalog::{Catalog, Fault},
     proxy::Way,
-    stage::{STALENESS_MAX, Stage},
+    stage::{STALENESS_MAX, Stage, revocation, settings},
 };
 
 const HOUR_MS: i64 = 3_600_000;
@@ -110,6 +110,58 @@ async fn a_proxy_that_holds_the_stream_back() {
     stage.until(4, Verdict::Revoked).await;
     stage.until(2, Verdict::NotRevoked).await;
     stage.proxy.set(Way::Open);
+    is_found(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_catalog_that_hangs_is_not_taken_for_a_proxy_that_holds_its_stream_back() {
+    let stage = Stage::new().await;
+    let connection = || stage.follower.status().connection;
+    stage.until_so("it streams", || connection() == Connection::Streaming).await;
+
+    stage.proxy.set(Way::Dead);
+    stage.revoke(1);
+    stage.during(STALENESS_MAX * 2, || connection() == Connection::Polling, false).await;
+    stage.proxy.set(Way::Open);
+
+    stage.until_so("it goes on", || matches!(connection(), Connection::Streaming | Connection::Polling)).await;
+    assert_eq!(connection(), Connection::Streaming);
+    is_found(&stage).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_says_nothing_once_is_tried_again_before_pages_take_its_place() {
+    let catalog = Catalog::new();
+    catalog.append(vec![revocation(0)]);
+    catalog.log().mute_streams = 1;
+    let server = catalog.serve(None).await;
+    let stage = Stage::before(catalog, server, None).await;
+    stage.follower.loaded().await;
+
+    stage
+        .until_so("there is another stream", || {
+            assert_ne!(stage.follower.status().connection, Connection::Polling);
+            stage.catalog.log().streams == 2
+        })
+        .await;
+
+    stage.revoke(1);
+    is_found(&stage).await;
+    assert_eq!((stage.follower.status().connection, stage.catalog.log().streams), (Connection::Streaming, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_does_not_fit_loads_the_snapshot_less_and_less_often() {
+    let stage = Stage::new().await;
+    stage.catalog.log().gaps = u32::MAX;
+    stage.revoke(1);
+
+    stage.until_so("it is loaded again and again", || stage.catalog.log().snapshots >= 8).await;
+
+    let [Some(first), Some(second)] = stage.catalog.log().loaded else { panic!("two were loaded") };
+    let pause_max = settings(stage.clock.clone(), None).pause_max;
+    assert!(second - first >= pause_max / 2, "{:?}", second - first);
+    stage.catalog.log().gaps = 0;
     is_found(&stage).await;
 }
 

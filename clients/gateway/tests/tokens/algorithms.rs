@@ -188,7 +188,7 @@ async fn an_hs256_signature_is_that_of_the_configured_secret_and_asks_nobody_for
     let signature = hmac::sign(&key, input.as_bytes());
 
     assert_eq!(verdict(&keys, &input, &signature), Ok(()));
-    assert_eq!(verdict(&KeySet::default(), &input, &signature), Err(Invalid::UnknownKey));
+    assert_eq!(verdict(&KeySet::default(), &input, &signature), Err(Invalid::UnknownSecret));
     assert_eq!(verdict(&keys, &input, &signature.as_ref()[..31]), Err(Invalid::Signature));
     let (_, another, _) = self::secret();
     assert_eq!(verdict(&keys, &input, &hmac::sign(&another, input.as_bytes())), Err(Invalid::Signature));

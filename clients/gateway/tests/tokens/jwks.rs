@@ -13,6 +13,8 @@ async fn verdict(verifier: &Verifier, key: &Key) -> Result<(), VerifyError> {
     verifier.verify(&key.token(&claims()), Now::read().wall()).await.map(|_| ())
 }
 
+/// Of a key that may be a new one nobody can tell.
+const UNTOLD: Result<(), VerifyError> = Err(VerifyError::KeysUnavailable(KeysUnavailable));
 const UNKNOWN: Result<(), VerifyError> = Err(VerifyError::Invalid(Invalid::UnknownKey));
 
 #[tokio::test]
@@ -23,10 +25,13 @@ async fn keys_are_asked_for_once_and_an_unknown_one_does_not_ask_again_at_once()
 
     for _ in 0..3 {
         assert_eq!(verdict(&verifier, &one).await, Ok(()));
-        assert_eq!(verdict(&verifier, &two).await, UNKNOWN);
+        assert_eq!(verdict(&verifier, &two).await, UNTOLD);
     }
 
+    assert_eq!(verdict(&verifier, &one).await, Ok(()), "nobody else has to wait for that");
     assert_eq!(catalog.served().asked_for_keys, 1);
+    pass(5).await;
+    assert_eq!(verdict(&verifier, &two).await, UNKNOWN, "now the catalog was asked");
 }
 
 #[tokio::test]
@@ -37,7 +42,7 @@ async fn a_key_that_is_published_later_is_found_five_seconds_after_the_last_look
     assert_eq!(verdict(&verifier, &one).await, Ok(()));
     catalog.served().keys.push(two.jwk());
 
-    assert_eq!(verdict(&verifier, &two).await, UNKNOWN);
+    assert_eq!(verdict(&verifier, &two).await, UNTOLD);
     pass(5).await;
 
     assert_eq!(verdict(&verifier, &two).await, Ok(()));
@@ -64,6 +69,33 @@ async fn while_the_catalog_is_away_known_keys_are_good_and_unknown_ones_cannot_b
     assert_eq!(verdict(&verifier, &one).await, Ok(()));
     assert_eq!(verdict(&verifier, &two).await, Err(KeysUnavailable.into()));
     assert_eq!(verdict(&verifier, &one).await, Ok(()));
+}
+
+#[tokio::test]
+async fn those_who_come_while_the_keys_are_asked_for_have_the_answer() {
+    let one = Key::new("one");
+    let catalog = Catalog::with_keys(&[&one]).await;
+    let verifier = Verifier::new(catalog.client.clone(), rules());
+
+    let verdicts = futures_util::future::join_all((0..20).map(|_| verdict(&verifier, &one))).await;
+
+    assert_eq!(verdicts, vec![Ok(()); 20]);
+    assert_eq!(catalog.served().asked_for_keys, 1);
+}
+
+#[tokio::test]
+async fn of_a_shared_secret_that_is_not_known_nobody_can_tell() {
+    let one = Key::new("one");
+    let catalog = Catalog::with_keys(&[&one]).await;
+    let verifier = Verifier::new(catalog.client.clone(), rules());
+    let mut header = one.header();
+    header["alg"] = "HS256".into();
+    let token = one.sign(&header.to_string(), &claims().to_string());
+
+    let verdict = verifier.verify(&token, Now::read().wall()).await;
+
+    assert_eq!(verdict.unwrap_err(), VerifyError::SecretUnknown);
+    assert_eq!(catalog.served().asked_for_keys, 0, "no catalog publishes it");
 }
 
 #[tokio::test]

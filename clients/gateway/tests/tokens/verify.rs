@@ -127,7 +127,10 @@ fn claims_are_those_that_the_catalog_writes() {
     }
     let twice = claims().to_string().replacen('{', "{\"sub\":\"mallory\",", 1);
     assert_eq!(stage.verdict(&stage.key.sign(&stage.key.header().to_string(), &twice)), Err(Invalid::Claims));
-    assert_eq!(stage.of(|claims| claims["iss"] = json!("https://evil.example")), Err(Invalid::Issuer));
+    assert_eq!(
+        stage.of(|claims| claims["iss"] = json!("https://evil.example")),
+        Err(Invalid::Issuer { named: "https://evil.example".to_owned() })
+    );
     assert_eq!(stage.of(|claims| claims["aud"] = json!(["other"])), Err(Invalid::Audience));
     assert_eq!(stage.of(|claims| claims["aud"] = json!([])), Err(Invalid::Audience));
     assert_eq!(stage.of(|claims| claims["client_id"] = json!("shop")), Err(Invalid::ClientId));

@@ -147,7 +147,8 @@ def refusal(response: httpx.Response) -> AskError | None:
     if status == 200:
         return None
     if status in (401, 403):
-        return Refused(f"the catalog refuses the credential ({status}): it needs the permission tokens.check")
+        why = "it lacks the permission tokens.check" if status == 403 else "it does not know it, or it is over"
+        return Refused(f"the catalog refuses the credential ({status}): {why}")
     error = Unavailable(f"the catalog answered {status}")
     after = response.headers.get("retry-after", "")
     if after.isascii() and after.isdigit():

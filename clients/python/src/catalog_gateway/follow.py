@@ -127,6 +127,9 @@ class Follower:
         # late; until when pages are asked for instead of the stream.
         self._fresh_at = self._load_late_from = time.monotonic()
         self._poll_until: float | None = None
+        # Whether the stream said nothing though pages were answered before and after. That can be a hang that was over just
+        # then: so it is tried once more.
+        self._is_suspect = False
 
     def start(self) -> Self:
         """Begins to follow. Once."""
@@ -163,6 +166,9 @@ class Follower:
             except _Closed:
                 return
             except Exception as error:  # noqa: BLE001
+                if isinstance(error, AskError):
+                    # It is the catalog that does not answer, and not its stream alone that is held back.
+                    self._is_suspect, self._poll_until = False, None
                 pause = self._conclude(error)
             self._connection = Connection.NONE
             if pause is not None:
@@ -196,8 +202,7 @@ class Follower:
                 self._reload("what comes is too late")
                 return None
             case _Held() | _Late():
-                _log.warning("%s: the stream is held back, as by a proxy; pages are asked for instead", address)
-                self._poll_until = time.monotonic() + settings.stream_again_after
+                self._suspect(end)
                 return None
             case ApplyError(why=Misfit.OLDER_SNAPSHOT):
                 _log.info("%s: %s; it is asked for again", address, end)
@@ -214,6 +219,16 @@ class Follower:
                 _log.error("%s: following failed, and begins again", address, exc_info=end)
         return self._pause(end.retry_after if isinstance(end, AskError) else None)
 
+    def _suspect(self, end: _Held | _Late) -> None:
+        """Of a stream that said nothing, or came too late."""
+        address = self._catalog.address
+        if isinstance(end, _Held) and not self._is_suspect:
+            _log.warning("%s: the stream says nothing; it is tried once more", address)
+            self._is_suspect = True
+        else:
+            _log.warning("%s: the stream is held back, as by a proxy; pages are asked for instead", address)
+            self._poll_until = time.monotonic() + self._settings.stream_again_after
+
     def _pause(self, asked: float | None) -> float:
         """Half to all of a pause that doubles, but no shorter than the catalog asked for."""
         pause = min(self._settings.pause_min * 2 ** min(self._failures, 20), self._settings.pause_max)
@@ -229,7 +244,7 @@ class Follower:
         )
 
     def _load(self) -> None:
-        """Loads a snapshot."""
+        """Loads a snapshot. It ends no row of failures: whether it fits, only the page after it shows."""
         asked, seconds = self._clock(), self._settings.snapshot_max
         headers = {"Accept": "application/json"}
         with self._catalog.ask("GET", "revocations/snapshot", seconds_max=seconds, headers=headers) as response:
@@ -240,15 +255,15 @@ class Follower:
         self.set.replace(snapshot, asked=asked, began=began)
         _log.info("%s: the snapshot up to %s is loaded", self._catalog.address, snapshot.mark)
         self._cursor = None
-        self._failures = 0
         self._heard()
 
     def _poll(self, until: float) -> None:
         """Asks for pages until then."""
-        self._begin(Connection.POLLING)
+        self._begin()
         interval = self._settings.poll_interval
         while time.monotonic() < until:
             has_more = self._ask_for_page()
+            self._connection = Connection.POLLING
             if self._is_late() and time.monotonic() >= self._load_late_from:
                 raise _Late
             if not has_more:
@@ -269,7 +284,7 @@ class Follower:
     def _stream(self) -> None:
         """Follows the stream to its end."""
         staleness = self.set.status(self._clock()).staleness
-        if staleness is None or staleness > self._settings.answer_max:
+        if self._is_suspect or staleness is None or staleness > self._settings.answer_max:
             # However long the stream takes to begin: what has happened meanwhile is known.
             self._ask_for_page()
         has_spoken = False
@@ -282,7 +297,8 @@ class Follower:
                 if not response.headers.get("content-type", "").startswith(EVENT_STREAM):
                     raise Answer("the catalog's answer is no event stream")
                 self.set.resume()
-                self._begin(Connection.STREAMING)
+                self._begin()
+                self._connection = Connection.STREAMING
                 for _ in self._hear_all(response):
                     has_spoken = True
         except Silent:
@@ -302,6 +318,7 @@ class Follower:
             for event in said:
                 if self._hear(event):
                     deadline, has_spoken = time.monotonic() + self._settings.silence_max, True
+                    self._is_suspect = False
                     yield
             if time.monotonic() > deadline:
                 raise Silent("the stream says nothing in full")
@@ -345,10 +362,9 @@ class Follower:
             raise _Reload
         return str(mark)
 
-    def _begin(self, connection: Connection) -> None:
+    def _begin(self) -> None:
         """Lets what is heard from now on have its time."""
         self._fresh_at = time.monotonic()
-        self._connection = connection
 
     def _check_open(self) -> None:
         if self._closing.is_set():

@@ -44,19 +44,25 @@ class SignaturesUnavailable(ImportError):
 
 
 class KeysUnavailable(Exception):
-    """The catalog's keys cannot be had, and the token names one that is not known. That is not a no."""
+    """The token names a key that is not known, and the catalog could not be asked for its keys since the token came: it does
+    not answer, or was asked only just before. Or it names a shared secret, which no catalog publishes. That is not a no."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """When the catalog was asked for its keys, and what came of it."""
 
+    began: float | None = None
     at: float | None = None
+    """When it was over."""
     is_answered: bool = False
     etag: str | None = None
 
     def is_older_than(self, seconds: float, now: float) -> bool:
         return self.at is None or now - self.at >= seconds
+
+    def is_since(self, came: float) -> bool:
+        return self.began is not None and self.began >= came
 
 
 class SignatureVerifier:
@@ -86,16 +92,23 @@ class SignatureVerifier:
         self._keys: dict[str, Key] = self._shared
         self._asked = _Asked()
         self._asking = threading.Lock()
+        self._has_warned = False
 
     def check(self, token: Token) -> None:
         """Raises `Invalid` for a token that none of the keys signed, `KeysUnavailable` when nobody can tell. For one that
-        names an unknown key the catalog is asked first, though not more often than every five seconds."""
+        names an unknown key the catalog is asked first, though not more often than every five seconds: in between nobody can
+        tell of such a token, for the key may be a new one."""
+        came = self._monotonic()
         self._refresh_in_time()
-        seen = self._asked
         key = self._keys.get(token.kid)
+        if key is None and token.alg == "HS256":
+            self._warn_of_secret()
+            raise KeysUnavailable("it names a shared secret that is not known here")
         if key is None:
-            self._ask_again(seen)
+            are_current = self._ask_again(came)
             key = self._keys.get(token.kid)
+            if key is None and not are_current:
+                raise KeysUnavailable("the catalog's keys cannot be had at the moment")
         if key is None:
             raise Invalid("it names a key that is not known")
         if token.alg != key.alg:
@@ -124,19 +137,28 @@ class SignatureVerifier:
         finally:
             self._asking.release()
 
-    def _ask_again(self, seen: _Asked) -> None:
-        """Asks for the keys, unless somebody did since the token came, or it is too soon."""
+    def _ask_again(self, came: float) -> bool:
+        """Asks for the keys, unless somebody did since the token came, or it is too soon. Whether they are known as they were
+        then."""
         with self._asking:
             asked = self._asked
             seconds = ASK_SECONDS if asked.is_answered else RETRY_SECONDS
-            if asked is seen and asked.is_older_than(seconds, self._monotonic()):
+            if not asked.is_since(came) and asked.is_older_than(seconds, self._monotonic()):
                 self._ask()
-            if not self._asked.is_answered:
-                raise KeysUnavailable("the catalog's keys cannot be had at the moment")
+            return self._asked.is_answered and self._asked.is_since(came)
+
+    def _warn_of_secret(self) -> None:
+        """Once: it says how this is set up, and that does not change."""
+        if not self._has_warned:
+            self._has_warned = True
+            _log.warning(
+                "a token of HS256 names a shared secret that is not known here, and is told neither good nor bad: is the"
+                " catalog's own secret given?"
+            )
 
     def _ask(self) -> None:
         """Asks once, and keeps what is good of the answer. The caller has the turn."""
-        etag, is_answered = self._asked.etag, False
+        began, etag, is_answered = self._monotonic(), self._asked.etag, False
         try:
             etag = self._fetch(etag)
             is_answered = True
@@ -145,7 +167,7 @@ class SignatureVerifier:
                 "%s: the catalog's keys cannot be had, those that are known stay: %s", self._catalog.address, error
             )
         finally:
-            self._asked = _Asked(self._monotonic(), is_answered, etag)
+            self._asked = _Asked(began, self._monotonic(), is_answered, etag)
 
     def _fetch(self, etag: str | None) -> str | None:
         """Fetches the keys, if they are not those of this tag, and tells their tag."""
