@@ -43,7 +43,7 @@ pub fn all(stand: &Stand) -> Result<(Vec<Program>, TempDir), Error> {
     let all: [(&'static str, Vec<&str>, &'static [i32]); 4] = [
         ("audit verify", vec!["audit", "verify", "--format", "json"], &[0]),
         ("audit rebuild", vec!["audit", "rebuild"], &[0]),
-        ("audit report", vec!["audit", "report", "--format", "json"], &[0]),
+        ("audit report", vec!["audit", "report", "--format", "json"], &[0, 1]),
         ("policy replay", vec!["policy", "replay", &file, "--format", "json"], &[0, 1]),
     ];
     let mut programs = Vec::new();

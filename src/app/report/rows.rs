@@ -25,19 +25,19 @@ pub(super) fn of_out_of_band(row: &OutOfBandRow) -> Cells {
     vec![
         row.position.to_string(),
         instant(row.at),
-        row.jti.to_string(),
+        row.status.to_string(),
         cell(row.sub.as_deref()),
         cell(row.os_user.as_deref()),
-        cell(row.login.as_deref()),
-        cell(row.sudo_user.as_deref()),
         cell(row.host.as_deref()),
         cell(row.reason.as_deref()),
         elevated(&row.elevated),
         teams(row.teams.as_deref()),
         list(&row.permissions),
         instant(row.expires_at),
-        row.status.to_string(),
         row.ended_by.map_or_else(|| NOTHING.to_owned(), |position| position.to_string()),
+        cell(row.login.as_deref()),
+        cell(row.sudo_user.as_deref()),
+        row.jti.to_string(),
     ]
 }
 

@@ -126,19 +126,19 @@ fn out_of_band(report: &Report) -> Section<'_> {
     let headings = &[
         "position",
         "at",
-        "token",
+        "status",
         "subject",
         "os user",
-        "login",
-        "sudo",
         "host",
         "reason",
         "elevated",
         "teams",
         "permissions",
         "expires at",
-        "status",
         "ended by",
+        "login",
+        "sudo",
+        "token",
     ];
     let table = listed("out_of_band", "One by one", headings, &report.out_of_band, of_out_of_band);
     let table = Table { extent: Extent::All, ..table };

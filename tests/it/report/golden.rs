@@ -1,9 +1,19 @@
 //! One rich history, in every format, in every zone and locale.
 
-use catalog::domain::AsOf;
+use catalog::{
+    domain::{
+        AsOf, Recorded,
+        audit::{Fold, LogPart, REPORT_VERSION, Scope, seen::Seen},
+    },
+    store::codec,
+};
 use regex::Regex;
 
-use super::{Asked, Format, Position, Report, now, projected, reported, site, written};
+use super::{
+    Asked, Format, Position, Report,
+    history::{LOG_ID, history},
+    now, projected, reported, site, written,
+};
 use crate::support::Site;
 
 async fn rich() -> Report {
@@ -151,4 +161,31 @@ async fn the_page_is_one_well_formed_file_that_runs_nothing_and_fetches_nothing(
     }
     assert!(html.contains("default-src 'none'"), "the page forbids it itself");
     assert!(html.contains("prefers-color-scheme:dark") && html.contains("@media print"));
+}
+
+/// What a page may have at most, in bytes.
+const PAGE_MAX: usize = 2_000_000;
+
+#[test]
+fn a_page_of_very_many_events_stays_small_and_says_what_it_left_out() {
+    let history = history(5, 12_000);
+    let end = Position(12_000);
+    let judged_at = history.last().unwrap().occurred_at;
+    let (first, sub, team) = (Position(1), None, None);
+    let scope = Scope { version: REPORT_VERSION, log_id: LOG_ID, first, last: end, end, judged_at, sub, team };
+    let mut fold = Fold::new(scope);
+    for (position, occurrence) in (1..).map(Position).zip(history) {
+        let recorded = Recorded { position, recorded_at: occurrence.occurred_at, occurrence };
+        fold.apply(&Seen::of(codec::kind(&recorded.occurrence.event), &recorded, false));
+    }
+    let report = fold.report(LogPart { log_id: LOG_ID, position: end, digest: String::new() }, &[]);
+
+    let page = written(&report, Format::Html);
+
+    assert!(report.out_of_band.total > 1_000 && report.revocations.total > 1_000 && report.by_day.len() > 300);
+    assert!(page.len() < PAGE_MAX, "{} bytes", page.len());
+    assert!(page.contains(" more are in the formats json and csv."));
+    for day in &report.by_day {
+        assert!(page.contains(&day.day.to_string()), "each day has a bar: {}", day.day);
+    }
 }

@@ -96,7 +96,7 @@ fn head(report: &Report) -> Markup {
         h1 { "Audit report" }
         p.lead {
             "Positions " (scope.first) " to " (scope.last) " of the log, as of position " (scope.end) ", judged at "
-            time datetime=(instant(scope.judged_at)) { (instant(scope.judged_at)) } "."
+            time datetime=(instant(scope.judged_at)) { (instant(scope.judged_at)) } ". Times are in UTC."
         }
         @if let Some(sub) = &scope.sub { p.lead { "Only of the tokens of " strong { (inert(sub.as_str())) } "." } }
         @if let Some(team) = &scope.team {
@@ -215,12 +215,14 @@ fn of_cell(heading: &str, cell: &str) -> Markup {
         _ if cell == NOTHING => Some("nothing"),
         _ if is_number => Some("number"),
         "token" | "successor" | "family" | "claims digest" => Some("code"),
+        "at" | "issued at" | "expires at" | "effective from" => Some("time"),
         _ => None,
     };
     html! {
         td data-h=(heading) class=[class] {
             @match heading {
                 "status" | "rule" | "notable" => { @for word in cell.split(' ') { span.badge { (inert(word)) } " " } }
+                _ if class == Some("time") => (in_seconds(cell)),
                 _ => (inert(cell)),
             }
         }
@@ -248,6 +250,12 @@ fn foot(log: &LogPart) -> Markup {
             (log.position) "."
         }
     }
+}
+
+/// An instant as people read one, in UTC like everything here.
+fn in_seconds(instant: &str) -> String {
+    let seconds = instant.split(['.', 'Z']).next().unwrap_or(instant);
+    seconds.replace('T', " ")
 }
 
 /// A number with a narrow space between its thousands.
