@@ -52,3 +52,11 @@ pub struct Answered {
     /// The event that was its answer.
     pub event: Recorded,
 }
+
+impl Answered {
+    /// Whose the answer is: what belongs to this holder's keys alone is given to nobody else.
+    #[must_use]
+    pub fn holder(&self) -> Option<Uuid> {
+        self.event.occurrence.origin.actor.holder()
+    }
+}

@@ -5,7 +5,10 @@ use std::{fmt, net::IpAddr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::text::{ClientName, Issuer, RequestId};
+use super::{
+    person,
+    text::{ClientName, Issuer, RequestId, Subject},
+};
 
 /// The door an event came through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -89,6 +92,19 @@ pub enum Actor {
     OsUser(OsUser),
     /// Whoever it was did not say, or not credibly.
     Anonymous,
+}
+
+impl Actor {
+    /// What the idempotency keys of its requests belong to, as [`Authority::holder`](super::Authority::holder) has it;
+    /// `None` = it has none, or whoever it was is erased.
+    #[must_use]
+    pub fn holder(&self) -> Option<Uuid> {
+        match self {
+            Self::Token { jti, .. } => Some(*jti),
+            Self::Person { issuer, sub: Some(sub) } => Some(person::holder(issuer, &Subject::parse(sub).ok()?)),
+            Self::Person { sub: None, .. } | Self::Client { .. } | Self::OsUser(_) | Self::Anonymous => None,
+        }
+    }
 }
 
 /// A user of a machine as the operating system tells it.

@@ -1,11 +1,13 @@
 //! Which requests were answered before, under the names that they gave themselves.
 
 use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
 use sqlx::{FromRow, PgConnection, Row};
 use uuid::Uuid;
 
 use super::{Database, StoreError, log::EventRow, postgres::bounded};
 use crate::domain::{
+    Actor, Position,
     idempotency::{Answered, Scope},
     text::IdempotencyKey,
 };
@@ -33,6 +35,27 @@ pub(super) async fn load(
             Ok((scope(row)?, Answered { request_digest, at: row.try_get("at")?, event }))
         })
         .collect()
+}
+
+/// The rows that name no event, or one that is no answer to their own credential, and what is wrong with them.
+pub(super) async fn stray(connection: &mut PgConnection) -> Result<Vec<(Position, &'static str)>, StoreError> {
+    let mut stray = Vec::new();
+    let mut rows = sqlx::query(include_str!("idempotency_stray.sql")).fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let named = Position(row.try_get("named")?);
+        if row.try_get::<Option<i64>, _>("position")?.is_none() {
+            stray.push((named, "a row of idempotency names an event that is not there"));
+            continue;
+        }
+        // Of an event that cannot be read there is another finding.
+        let Ok(event) = EventRow::from_row(&row)?.decode() else { continue };
+        let actor = &event.occurrence.origin.actor;
+        let is_erased = matches!(actor, Actor::Person { sub: None, .. });
+        if !is_erased && actor.holder() != scope(&row).ok().map(|scope| scope.credential) {
+            stray.push((named, "a row of idempotency names what another credential was answered"));
+        }
+    }
+    Ok(stray)
 }
 
 fn scope(row: &sqlx::postgres::PgRow) -> Result<Scope, StoreError> {

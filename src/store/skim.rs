@@ -1,5 +1,5 @@
 //! What a report needs of an event, read off its bytes without making all of it. The kinds that a log is full of are skimmed;
-//! every other one goes through [`codec::decode`](super::codec::decode), which knows old forms and stops at unknown ones.
+//! every other one goes through [`codec::decode`], which knows old forms and stops at unknown ones.
 
 use std::borrow::Cow;
 

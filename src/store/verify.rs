@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     Database, Head, StoreError,
     chain::{self, Sha256Digest},
-    codec, head,
+    codec, head, idempotency,
     log::{self, EventRow, Selection},
     past, people, rules, status_lists, tokens, verify_names, verify_reach,
     verify_rows::Expected,
@@ -313,9 +313,8 @@ impl Walk {
             self.find(position, Rule::Projection, detail);
         }
         self.tokens = tokens;
-        let stray = sqlx::query_scalar(include_str!("idempotency_stray.sql")).fetch_all(connection).await?;
-        for position in stray {
-            self.find(Position(position), Rule::Projection, "a row of idempotency names an event that is not there");
+        for (position, what) in idempotency::stray(connection).await? {
+            self.find(position, Rule::Projection, what);
         }
         Ok(())
     }

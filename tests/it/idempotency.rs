@@ -1,6 +1,7 @@
 //! A repeated request gets the same answer, and the log no second event.
 
 use axum::{body::Body, http::Request};
+use catalog::{domain::Position, store::verify::verify};
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
@@ -77,6 +78,29 @@ async fn the_same_key_with_another_request_is_refused_and_another_credentials_ke
         assert_eq!((refused.status.as_u16(), refused.json()["code"].clone()), (422, json!("idempotency_key_reused")));
     }
     assert_eq!(another_caller.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_credential_was_answered_is_given_to_nobody_whatever_a_row_says_and_verification_finds_it() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let low = world.caller("low@example.com", |c| c.scopes.permissions = vec!["tokens.create".parse().unwrap()]).await;
+    let own = json!({"sub": "low@example.com", "scopes": {"permissions": ["tokens.create"]}});
+    let first = send(&world, "POST", "/tokens", &low, "k1", own.clone()).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    let other = send(&world, "POST", "/tokens", &admin, "k2", json!({"sub": "b", "is_admin": true})).await;
+    let other = other.json()["position"].as_i64().unwrap();
+    world.verify().await;
+
+    world.database.tamper(&format!("update idempotency set position = {other} where key = 'k1'")).await;
+    let repeated = send(&world, "POST", "/tokens", &low, "k1", own).await;
+
+    assert_eq!((repeated.status.as_u16(), repeated.json()["code"].clone()), (422, json!("idempotency_key_reused")));
+    assert!(!repeated.text.contains("access_token"));
+    let findings = verify(world.catalog.database(), &[], &mut |_, _| ()).await.unwrap().findings;
+    let found: Vec<_> = findings.iter().map(|finding| (finding.position, finding.detail.as_str())).collect();
+    let what = "a row of idempotency names what another credential was answered";
+    assert_eq!(found, [(Some(Position(other)), what)]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

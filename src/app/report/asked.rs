@@ -62,6 +62,9 @@ impl From<StoreError> for AskedError {
 /// # Errors
 /// [`AskedError`].
 pub async fn scope(database: &Database, asked: &Asked, now: DateTime<Utc>) -> Result<Scope, AskedError> {
+    if let Some(AsOf::At(from)) = asked.from.filter(|from| matches!(from, AsOf::At(at) if *at > now)) {
+        return Err(limits(from, &log::head(database.reads()).await?).into());
+    }
     let Range { after, until } = range(database, asked.from, asked.to).await?;
     let first = after.next();
     let end = match asked.as_of {

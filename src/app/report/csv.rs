@@ -1,11 +1,14 @@
 //! A report for spreadsheets: all of it, a line each, under the same headings.
 
-use std::io::{self, Write};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+};
 
 use super::sections::{Cells, NOTHING, sections, summary};
 use crate::{app::view::csv::line, domain::audit::Report};
 
-/// The headings. What a table says besides stands in `detail`.
+/// The headings. What a table says besides stands in `detail`, as an object of JSON.
 const COLUMNS: [&str; 11] =
     ["section", "table", "name", "count", "position", "at", "token", "subject", "by", "status", "detail"];
 /// Where `detail` is.
@@ -37,7 +40,7 @@ pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     for section in sections(report) {
         for table in section.tables {
             for row in table.rows {
-                write_line(out, &placed(empty(section.id, table.id), table.headings, row))?;
+                write_line(out, &placed(empty(section.id, table.id), table.headings, row)?)?;
             }
             if table.left_out > 0 {
                 let mut cells = empty(section.id, table.id);
@@ -56,9 +59,9 @@ fn empty(section: &str, table: &str) -> [String; COLUMNS.len()] {
     cells
 }
 
-/// Puts each cell of a row under the heading of the same name, and the others behind one another.
-fn placed(mut cells: [String; COLUMNS.len()], headings: &[&str], row: Cells) -> [String; COLUMNS.len()] {
-    let mut detail = Vec::new();
+/// Puts each cell of a row under the heading of the same name, and the others into an object, so that no value passes for another.
+fn placed(mut cells: [String; COLUMNS.len()], headings: &[&str], row: Cells) -> io::Result<[String; COLUMNS.len()]> {
+    let mut detail = BTreeMap::new();
     for (heading, value) in headings.iter().zip(row).filter(|(_, value)| value != NOTHING) {
         let heading = match *heading {
             "day" | "rule" | "covers" | "what" => "name",
@@ -66,11 +69,13 @@ fn placed(mut cells: [String; COLUMNS.len()], headings: &[&str], row: Cells) -> 
         };
         match COLUMNS[2..DETAIL].iter().position(|column| *column == heading) {
             Some(index) if cells[index + 2].is_empty() => cells[index + 2] = value,
-            _ => detail.push(format!("{heading}: {value}")),
+            _ => _ = detail.insert(heading, value),
         }
     }
-    cells[DETAIL] = detail.join("; ");
-    cells
+    if !detail.is_empty() {
+        cells[DETAIL] = super::json::compact(&detail)?;
+    }
+    Ok(cells)
 }
 
 fn write_line(out: &mut dyn Write, cells: &[String]) -> io::Result<()> {

@@ -18,6 +18,12 @@ pub enum ReportError {
         /// What the system said.
         source: io::Error,
     },
+    /// The report and the state would be one file.
+    #[error("{} cannot be both the report and the state", path.display())]
+    SameFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file is no report that can be made again.
     #[error("{}: {source}", path.display())]
     NotAReport {
@@ -44,7 +50,7 @@ impl ReportError {
             Self::NotAReport { source: SourceError::OtherVersion { .. }, .. } => {
                 Some("verify it with the version of the program that made it")
             }
-            Self::NotAReport { .. } | Self::Asked(_) | Self::Write { .. } => None,
+            Self::NotAReport { .. } | Self::Asked(_) | Self::Write { .. } | Self::SameFile { .. } => None,
         }
     }
 }

@@ -91,6 +91,9 @@ pub(super) async fn run(shell: &Shell<'_>, args: ReportArgs) -> Result<Outcome, 
     if let Some(file) = &args.verify {
         return verify::run(shell, file).await;
     }
+    if let Some(path) = args.output.as_ref().filter(|path| Some(*path) == args.save_state.as_ref()) {
+        return Err(ReportError::SameFile { path: path.clone() }.into());
+    }
     let now = shell.ambient.clock.now();
     let since = args.since.map(|since| since_position(since.as_of(now))).transpose()?;
     let as_of = |then: Option<Then>| then.map(|then| then.as_of(now));

@@ -19,7 +19,7 @@ pub struct Counted {
     pub issued: u64,
     /// Of these, past the API's controls.
     pub out_of_band: u64,
-    /// Revocations of one token; each rule that ended any is one more.
+    /// Tokens revoked, one by one or by a rule that ended them.
     pub revoked: u64,
     /// Refusals.
     pub refused: u64,

@@ -216,7 +216,7 @@ impl Fold {
         if is_counted {
             let by = self.book.text(by).to_owned();
             self.revocations.add_rule(rule, &by, ended.len() as u64);
-            self.days.at(rule.at).revoked += u64::from(!ended.is_empty());
+            self.days.at(rule.at).revoked += ended.len() as u64;
         }
     }
 

@@ -208,6 +208,8 @@ async fn by_day(report: &Report, sql: &mut Sql<'_>) {
     );
     let rows: Vec<(String, Value)> = sqlx::query_as(AssertSqlSafe(each)).fetch_all(&mut *sql.connection).await.unwrap();
     assert_eq!(days, rows.into_iter().collect(), "{:?}", report.scope);
+    let ended: u64 = report.by_day.iter().map(|day| day.counted.revoked).sum();
+    assert_eq!(ended, report.revocations.total + report.revocations.ended_by_rules, "{:?}", report.scope);
 }
 
 /// What is live, by the projection as it was at the end.

@@ -50,6 +50,10 @@ async fn a_file_that_cannot_be_of_this_log_is_told_apart() {
         site.cli(&["audit", "report", "--verify", path])
     };
 
+    let both = site.cli(&["audit", "report", "-o", path, "--save-state", path]).bad(2);
+    assert!(both.contains("cannot be both the report and the state"), "{both}");
+    let future = site.cli(&["audit", "report", "--from", "2099-01-01"]).bad(2);
+    assert!(future.contains("has not come yet: the log goes from @1 to @6"), "{future}");
     let other = verify(&text.replacen("01900000-0000-7000", "01900000-0000-7fff", 1));
     assert_eq!((other.code, other.stdout.contains("it is of the log 01900000-0000-7fff")), (1, true));
     let ahead = verify(&text.replacen("\"end\": 60", "\"end\": 6000", 1));
