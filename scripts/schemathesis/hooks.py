@@ -4,6 +4,7 @@ The one thing it must not do is to end the credential that it uses: every later 
 pass on nothing.
 """
 
+import base64
 import hashlib
 import json
 import os
@@ -36,6 +37,7 @@ OWN = ask("GET", "/whoami")["credential"]
 ISSUED = [issue(number) for number in range(24)]
 SPARE = iter(ISSUED * 1000)
 HEAD = ISSUED[-1]["position"]
+LIST = json.loads(base64.urlsafe_b64decode(ISSUED[0]["access_token"].split(".")[1] + "=="))["status"]["status_list"]["uri"].rpartition("/")[2]
 
 schemathesis.openapi.format("uuid", strategies.sampled_from([one["token"]["jti"] for one in ISSUED]) | strategies.uuids().map(str))
 schemathesis.openapi.format("ip-network", strategies.ip_addresses().map(str) | strategies.sampled_from(["10.0.0.0/8", "2001:db8::/32"]))
@@ -51,7 +53,10 @@ def is_negated(case, location):
 def before_call(context, case, kwargs):
     spare_the_credential(case)
     ask_for_positions_that_exist(case)
+    if not is_negated(case, ParameterLocation.PATH):
+        ask_for_a_list_that_exists(case)
     if not is_negated(case, ParameterLocation.QUERY):
+        ask_for_a_past(case)
         # A cursor is made by the server and fits one listing only.
         case.query.pop("cursor", None)
         write_plainly(case, "query")
@@ -92,6 +97,20 @@ def ask_for_positions_that_exist(case):
     asked = str(case.query.get("min_position", ""))
     if asked.isascii() and asked.isdigit() and HEAD < int(asked) <= POSITION_MAX:
         case.query["min_position"] = int(asked) % HEAD
+
+
+def ask_for_a_past(case):
+    """No schema can say which times have come and which positions there are, or that a range goes forward."""
+    pasts = {"from": ["@1", "2026-01-01T00:00:00Z"], "to": [f"@{HEAD}"], "as_of": [f"@{HEAD}"]}
+    for name, instead in pasts.items():
+        if name in case.query:
+            case.query[name] = instead[len(str(case.query[name])) % len(instead)]
+
+
+def ask_for_a_list_that_exists(case):
+    """Every other time: nobody can guess an identifier."""
+    if str(case.path_parameters.get("list", "f"))[-1] in "01234567":
+        case.path_parameters["list"] = LIST
 
 
 def write_plainly(case, part):
