@@ -204,6 +204,11 @@ impl Catalog {
         &self.feed
     }
 
+    /// Begins the feed at what is in memory, so that the first who come to listen find it, too.
+    pub fn begin_feed(&self) {
+        self.feed.tell(self.live_tokens.news(), self.ambient.clock.now(), false);
+    }
+
     /// Tells listeners for as long as it is polled, in a task of its own: nothing else is to keep them waiting.
     pub(super) async fn keep_feed(&self) -> Infallible {
         loop {

@@ -114,6 +114,7 @@ impl Server<'_> {
         session.warn_of_key_files(&catalog);
         let ready = async {
             catalog.load_live_tokens().await;
+            catalog.begin_feed();
             catalog.load_status_lists().await;
             Ok(())
         };
