@@ -5,7 +5,7 @@ use sqlx::{Connection, Executor, PgConnection};
 
 use super::{
     Database, Head, StoreError, chain, codec,
-    copy::{Columns, Copied, STATEMENT},
+    copy_in::{Columns, Copied, STATEMENT},
     draft::Draft,
     fill::{self, Step},
     head, schema,

@@ -26,11 +26,29 @@ pub fn link(
     body: &[u8],
     commitment: &[u8],
 ) -> Sha256Digest {
+    link_digest(previous, position, recorded_at, &digest(body), commitment)
+}
+
+/// What of an event's body goes into its digest.
+#[must_use]
+pub fn digest(body: &[u8]) -> Sha256Digest {
+    Sha256::digest(body).into()
+}
+
+/// The digest of an event whose body has this digest.
+#[must_use]
+pub fn link_digest(
+    previous: &Sha256Digest,
+    position: Position,
+    recorded_at: DateTime<Utc>,
+    body: &Sha256Digest,
+    commitment: &[u8],
+) -> Sha256Digest {
     Sha256::new()
         .chain_update(previous)
         .chain_update(position.0.to_be_bytes())
         .chain_update(recorded_at.timestamp_micros().to_be_bytes())
-        .chain_update(Sha256::digest(body))
+        .chain_update(body)
         .chain_update(commitment)
         .finalize()
         .into()

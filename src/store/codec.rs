@@ -16,8 +16,8 @@ use crate::domain::{
 
 pub(super) const TOKEN_ISSUED: &str = "token.issued.v1";
 pub(super) const TOKEN_REVOKED: &str = "token.revoked.v1";
-const TOKEN_SUSPENDED: &str = "token.suspended.v1";
-const TOKEN_RESUMED: &str = "token.resumed.v1";
+pub(super) const TOKEN_SUSPENDED: &str = "token.suspended.v1";
+pub(super) const TOKEN_RESUMED: &str = "token.resumed.v1";
 const TOKENS_REVOKED_BY_RULE: &str = "tokens.revoked_by_rule.v1";
 const CONFIGURED: &str = "catalog.configured.v1";
 const POLICY_APPLIED: &str = "policy.applied.v1";

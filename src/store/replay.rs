@@ -1,20 +1,25 @@
 //! Replaying the log for a report: every event up to a position, in order, in one snapshot, held against the digests on the
-//! way. Rows are read here, and folded on a thread of their own meanwhile, so that no more than a few of them are ever in
-//! memory.
+//! way. Rows come as a copy, and are folded on a thread of their own meanwhile, so that no more than a few of them are ever
+//! in memory.
 
-use std::pin::pin;
-
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
-use sqlx::{Connection, Executor, PgConnection, Row, postgres::PgRow};
-use tokio::sync::mpsc;
+use sqlx::{Connection, Executor, PgConnection};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinError,
+};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Database, Head, StoreError,
     chain::{self, Sha256Digest},
+    copy_out::{self, Fields},
     head, replay_live,
-    skim::{Stored, skim},
+    skim::{Skimmed, Stored, skim},
 };
 use crate::domain::{
     Position,
@@ -25,13 +30,6 @@ use crate::domain::{
 const ROWS_AT_ONCE: usize = 256;
 /// How many such batches wait for it.
 const BATCHES_WAITING: usize = 8;
-
-static ROWS: &str = "\
-select position, kind, recorded_at, body, personal, salt, personal_commitment, digest
-  from events
- where position > $1
-   and position <= $2
- order by position";
 
 /// How far a report has come, to be gone on with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -92,7 +90,7 @@ impl Chain {
         if self.recorded_at.is_some_and(|before| at < before) {
             fold.find(FindingRule::Order, position, "recorded_at is earlier than that of the event before");
         }
-        let link = |previous| chain::link(previous, position, at, row.stored.body, row.commitment);
+        let link = |previous| chain::link_digest(previous, position, at, &row.body, row.commitment);
         let made = link(&self.made);
         // From here on the chain goes by what is stored, so that one break is one finding.
         let expected = if self.made == self.stored { made } else { link(&self.stored) };
@@ -100,11 +98,7 @@ impl Chain {
             let detail = "the digest does not follow from the event and the digest before";
             fold.find(FindingRule::Digest, position, detail);
         }
-        let is_kept = match (row.stored.personal, row.salt) {
-            (Some(personal), Some(salt)) => chain::commitment(salt, personal)[..] == *row.commitment,
-            (personal, salt) => personal.is_none() && salt.is_none(),
-        };
-        if !is_kept {
+        if !row.is_kept {
             fold.find(FindingRule::Digest, position, "the personal part is not the one that was committed to");
         }
         self.made = made;
@@ -133,12 +127,9 @@ impl Reading {
         Self { fold, chain, ends: Vec::new() }
     }
 
-    fn step(&mut self, row: &PgRow) -> Result<(), StoreError> {
-        let row = BoundRow::of(row)?;
-        self.chain.advance(&row, &mut self.fold);
-        let position = row.stored.position.0;
-        skim(row.stored, |seen| self.fold.apply(seen))
-            .map_err(|source| StoreError::UnreadableEvent { position, source })
+    fn step(&mut self, row: &BoundRow<'_>) {
+        self.chain.advance(row, &mut self.fold);
+        row.skimmed.seen(|seen| self.fold.apply(seen));
     }
 
     /// The end has to be where the log says that it is.
@@ -153,28 +144,37 @@ impl Reading {
     }
 }
 
-/// A row with what binds it, borrowed from what the database sent.
+/// A row with what binds it, borrowed from what the database sent, and what can be made of it by itself.
 struct BoundRow<'a> {
     stored: Stored<'a>,
-    salt: Option<&'a [u8]>,
     commitment: &'a [u8],
     digest: &'a [u8],
+    /// The digest of its body.
+    body: Sha256Digest,
+    /// Whether its personal part is the one that was committed to, or erased.
+    is_kept: bool,
+    skimmed: Skimmed<'a>,
 }
 
 impl<'a> BoundRow<'a> {
-    fn of(row: &'a PgRow) -> Result<Self, sqlx::Error> {
-        Ok(Self {
-            stored: Stored {
-                position: Position(row.try_get(0)?),
-                kind: row.try_get(1)?,
-                recorded_at: row.try_get(2)?,
-                body: row.try_get(3)?,
-                personal: row.try_get(4)?,
-            },
-            salt: row.try_get(5)?,
-            commitment: row.try_get(6)?,
-            digest: row.try_get(7)?,
-        })
+    /// That of a message, if it has one.
+    fn of(message: &'a [u8]) -> Result<Option<Self>, StoreError> {
+        let Some(mut fields) = Fields::of(message)? else { return Ok(None) };
+        let stored = Stored {
+            position: fields.position()?,
+            kind: fields.text()?,
+            recorded_at: fields.time()?,
+            body: fields.bytes()?,
+            personal: fields.optional()?,
+        };
+        let (salt, commitment, digest) = (fields.optional()?, fields.bytes()?, fields.bytes()?);
+        let is_kept = match (stored.personal, salt) {
+            (Some(personal), Some(salt)) => chain::commitment(salt, personal)[..] == *commitment,
+            (personal, salt) => personal.is_none() && salt.is_none(),
+        };
+        let position = stored.position.0;
+        let skimmed = skim(stored).map_err(|source| StoreError::UnreadableEvent { position, source })?;
+        Ok(Some(Self { stored, commitment, digest, body: chain::digest(stored.body), is_kept, skimmed }))
     }
 }
 
@@ -194,11 +194,19 @@ pub async fn replay(
     let head = head::read(&mut connection).await?;
     let (after, until) = (reading.chain.position, reading.fold.scope().end);
     let (batches, waiting) = mpsc::channel(BATCHES_WAITING);
-    let folding = tokio::task::spawn_blocking(move || fold(reading, waiting));
-    let sent = send(&mut connection, (after, until), batches, progress).await;
+    let (come, mut coming) = watch::channel(after);
+    let folding = AbortOnDropHandle::new(tokio::task::spawn_blocking(move || fold(reading, waiting)));
+    // In a task, so that the thread that waits for the socket is the one that reads it.
+    let sending = AbortOnDropHandle::new(tokio::spawn(async move {
+        let sent = send(&mut connection, (after, until), batches, come).await;
+        sent.map(|()| connection)
+    }));
+    while coming.changed().await.is_ok() {
+        progress(*coming.borrow_and_update());
+    }
     // An event that cannot be read ends the fold, and then nobody takes what is sent.
-    let mut reading = folding.await.map_err(|_| StoreError::from(sqlx::Error::WorkerCrashed))??;
-    sent?;
+    let mut reading = folding.await.map_err(crashed)??;
+    let mut connection = sending.await.map_err(crashed)??;
     reading.arrive(until, &head);
     let differences = replay_live::differences(&mut connection, &reading.fold).await?;
     reading.ends.extend(differences.into_iter().map(|(position, detail)| (FindingRule::Projection, position, detail)));
@@ -206,31 +214,41 @@ pub async fn replay(
     Ok(reading)
 }
 
-fn fold(mut reading: Reading, mut waiting: mpsc::Receiver<Vec<PgRow>>) -> Result<Reading, StoreError> {
-    while let Some(rows) = waiting.blocking_recv() {
-        for row in &rows {
-            reading.step(row)?;
+fn fold(mut reading: Reading, mut waiting: mpsc::Receiver<Vec<Bytes>>) -> Result<Reading, StoreError> {
+    while let Some(messages) = waiting.blocking_recv() {
+        // Most of the work is in rows by themselves, and every core takes part in it.
+        let rows: Vec<_> = messages.par_iter().map(|message| BoundRow::of(message)).collect();
+        for row in rows {
+            if let Some(row) = &row? {
+                reading.step(row);
+            }
         }
     }
     Ok(reading)
 }
 
+fn crashed(_: JoinError) -> StoreError {
+    sqlx::Error::WorkerCrashed.into()
+}
+
 async fn send(
     connection: &mut PgConnection,
     (after, until): (Position, Position),
-    batches: mpsc::Sender<Vec<PgRow>>,
-    progress: &mut (dyn FnMut(Position) + Send),
+    batches: mpsc::Sender<Vec<Bytes>>,
+    come: watch::Sender<Position>,
 ) -> Result<(), StoreError> {
-    let mut rows = pin!(sqlx::query(ROWS).bind(after.0).bind(until.0).fetch(connection));
+    let mut messages = connection.copy_out_raw(&copy_out::statement(after, until)).await?;
     let mut batch = Vec::with_capacity(ROWS_AT_ONCE);
-    while let Some(row) = rows.try_next().await? {
-        batch.push(row);
+    let mut read = after;
+    while let Some(message) = messages.try_next().await? {
+        batch.push(message);
         if batch.len() == ROWS_AT_ONCE {
-            let last = batch.last().and_then(|row| row.try_get(0).ok()).map_or(after, Position);
             if batches.send(std::mem::replace(&mut batch, Vec::with_capacity(ROWS_AT_ONCE))).await.is_err() {
                 return Ok(());
             }
-            progress(last);
+            // No position is left out, or else the fold says so.
+            read.0 += i64::try_from(ROWS_AT_ONCE).unwrap_or_default();
+            come.send_replace(read);
         }
     }
     // Nobody may be there to take it any more, and has told why.

@@ -31,26 +31,56 @@ pub struct Stored<'a> {
     pub personal: Option<&'a [u8]>,
 }
 
-/// Has an event seen as a report reads it.
-///
-/// # Errors
-/// [`CodecError`]: never skip such an event, stop at it.
-pub fn skim<T>(stored: Stored<'_>, see: impl FnOnce(&Seen<'_>) -> T) -> Result<T, CodecError> {
-    match stored.kind {
-        codec::TOKEN_ISSUED => Ok(see(&issued(stored)?)),
-        codec::TOKEN_REVOKED => Ok(see(&revoked(stored)?)),
-        kind if kind.ends_with(".refused.v1") && codec::KINDS.contains(&kind) => Ok(see(&denied(stored)?)),
-        _ => {
-            let occurrence = codec::decode(stored.body, stored.personal)?;
-            let recorded = Recorded { position: stored.position, recorded_at: stored.recorded_at, occurrence };
-            let kind = codec::kind(&recorded.occurrence.event);
-            Ok(see(&Seen::of(kind, &recorded, stored.personal.is_none())))
+/// An event as far as it was read.
+pub enum Skimmed<'a> {
+    /// One of a kind that a log is full of.
+    Seen(Box<Seen<'a>>),
+    /// Any other, and whether its personal part is erased.
+    Whole(Box<Recorded>, bool),
+}
+
+impl Skimmed<'_> {
+    /// Has it seen as a report reads it.
+    pub fn seen<T>(&self, see: impl FnOnce(&Seen<'_>) -> T) -> T {
+        match self {
+            Self::Seen(seen) => see(seen),
+            Self::Whole(recorded, is_erased) => {
+                let kind = codec::kind(&recorded.occurrence.event);
+                see(&Seen::of(kind, recorded, *is_erased))
+            }
         }
     }
 }
 
+/// Reads of an event what a report needs.
+///
+/// # Errors
+/// [`CodecError`]: never skip such an event, stop at it.
+pub fn skim(stored: Stored<'_>) -> Result<Skimmed<'_>, CodecError> {
+    Ok(Skimmed::Seen(Box::new(match stored.kind {
+        codec::TOKEN_ISSUED => issued(stored)?,
+        codec::TOKEN_REVOKED => revoked(stored)?,
+        codec::TOKEN_SUSPENDED => changed(stored, Fact::Suspended)?,
+        codec::TOKEN_RESUMED => changed(stored, Fact::Resumed)?,
+        kind if kind.ends_with(".refused.v1") && codec::KINDS.contains(&kind) => denied(stored)?,
+        _ => {
+            let occurrence = codec::decode(stored.body, stored.personal)?;
+            let recorded = Recorded { position: stored.position, recorded_at: stored.recorded_at, occurrence };
+            return Ok(Skimmed::Whole(Box::new(recorded), stored.personal.is_none()));
+        }
+    })))
+}
+
+/// Texts in bytes that are one text as a whole need not be looked at one by one.
+fn json<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, serde_json::Error> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(bytes),
+    }
+}
+
 /// How much of a payload is looked at first: so many characters of base64, which are whole bytes.
-const BEGINNING: usize = 512;
+const BEGINNING: usize = 256;
 
 /// A text, borrowed where nothing in it is escaped.
 #[derive(Deserialize)]
@@ -169,6 +199,15 @@ struct RevokedNames<'a> {
 }
 
 #[derive(Deserialize)]
+struct ChangedForm {
+    jti: Uuid,
+}
+
+/// Of these nothing is needed.
+#[derive(Default, Deserialize)]
+struct NoNames {}
+
+#[derive(Deserialize)]
 struct DeniedForm<'a> {
     #[serde(borrow)]
     rule: Text<'a>,
@@ -223,14 +262,14 @@ where
     D: Deserialize<'a>,
     N: Deserialize<'a> + Default,
 {
-    let body: Body<'a, D> = serde_json::from_slice(stored.body)?;
+    let body: Body<'a, D> = json(stored.body)?;
     if body.kind.0 != stored.kind {
         return Err(CodecError::OtherKind { column: stored.kind.to_owned(), body: body.kind.0.into_owned() });
     }
     let (names, actor) = match stored.personal {
         None => (N::default(), ActorNames::default()),
         Some(personal) => {
-            let personal: Personal<'a, N> = serde_json::from_slice(personal)?;
+            let personal: Personal<'a, N> = json(personal)?;
             (personal.data.unwrap_or_default(), personal.actor)
         }
     };
@@ -304,6 +343,11 @@ fn revoked(stored: Stored<'_>) -> Result<Seen<'_>, CodecError> {
     let RevokedForm { jti, reason, effective_from, successor } = data;
     let note = names.note.map(Cow::from);
     Ok(frame.seen(Fact::Revoked(Revoked { jti, reason, effective_from, successor, note })))
+}
+
+fn changed<'a>(stored: Stored<'a>, fact: fn(Uuid) -> Fact<'a>) -> Result<Seen<'a>, CodecError> {
+    let (data, NoNames {}, frame) = parts::<ChangedForm, NoNames>(stored)?;
+    Ok(frame.seen(fact(data.jti)))
 }
 
 fn denied(stored: Stored<'_>) -> Result<Seen<'_>, CodecError> {

@@ -458,9 +458,9 @@ proptest! {
         let personal = (!is_erased).then_some(&stored.personal[..]);
         let stored = Stored { position, recorded_at, kind, body: &stored.body, personal };
 
-        let is_same = skim(stored, |seen| *seen == Seen::of(kind, &recorded, is_erased)).unwrap();
+        let is_same = skim(stored).unwrap().seen(|seen| *seen == Seen::of(kind, &recorded, is_erased));
 
-        prop_assert!(is_same, "{recorded:?} is {}", skim(stored, |seen| format!("{seen:?}")).unwrap());
+        prop_assert!(is_same, "{recorded:?} is {}", skim(stored).unwrap().seen(|seen| format!("{seen:?}")));
     }
 
     #[test]

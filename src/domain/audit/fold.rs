@@ -26,7 +26,7 @@ use super::{
 };
 use crate::domain::{
     Event, Path, Position, Predicate, Rule, Status,
-    event::{KeyCompromised, SuspensionChanged, TokensRevokedByRule},
+    event::{KeyCompromised, TokensRevokedByRule},
     revoke::RevocationReason,
 };
 
@@ -116,6 +116,14 @@ impl Fold {
         match &seen.fact {
             Fact::Issued(issued) => self.issued(issued, seen, by, is_counted),
             Fact::Revoked(revoked) => self.revoked(revoked, seen, by, is_counted),
+            Fact::Suspended(jti) => {
+                self.tokens.suspend(*jti, Some(seen.position));
+                self.suspensions += u64::from(is_counted);
+            }
+            Fact::Resumed(jti) => {
+                self.tokens.suspend(*jti, None);
+                self.resumptions += u64::from(is_counted);
+            }
             Fact::Denied(denied) if is_counted => self.denied(denied, seen, by),
             Fact::Denied(_) => {}
             Fact::Else(event) => self.happened(event, seen, by, is_counted),
@@ -128,6 +136,7 @@ impl Fold {
         match &seen.fact {
             Fact::Issued(issued) => chosen.contains(&issued.jti),
             Fact::Revoked(revoked) => chosen.contains(&revoked.jti),
+            Fact::Suspended(jti) | Fact::Resumed(jti) => chosen.contains(jti),
             Fact::Denied(denied) => denied.jti.map_or_else(|| self.scope.asks_for(denied), |jti| chosen.contains(&jti)),
             Fact::Else(Event::ShadowTokenSeen(shadow)) => shadow.jti.is_some_and(|jti| chosen.contains(&jti)),
             Fact::Else(event) => event.jti().is_none_or(|jti| chosen.contains(&jti)),
@@ -179,14 +188,6 @@ impl Fold {
         match event {
             Event::TokensRevokedByRule(event) => self.rule(&added(event, seen), by, is_counted),
             Event::KeyCompromised(event) => self.rule(&of_compromise(event, seen), by, is_counted),
-            Event::TokenSuspended(SuspensionChanged { jti, .. }) => {
-                self.tokens.suspend(*jti, Some(seen.position));
-                self.suspensions += u64::from(is_counted);
-            }
-            Event::TokenResumed(SuspensionChanged { jti, .. }) => {
-                self.tokens.suspend(*jti, None);
-                self.resumptions += u64::from(is_counted);
-            }
             Event::ShadowTokenSeen(shadow) if is_counted => {
                 self.watch.add_shadow(shadow, seen);
                 let detail = format!("{}, signed by {}", shadow.what.as_str(), shadow.kid);

@@ -1,8 +1,9 @@
 //! The tokens that may still be used, as the log goes on: as much memory as there are of them, whatever happened before.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 

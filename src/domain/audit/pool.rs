@@ -1,7 +1,11 @@
 //! Names and lists of names that occur again and again, each kept once.
 
-use std::{borrow::Borrow, collections::HashMap, hash::Hash};
+use std::{
+    borrow::Borrow,
+    hash::{Hash, Hasher},
+};
 
+use hashbrown::{Equivalent, HashMap};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// What stands for a value; smaller than it.
@@ -69,6 +73,35 @@ impl<'de, T: Deserialize<'de> + Hash + Eq + Clone> Deserialize<'de> for Pool<T> 
 pub(super) struct Book {
     names: Pool<Box<str>>,
     lists: Pool<Box<[Id]>>,
+    /// Lists by the names in them: of one that came before no name has to be looked up.
+    #[serde(skip)]
+    met: HashMap<Met, Id>,
+}
+
+/// A list as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Met(Box<[Box<str>]>);
+
+/// A list that may have come before.
+struct Names<'a, T>(&'a [T]);
+
+impl<T: AsRef<str>> Hash for Names<'_, T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.len().hash(state);
+        self.0.iter().for_each(|name| name.as_ref().hash(state));
+    }
+}
+
+impl Hash for Met {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        Names(&self.0).hash(state);
+    }
+}
+
+impl<T: AsRef<str>> Equivalent<Met> for Names<'_, T> {
+    fn equivalent(&self, met: &Met) -> bool {
+        self.0.iter().map(AsRef::as_ref).eq(met.0.iter().map(AsRef::as_ref))
+    }
 }
 
 impl Book {
@@ -77,8 +110,13 @@ impl Book {
     }
 
     pub(super) fn list<T: AsRef<str>>(&mut self, names: &[T]) -> Id {
+        if let Some(list) = self.met.get(&Names(names)) {
+            return *list;
+        }
         let ids: Vec<Id> = names.iter().map(|name| self.names.id(name.as_ref())).collect();
-        self.lists.id(ids.as_slice())
+        let list = self.lists.id(ids.as_slice());
+        self.met.insert(Met(names.iter().map(|name| name.as_ref().into()).collect()), list);
+        list
     }
 
     pub(super) fn find(&self, name: &str) -> Option<Id> {

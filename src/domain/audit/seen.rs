@@ -66,6 +66,10 @@ pub enum Fact<'a> {
     Issued(Box<Issued<'a>>),
     /// A token was revoked.
     Revoked(Revoked<'a>),
+    /// A token was held back.
+    Suspended(Uuid),
+    /// A token that was held back was let go.
+    Resumed(Uuid),
     /// Something was asked for and refused.
     Denied(Denied<'a>),
     /// Anything else.
@@ -206,9 +210,9 @@ impl<'a> Fact<'a> {
                 ..denied(&refused.rule, refused.count, refused.since)
             }),
             Event::LoginRefused(refused) => Self::Denied(denied(&refused.rule, refused.count, refused.since)),
-            Event::TokenSuspended(_)
-            | Event::TokenResumed(_)
-            | Event::TokensRevokedByRule(_)
+            Event::TokenSuspended(changed) => Self::Suspended(changed.jti),
+            Event::TokenResumed(changed) => Self::Resumed(changed.jti),
+            Event::TokensRevokedByRule(_)
             | Event::Configured(_)
             | Event::PolicyApplied(_)
             | Event::StatusListBegun(_)

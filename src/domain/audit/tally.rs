@@ -2,32 +2,57 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::pool::{Book, Id, pairs};
+use super::pool::{Book, Id};
 
 /// The most rows of one list: a report of more says how many it left out, and a narrower one shows them.
 pub const ROWS_MAX: usize = 20_000;
 
 /// How often each name occurred.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Tally(#[serde(with = "pairs")] BTreeMap<Id, u64>);
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally(Vec<u64>);
+
+impl Serialize for Tally {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.counts())
+    }
+}
+
+impl<'de> Deserialize<'de> for Tally {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut tally = Self::default();
+        for (id, times) in Vec::deserialize(deserializer)? {
+            tally.add(id, times);
+        }
+        Ok(tally)
+    }
+}
 
 impl Tally {
     pub(super) fn add(&mut self, id: Id, times: u64) {
-        *self.0.entry(id).or_default() += times;
+        let place = id as usize;
+        if place >= self.0.len() {
+            self.0.resize(place + 1, 0);
+        }
+        self.0[place] += times;
+    }
+
+    /// What occurred.
+    fn counts(&self) -> impl Iterator<Item = (Id, u64)> {
+        (0..).zip(self.0.iter().copied()).filter(|(_, count)| *count > 0)
     }
 
     /// The names, most frequent first, those of the same count in alphabetical order.
     pub(super) fn told(&self, book: &Book) -> Vec<Count> {
-        sorted(self.0.iter().map(|(id, count)| Count { name: book.text(*id).to_owned(), count: *count }))
+        sorted(self.counts().map(|(id, count)| Count { name: book.text(id).to_owned(), count }))
     }
 
     /// Of lists: the names in them, each as often as there are lists that name it, and how often there was none.
     pub(super) fn told_of_lists(&self, none: &str, book: &Book) -> impl Iterator<Item = Count> {
         let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-        for (list, count) in &self.0 {
-            let names: BTreeSet<&str> = book.members(*list).iter().map(|id| book.text(*id)).collect();
+        for (list, count) in self.counts() {
+            let names: BTreeSet<&str> = book.members(list).iter().map(|id| book.text(*id)).collect();
             let names = if names.is_empty() { BTreeSet::from([none]) } else { names };
             for name in names {
                 *counts.entry(name).or_default() += count;

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 use serde_json::json;
 use sqlx::{ConnectOptions, Connection, Executor};
 
-use super::{Format, site};
+use super::{Format, projected, site};
 use crate::support::{
     Site, TestDatabase,
     process::{Server, until_true},
@@ -167,6 +167,33 @@ async fn what_was_done_to_the_log_is_a_finding_with_its_position() {
     assert_eq!(found("digest"), [9, 12, 31, 40]);
     assert_eq!(found("gap"), [30]);
     assert_eq!(found("order"), [40]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_served_of_a_live_token_otherwise_than_the_log_says_is_a_finding_with_its_position() {
+    let database = projected(26, 300).await;
+    let site = Site::on(&database.url());
+    let report = || -> serde_json::Value {
+        let done = site.cli(&["audit", "report", "--as-of", "@300", "--format", "json"]);
+        serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{}", done.stderr))
+    };
+    let found = |report: &serde_json::Value| {
+        let findings = report["findings"].as_array().unwrap().iter();
+        let rows =
+            findings.filter(|of_rule| of_rule["rule"] == "projection").map(|of_rule| &of_rule["findings"]["rows"]);
+        rows.flat_map(|rows| rows.as_array().unwrap().clone()).map(|row| row["positions"].clone()).collect::<Vec<_>>()
+    };
+    let before = report();
+    assert!(found(&before).is_empty());
+    let live = before["live"]["tokens"]["rows"].as_array().unwrap();
+    let [first, last] = [live.first(), live.last()].map(|row| row.unwrap()["position"].as_i64().unwrap());
+    assert!(first < last, "there are two");
+
+    let ended = format!("update issued_tokens set exp = iat + interval '1 second' where issued_pos = {first}");
+    let gone = format!("delete from issued_tokens where issued_pos = {last}");
+    database.tamper(&format!("set session_replication_role to replica; {ended}; {gone}")).await;
+
+    assert_eq!(found(&report()), [json!([first]), json!([last])]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,11 +10,11 @@ pub(super) const STATEMENT: &str = "copy events (position, kind, jti, recorded_a
                                     personal_commitment, digest) from stdin (format binary)";
 
 /// The signature, no flags, and no extension of the header.
-const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+pub(super) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 const FIELDS: i16 = 11;
-const TRAILER: i16 = -1;
+pub(super) const TRAILER: i16 = -1;
 /// 2000-01-01, from which timestamps count their microseconds.
-const EPOCH_MICROS: i64 = 946_684_800_000_000;
+pub(super) const EPOCH_MICROS: i64 = 946_684_800_000_000;
 
 /// An event's columns.
 pub(super) struct Columns<'a> {
