@@ -55,7 +55,7 @@ pub(super) async fn run(shell: &Shell<'_>, args: RebuildArgs) -> Result<Outcome,
 }
 
 fn tell(projections: &[Projection], rebuilt: &Rebuilt) -> Result<Outcome, CliError> {
-    let Rebuilt { head, events, tokens, differed } = rebuilt;
+    let Rebuilt { head, events, tokens, differed, rows_differed } = rebuilt;
     let names: Vec<&str> = projections.iter().map(|projection| projection.as_str()).collect();
     let mut out = Out::stdout();
     out.line(&format!("rebuilt   {} from {events} events, {tokens} tokens", names.join(", ")))?;
@@ -63,7 +63,7 @@ fn tell(projections: &[Projection], rebuilt: &Rebuilt) -> Result<Outcome, CliErr
         None => out.line("before    every row was what the log says")?,
         Some((position, detail)) => {
             let place = position.map_or_else(|| "no position".to_owned(), |position| format!("position {position}"));
-            out.line(&format!("before    {} rows differed, the first at {place}: {detail}", differed.len()))?;
+            out.line(&format!("before    {rows_differed} rows differed, the first at {place}: {detail}"))?;
         }
     }
     out.line(&format!("head      {}", serde_json::to_string(head).map_err(std::io::Error::from)?))?;

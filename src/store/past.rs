@@ -1,15 +1,13 @@
 //! What was so of tokens and is no more: kept so that a state of the past can be read as one of today.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use futures_util::TryStreamExt;
 use sqlx::{FromRow, PgConnection};
-use uuid::Uuid;
 
-use super::StoreError;
+use super::{StoreError, ordered::Placed, stretch::Stretch};
 use crate::domain::{
-    Position, Rule, Token,
+    Position, Rule,
     state::{Past, Was},
     token::{Revocation, Suspension},
 };
@@ -54,8 +52,13 @@ async fn insert_suspensions(connection: &mut PgConnection, past: &[Past]) -> Res
     Ok(())
 }
 
+/// Every row of `past_revocations`.
+pub(super) static REVOCATIONS: &str = include_str!("past_revocations_all.sql");
+/// Every row of `past_suspensions`.
+pub(super) static SUSPENSIONS: &str = include_str!("past_suspensions_all.sql");
+
 #[derive(Debug, Clone, PartialEq, FromRow)]
-struct RevocationRow {
+pub(super) struct RevocationRow {
     issued_pos: i64,
     revoked_pos: i64,
     revoked_at: DateTime<Utc>,
@@ -64,6 +67,12 @@ struct RevocationRow {
     revocation_note: Option<String>,
     revoked_by: Option<String>,
     until_pos: i64,
+}
+
+impl Placed for RevocationRow {
+    fn issued_pos(&self) -> i64 {
+        self.issued_pos
+    }
 }
 
 impl RevocationRow {
@@ -85,11 +94,17 @@ impl RevocationRow {
 }
 
 #[derive(Debug, Clone, PartialEq, FromRow)]
-struct SuspensionRow {
+pub(super) struct SuspensionRow {
     issued_pos: i64,
     suspended_pos: i64,
     suspended_at: DateTime<Utc>,
     until_pos: i64,
+}
+
+impl Placed for SuspensionRow {
+    fn issued_pos(&self) -> i64 {
+        self.issued_pos
+    }
 }
 
 impl SuspensionRow {
@@ -101,50 +116,47 @@ impl SuspensionRow {
 
 /// Where the rows differ from what the fold of the log says is no more. What a rule ends is told once it is filled; of
 /// what was erased nobody can tell any more that a rule covered it, and the row is believed.
-pub(super) async fn differences(
-    connection: &mut PgConnection,
-    past: &[Past],
-    folded: &HashMap<Uuid, Token>,
+pub(super) fn revocation_differences(
+    rows: Vec<RevocationRow>,
+    stretch: &Stretch,
     rules: &[Rule],
     unfilled: &[Rule],
-) -> Result<Vec<(Position, String)>, StoreError> {
-    let tokens: HashMap<Position, &Token> = folded.values().map(|token| (token.issued, token)).collect();
+) -> Vec<(Position, String)> {
     let may_have_ended = |issued: i64, until: i64| {
         let rule = rules.iter().find(|rule| rule.position.0 == until);
-        rule.zip(tokens.get(&Position(issued))).is_some_and(|(rule, token)| rule.may_have_covered(token))
+        let token = || stretch.tokens.values().find(|token| token.issued.0 == issued);
+        rule.and_then(|rule| Some((rule, token()?))).is_some_and(|(rule, token)| rule.may_have_covered(token))
     };
+    let ended = stretch.past.iter().filter_map(RevocationRow::of);
+    let mut expected: BTreeMap<(i64, i64), RevocationRow> =
+        ended.map(|row| ((row.issued_pos, row.revoked_pos), row)).collect();
     let mut found = Vec::new();
-    let mut revocations: BTreeMap<(i64, i64), RevocationRow> =
-        past.iter().filter_map(RevocationRow::of).map(|row| ((row.issued_pos, row.revoked_pos), row)).collect();
-    {
-        let mut rows =
-            sqlx::query_as::<_, RevocationRow>(include_str!("past_revocations_all.sql")).fetch(&mut *connection);
-        while let Some(row) = rows.try_next().await? {
-            let expected = revocations.remove(&(row.issued_pos, row.revoked_pos));
-            if expected.as_ref() != Some(&row) && !may_have_ended(row.issued_pos, row.until_pos) {
-                let detail = "the row of past_revocations is not what the log says".to_owned();
-                found.push((Position(row.issued_pos), detail));
-            }
+    for row in rows {
+        let expected = expected.remove(&(row.issued_pos, row.revoked_pos));
+        if expected.as_ref() != Some(&row) && !may_have_ended(row.issued_pos, row.until_pos) {
+            found.push((Position(row.issued_pos), "the row of past_revocations is not what the log says".to_owned()));
         }
     }
-    revocations.retain(|_, row| unfilled.iter().all(|rule| rule.position.0 != row.until_pos));
-    let missing = revocations.into_keys().map(|(issued, _)| Position(issued));
+    expected.retain(|_, row| unfilled.iter().all(|rule| rule.position.0 != row.until_pos));
+    let missing = expected.into_keys().map(|(issued, _)| Position(issued));
     found
         .extend(missing.map(|issued| (issued, "past_revocations has no row for a revocation of the token".to_owned())));
-    let mut suspensions: BTreeMap<(i64, i64), SuspensionRow> =
-        past.iter().filter_map(SuspensionRow::of).map(|row| ((row.issued_pos, row.suspended_pos), row)).collect();
-    {
-        let mut rows =
-            sqlx::query_as::<_, SuspensionRow>(include_str!("past_suspensions_all.sql")).fetch(&mut *connection);
-        while let Some(row) = rows.try_next().await? {
-            if suspensions.remove(&(row.issued_pos, row.suspended_pos)).as_ref() != Some(&row) {
-                let detail = "the row of past_suspensions is not what the log says".to_owned();
-                found.push((Position(row.issued_pos), detail));
-            }
+    found
+}
+
+/// The same of suspensions, which no rule ends.
+pub(super) fn suspension_differences(rows: Vec<SuspensionRow>, stretch: &Stretch) -> Vec<(Position, String)> {
+    let ended = stretch.past.iter().filter_map(SuspensionRow::of);
+    let mut expected: BTreeMap<(i64, i64), SuspensionRow> =
+        ended.map(|row| ((row.issued_pos, row.suspended_pos), row)).collect();
+    let mut found = Vec::new();
+    for row in rows {
+        if expected.remove(&(row.issued_pos, row.suspended_pos)).as_ref() != Some(&row) {
+            found.push((Position(row.issued_pos), "the row of past_suspensions is not what the log says".to_owned()));
         }
     }
-    let missing = suspensions.into_keys().map(|(issued, _)| Position(issued));
+    let missing = expected.into_keys().map(|(issued, _)| Position(issued));
     found
         .extend(missing.map(|issued| (issued, "past_suspensions has no row for a suspension of the token".to_owned())));
-    Ok(found)
+    found
 }

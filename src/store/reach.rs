@@ -61,14 +61,19 @@ pub(super) fn span(position: Position) -> i64 {
     position.0 / SPAN
 }
 
+/// Has the times of a token's span include its own.
+pub(super) fn include(spans: &mut BTreeMap<i64, Times>, token: &Token) {
+    let times = Times::of(token);
+    spans.entry(span(token.issued)).and_modify(|all| all.include(times)).or_insert(times);
+}
+
 impl<'a> Reach<'a> {
     pub(super) fn of(issued: impl IntoIterator<Item = &'a Token>) -> Self {
         let mut reach = Self::default();
         for token in issued {
             reach.teams.extend(teams(token), token.issued);
             reach.permissions.extend(permissions(token), token.issued);
-            let times = Times::of(token);
-            reach.spans.entry(span(token.issued)).and_modify(|all| all.include(times)).or_insert(times);
+            include(&mut reach.spans, token);
         }
         reach
     }
@@ -86,11 +91,6 @@ impl<'a> Reach<'a> {
             .bind(times(|times| times.iat_max))
             .bind(times(|times| times.exp_min))
             .bind(times(|times| times.exp_max))
-    }
-
-    /// The times of each span.
-    pub(super) fn into_spans(self) -> BTreeMap<i64, Times> {
-        self.spans
     }
 }
 

@@ -19,8 +19,11 @@ use super::{
     log::{self, EventRow, Selection},
     postgres::Schema,
     schema::{self, SchemaError},
+    stretch::Stretches,
     tokens,
-    verify::{Difference, Finding, Walk},
+    verify::{Difference, EVENTS_AT_ONCE, Finding, SNAPSHOT},
+    verify_tables::{Differences, Tables, hold_all},
+    verify_walk::Walk,
 };
 use crate::domain::{Malformed, Position, Recorded, Settings, State};
 
@@ -99,8 +102,10 @@ pub struct Rebuilt {
     pub events: u64,
     /// How many tokens they tell of.
     pub tokens: u64,
-    /// Where the old projections were not the fold of the log, the earliest first.
+    /// Where the old projections were not the fold of the log, the earliest first, and no more than a thousand.
     pub differed: Vec<Difference>,
+    /// In how many places they were not.
+    pub rows_differed: u64,
 }
 
 /// Why nothing was replaced.
@@ -187,11 +192,7 @@ async fn in_schema(
     schema::create_beside(side).await?;
     let mut writer = side.connect_as_writer().await?;
     let mut reader = database.connect_as_writer().await?;
-    reader
-        .execute("set idle_in_transaction_session_timeout to 0; set enable_seqscan to on; set enable_hashjoin to on")
-        .await?;
-    writer.execute("set enable_seqscan to on; set enable_hashjoin to on").await?;
-    reader.execute("begin isolation level repeatable read read only").await?;
+    reader.execute(SNAPSHOT).await?;
     let head = head::read(&mut reader).await?;
     let (mut walk, mut replay) = (Walk::new(), Replay::new());
     {
@@ -215,17 +216,12 @@ async fn in_schema(
     if let Some(finding) = walk.findings.first() {
         return Err(RebuildError::Broken(Box::new(finding.clone())));
     }
-    let state = std::mem::take(&mut walk.state);
-    if let Some(rule) = state.rules().iter().find(|rule| !rule.is_whole) {
+    let stretches = Stretches::of(&mut reader, EVENTS_AT_ONCE, Vec::new()).await?;
+    if let Some(rule) = stretches.rules().iter().find(|rule| !rule.is_whole) {
         return Err(RebuildError::Erased(rule.position));
     }
     while !matches!(fill::fill(side, FILL_MAX).await?, Step::Done) {}
-    let (tokens, differed) = walk.differences(&mut reader, state.clone()).await?;
-    reader.execute("commit").await?;
-    let (_, wrong) = walk.differences(&mut writer, state).await?;
-    if let Some(wrong) = wrong.into_iter().next() {
-        return Err(RebuildError::Different(Box::new(wrong)));
-    }
+    let (tokens, differed) = compare(&mut reader, &mut writer, stretches, &walk).await?;
     for _ in 0..ROUNDS_MAX {
         if replay.catch_up(&mut reader, &mut writer).await? <= LEFT_MAX {
             break;
@@ -235,7 +231,29 @@ async fn in_schema(
     writer.close().await?;
     swap(owner, database.schema(), side.schema(), &mut replay, projections).await?;
     let head = Head { log_id: head.log_id, ..replay.head };
-    Ok(Rebuilt { head, events: replay.events, tokens, differed })
+    Ok(Rebuilt { head, events: replay.events, tokens, differed: differed.kept, rows_differed: differed.count })
+}
+
+/// How many tokens there are, and where the tables in use differ from the fold of the log; the new ones must not.
+async fn compare(
+    reader: &mut PgConnection,
+    writer: &mut PgConnection,
+    mut stretches: Stretches,
+    walk: &Walk,
+) -> Result<(u64, Differences), RebuildError> {
+    writer.execute(SNAPSHOT).await?;
+    let mut live = Tables::open(reader, stretches.rules()).await?;
+    let mut anew = Tables::open(writer, stretches.rules()).await?;
+    let see = &mut |row: &EventRow| row.decode().ok();
+    let tokens = hold_all(reader, &mut stretches, &mut live, Some((&mut *writer, &mut anew)), see).await?;
+    let differed = live.finish(reader, &walk.people, &walk.people_erased, true).await?;
+    let wrong = anew.finish(writer, &walk.people, &walk.people_erased, true).await?;
+    reader.execute("commit").await?;
+    writer.execute("commit").await?;
+    match wrong.kept.into_iter().next() {
+        Some(wrong) => Err(RebuildError::Different(Box::new(wrong))),
+        None => Ok((tokens, differed)),
+    }
 }
 
 /// While nobody appends: the events since, and the new tables in the place of the old ones. Whoever appends locks

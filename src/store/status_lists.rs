@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use futures_util::TryStreamExt;
-use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
+use sqlx::{FromRow, PgConnection, Postgres, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
-use super::{StoreError, verify::Difference};
+use super::{StoreError, ordered::Placed, verify::Difference};
 use crate::domain::{Command, Position, State, status_list::Entry};
 
 /// Adds what of the open list's entries is taken among those that chance offers to the commands' tokens.
@@ -44,16 +43,28 @@ pub(super) fn bind<'q>(
         .bind(entries.keys().map(|position| position.0).collect::<Vec<_>>())
 }
 
+/// Every row.
+pub(super) static ROWS: &str = include_str!("status_list_all.sql");
+
+#[derive(FromRow)]
+pub(super) struct EntryRow {
+    list: Uuid,
+    idx: i32,
+    issued_pos: i64,
+}
+
+impl Placed for EntryRow {
+    fn issued_pos(&self) -> i64 {
+        self.issued_pos
+    }
+}
+
 /// Where the rows differ from the fold.
-pub(super) async fn differences(
-    connection: &mut PgConnection,
-    folded: &BTreeMap<Position, Entry>,
-) -> Result<Vec<Difference>, StoreError> {
+pub(super) fn differences(rows: Vec<EntryRow>, folded: &BTreeMap<Position, Entry>) -> Vec<Difference> {
     let mut expected: HashMap<Position, Entry> = folded.iter().map(|(position, entry)| (*position, *entry)).collect();
     let mut found = Vec::new();
-    let mut rows = sqlx::query_as::<_, (Uuid, i32, i64)>(include_str!("status_list_all.sql")).fetch(connection);
-    while let Some((list, idx, position)) = rows.try_next().await? {
-        let position = Position(position);
+    for EntryRow { list, idx, issued_pos } in rows {
+        let position = Position(issued_pos);
         let entry = Entry { list, idx: index(idx) };
         let what = match expected.remove(&position) {
             Some(folded) if folded == entry => continue,
@@ -64,7 +75,7 @@ pub(super) async fn differences(
     }
     let missing = expected.into_keys();
     found.extend(missing.map(|position| (Some(position), "status_list_entries has no row for the token".to_owned())));
-    Ok(found)
+    found
 }
 
 /// An index fits: no list has as many entries as would not.

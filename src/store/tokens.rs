@@ -1,11 +1,10 @@
 //! Tokens as the projection has them: one, several, or a filtered page.
 
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, TryStreamExt};
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{StoreError, listing, postgres::bounded, row::TokenRow, rules};
+use super::{StoreError, listing, ordered::Placed, postgres::bounded, row::TokenRow, rules};
 use crate::domain::{
     Path, Position, Predicate, Rule, Status, Token,
     authority::Sight,
@@ -217,13 +216,21 @@ pub(super) async fn of_families(
 /// A row whose columns may hold anything.
 pub(super) struct LooseRow {
     pub(super) jti: Uuid,
+    issued_pos: i64,
     pub(super) whole: Result<TokenRow, sqlx::Error>,
 }
 
-/// Every row, in no order, whether or not it can be read as a whole.
-pub(super) fn all_rows(connection: &mut PgConnection) -> impl Stream<Item = Result<LooseRow, StoreError>> + '_ {
-    let loose = |row: PgRow| Ok(LooseRow { jti: row.try_get("jti")?, whole: TokenRow::from_row(&row) });
-    sqlx::query(LISTED).fetch(connection).map_err(StoreError::from).and_then(move |row| std::future::ready(loose(row)))
+impl FromRow<'_, PgRow> for LooseRow {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let (jti, issued_pos) = (row.try_get("jti")?, row.try_get("issued_pos")?);
+        Ok(Self { jti, issued_pos, whole: TokenRow::from_row(row) })
+    }
+}
+
+impl Placed for LooseRow {
+    fn issued_pos(&self) -> i64 {
+        self.issued_pos
+    }
 }
 
 /// A page of at most `limit` tokens issued before `before`, newest first, with their status judged at `now`.

@@ -3,22 +3,30 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use futures_util::TryStreamExt;
-use sqlx::{FromRow, PgConnection};
+use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::StoreError;
+use super::ordered::Placed;
 use crate::domain::{
     Position, Rule, Token,
     text::{Name, Subject},
 };
 
+/// Every row.
+pub(super) static ROWS: &str = include_str!("token_names.sql");
+
 #[derive(FromRow)]
-struct NameRow {
+pub(super) struct NameRow {
     issued_pos: i64,
     sub: String,
     name: String,
     exp: DateTime<Utc>,
+}
+
+impl Placed for NameRow {
+    fn issued_pos(&self) -> i64 {
+        self.issued_pos
+    }
 }
 
 impl NameRow {
@@ -30,21 +38,18 @@ impl NameRow {
 }
 
 /// Where the rows differ from what the tokens say. One that is revoked at once may have its row still, or not.
-pub(super) async fn differences(
-    connection: &mut PgConnection,
+pub(super) fn differences(
+    rows: Vec<NameRow>,
     folded: &HashMap<Uuid, Token>,
     rules: &[Rule],
-) -> Result<Vec<(Position, String)>, StoreError> {
+) -> Vec<(Position, String)> {
     let named = folded.values().filter(|token| token.sub.is_some() && token.name.is_some());
     let mut named: HashMap<i64, &Token> = named.map(|token| (token.issued.0, token)).collect();
     let mut found = Vec::new();
-    {
-        let mut rows = sqlx::query_as::<_, NameRow>(include_str!("token_names.sql")).fetch(connection);
-        while let Some(row) = rows.try_next().await? {
-            if named.remove(&row.issued_pos).is_none_or(|token| !row.says(token)) {
-                let detail = "the row of token_names is not what the token says".to_owned();
-                found.push((Position(row.issued_pos), detail));
-            }
+    for row in rows {
+        if named.remove(&row.issued_pos).is_none_or(|token| !row.says(token)) {
+            let detail = "the row of token_names is not what the token says".to_owned();
+            found.push((Position(row.issued_pos), detail));
         }
     }
     let is_over = |token: &Token| {
@@ -53,5 +58,5 @@ pub(super) async fn differences(
     };
     let missing = named.into_values().filter(|token| !is_over(token));
     found.extend(missing.map(|token| (token.issued, "token_names has no row for the token".to_owned())));
-    Ok(found)
+    found
 }

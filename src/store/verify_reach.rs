@@ -1,6 +1,6 @@
 //! That listings find each token by what it says: the rows of [`super::reach`] against the fold of the log.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::TryStreamExt;
 use sqlx::{FromRow, PgConnection};
@@ -8,57 +8,67 @@ use uuid::Uuid;
 
 use super::{
     StoreError,
-    reach::{self, Reach, SPAN, Times},
+    ordered::Placed,
+    reach::{self, SPAN, Times},
 };
 use crate::domain::{Position, Token};
 
-type Folded = HashMap<Uuid, Token>;
-type Differences = Vec<(Position, String)>;
-/// What a token is listed under in one of the tables.
-type Listed = fn(&Token) -> BTreeSet<&str>;
-
-/// Where the rows differ from what the tokens say.
-pub(super) async fn differences(connection: &mut PgConnection, folded: &Folded) -> Result<Differences, StoreError> {
-    let mut found = Vec::new();
-    let tables: [(&str, &'static str, Listed); 2] = [
-        ("token_teams", include_str!("token_teams.sql"), reach::teams),
-        ("token_permissions", include_str!("token_permissions.sql"), reach::permissions),
-    ];
-    for (table, sql, listed) in tables {
-        compare_values(connection, folded, table, sql, listed, &mut found).await?;
-    }
-    compare_spans(connection, folded, &mut found).await?;
-    Ok(found)
+/// A table that tokens are listed by.
+pub(super) struct ListedBy {
+    name: &'static str,
+    /// Its rows, those of a token together.
+    pub(super) rows: &'static str,
+    /// What a token is listed under in it.
+    values: fn(&Token) -> BTreeSet<&str>,
 }
 
-async fn compare_values(
-    connection: &mut PgConnection,
-    folded: &Folded,
-    table: &str,
-    sql: &'static str,
-    listed: Listed,
-    found: &mut Differences,
-) -> Result<(), StoreError> {
-    let mut expected: HashMap<i64, Vec<&str>> =
-        folded.values().map(|token| (token.issued.0, listed(token).into_iter().collect())).collect();
-    expected.retain(|_, values: &mut Vec<&str>| !values.is_empty());
-    let mut rows = sqlx::query_as::<_, (i64, Vec<String>)>(sql).fetch(connection);
-    while let Some((position, values)) = rows.try_next().await? {
-        if expected.remove(&position).is_none_or(|expected| expected != values) {
-            found.push((Position(position), format!("the rows of {table} are not what the token says")));
+/// By the teams that they reach.
+pub(super) static TEAMS: ListedBy =
+    ListedBy { name: "token_teams", rows: include_str!("token_teams.sql"), values: reach::teams };
+/// By what they may do.
+pub(super) static PERMISSIONS: ListedBy =
+    ListedBy { name: "token_permissions", rows: include_str!("token_permissions.sql"), values: reach::permissions };
+
+#[derive(FromRow)]
+pub(super) struct ReachRow {
+    issued_pos: i64,
+    values: Vec<String>,
+}
+
+impl Placed for ReachRow {
+    fn issued_pos(&self) -> i64 {
+        self.issued_pos
+    }
+}
+
+/// Where the rows differ from what the tokens say.
+pub(super) fn differences(
+    table: &ListedBy,
+    rows: Vec<ReachRow>,
+    folded: &HashMap<Uuid, Token>,
+) -> Vec<(Position, String)> {
+    let listed = folded.values().map(|token| (token.issued.0, (table.values)(token)));
+    let mut expected: HashMap<i64, BTreeSet<&str>> = listed.filter(|(_, values)| !values.is_empty()).collect();
+    let mut found = Vec::new();
+    for ReachRow { issued_pos, values } in rows {
+        let is_expected =
+            |expected: BTreeSet<&str>| expected.len() == values.len() && expected.iter().eq(values.iter());
+        if !expected.remove(&issued_pos).is_some_and(is_expected) {
+            let detail = format!("the rows of {} are not what the token says", table.name);
+            found.push((Position(issued_pos), detail));
         }
     }
     let missing = expected.into_keys().map(Position);
-    found.extend(missing.map(|position| (position, format!("{table} has no row for the token"))));
-    Ok(())
+    found.extend(missing.map(|position| (position, format!("{} has no row for the token", table.name))));
+    found
 }
 
-async fn compare_spans(
+/// Where the rows of `token_spans` differ from the times of the tokens.
+pub(super) async fn span_differences(
     connection: &mut PgConnection,
-    folded: &Folded,
-    found: &mut Differences,
-) -> Result<(), StoreError> {
-    let mut expected = Reach::of(folded.values()).into_spans();
+    mut expected: BTreeMap<i64, Times>,
+) -> Result<Vec<(Position, String)>, StoreError> {
+    let mut found = Vec::new();
     let mut rows = sqlx::query_as::<_, SpanRow>(include_str!("token_spans.sql")).fetch(connection);
     while let Some(SpanRow { span, times }) = rows.try_next().await? {
         if expected.remove(&span) != Some(times) {
@@ -67,7 +77,7 @@ async fn compare_spans(
     }
     let missing = expected.into_keys().map(first_of);
     found.extend(missing.map(|position| (position, "token_spans has no row for the tokens from here on".to_owned())));
-    Ok(())
+    Ok(found)
 }
 
 fn first_of(span: i64) -> Position {

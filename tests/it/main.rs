@@ -73,6 +73,7 @@ mod shutdown;
 mod sight;
 mod standards;
 mod status_lists;
+mod stretches;
 mod suspension;
 mod sweeping;
 mod tampering;

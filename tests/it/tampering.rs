@@ -9,7 +9,7 @@ use catalog::{
     },
     store::verify::{
         Rule::{self, Columns, Commitment, Density, DigestChain, Form, Order, Projection},
-        Verification, verify,
+        Verification, verify, verify_by,
     },
 };
 use sqlx::{ConnectOptions, Connection, Row};
@@ -59,7 +59,7 @@ fn found(verification: &Verification) -> Vec<(i64, Rule)> {
     verification.findings.iter().map(|f| (f.position.map_or(0, |position| position.0), f.rule)).collect()
 }
 
-/// Asserts for each tampering, on a log of its own, exactly what is found and where.
+/// Asserts for each tampering, on a log of its own, exactly what is found and where, however few events are in memory.
 async fn each_is_found(cases: &[(&str, &[(i64, Rule)])]) {
     for (sql, expected) in cases {
         let world = told().await;
@@ -68,6 +68,11 @@ async fn each_is_found(cases: &[(&str, &[(i64, Rule)])]) {
 
         let verification = verified(&world).await;
         assert_eq!(found(&verification), *expected, "{sql}\n{:#?}", verification.findings);
+        for events_at_once in [1, 3] {
+            let by_few = verify_by(world.catalog.database(), &[], events_at_once, &mut |_, _| ()).await.unwrap();
+            assert_eq!(by_few.findings, verification.findings, "{sql}, {events_at_once} events at once");
+            assert_eq!(by_few.tokens, verification.tokens, "{sql}, {events_at_once} events at once");
+        }
         world.catalog.database().close().await;
     }
 }
@@ -317,6 +322,9 @@ async fn a_changed_missing_or_invented_row_of_a_projection_is_found() {
         ("update issued_tokens set exp = exp + interval '1 year' where issued_pos = 6", &[(BOB, Projection)]),
         ("update token_revocations set effective_from = '2100-01-01' where issued_pos = 5", &[(ALICE_REVOKED, Projection)]),
         ("delete from issued_tokens where issued_pos = 6", &[(BOB, Projection)]),
+        // A row that lies where another token's would, or none.
+        ("update issued_tokens set issued_pos = 7 where issued_pos = 6", &[(BOB, Projection)]),
+        ("update issued_tokens set issued_pos = 900 where issued_pos = 6", &[(BOB, Projection)]),
         (
             "create temporary table stolen as select * from issued_tokens where issued_pos = 6;
              update stolen set jti = gen_random_uuid(), issued_pos = 9;

@@ -311,8 +311,15 @@ impl World {
 
     /// Asserts that the log is whole and the projections are its fold.
     pub async fn verify(&self) -> catalog::store::verify::Verification {
-        let verification = catalog::store::verify::verify(self.catalog.database(), &[], &mut |_, _| ()).await.unwrap();
+        let database = self.catalog.database();
+        let verification = catalog::store::verify::verify(database, &[], &mut |_, _| ()).await.unwrap();
         assert_eq!(verification.findings, [], "the log does not verify");
+        let by_few = catalog::store::verify::verify_by(database, &[], 97, &mut |_, _| ()).await.unwrap();
+        assert_eq!(
+            (by_few.findings, by_few.tokens),
+            (vec![], verification.tokens),
+            "nor does it a few events at a time"
+        );
         verification
     }
 }

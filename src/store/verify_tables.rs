@@ -1,0 +1,204 @@
+//! One set of projections, held against the fold of the log a [stretch](Stretch) at a time.
+
+use std::collections::{BTreeMap, HashSet};
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    StoreError,
+    log::EventRow,
+    ordered::Ordered,
+    past::{self, RevocationRow, SuspensionRow},
+    people,
+    reach::{self, Times},
+    rules,
+    status_lists::{self, EntryRow},
+    stretch::{Stretch, Stretches},
+    tokens::{LISTED, LooseRow},
+    verify::Difference,
+    verify_names::{self, NameRow},
+    verify_reach::{self, PERMISSIONS, ReachRow, TEAMS},
+    verify_rows::Expected,
+    verify_rules,
+};
+use crate::domain::{Position, Recorded, Rule, State};
+
+/// So many differences are kept. The others are counted.
+const DIFFERENCES_MAX: usize = 1_000;
+
+/// Where projections are not the fold of the log.
+#[derive(Debug, Default)]
+pub(super) struct Differences {
+    /// The first ones.
+    pub(super) kept: Vec<Difference>,
+    /// How many there are.
+    pub(super) count: u64,
+}
+
+impl Extend<Difference> for Differences {
+    fn extend<I: IntoIterator<Item = Difference>>(&mut self, differences: I) {
+        for difference in differences {
+            self.count += 1;
+            if self.kept.len() < DIFFERENCES_MAX {
+                self.kept.push(difference);
+            }
+        }
+    }
+}
+
+/// The tables of one schema, read in the order of the log.
+pub(super) struct Tables {
+    expected: Expected,
+    tokens: Ordered<LooseRow>,
+    teams: Ordered<ReachRow>,
+    permissions: Ordered<ReachRow>,
+    names: Ordered<NameRow>,
+    revocations: Ordered<RevocationRow>,
+    suspensions: Ordered<SuspensionRow>,
+    entries: Ordered<EntryRow>,
+    spans: BTreeMap<i64, Times>,
+    differences: Differences,
+    listed: Differences,
+}
+
+/// The rows about the tokens of a stretch.
+pub(super) struct Rows {
+    tokens: Vec<LooseRow>,
+    elsewhere: HashSet<Uuid>,
+    teams: Vec<ReachRow>,
+    permissions: Vec<ReachRow>,
+    names: Vec<NameRow>,
+    revocations: Vec<RevocationRow>,
+    suspensions: Vec<SuspensionRow>,
+    entries: Vec<EntryRow>,
+}
+
+impl Rows {
+    /// The identifiers that the rows are of.
+    pub(super) fn ids(&self) -> impl Iterator<Item = Uuid> {
+        self.tokens.iter().map(|row| row.jti)
+    }
+}
+
+impl Tables {
+    /// Begins to read them, in the transaction that the connection is in.
+    pub(super) async fn open(connection: &mut PgConnection, folded: Vec<Rule>) -> Result<Self, StoreError> {
+        let rows = rules::all(&mut *connection).await?;
+        let unfilled = rows.iter().filter(|row| row.filled_to > 0).cloned().map(Rule::from).collect();
+        let mut differences = Differences::default();
+        differences.extend(verify_rules::differences(rows, &folded));
+        Ok(Self {
+            expected: Expected { unfilled, rules: folded },
+            tokens: Ordered::of(connection, "verified_tokens", LISTED).await?,
+            teams: Ordered::of(connection, "verified_teams", TEAMS.rows).await?,
+            permissions: Ordered::of(connection, "verified_permissions", PERMISSIONS.rows).await?,
+            names: Ordered::of(connection, "verified_names", verify_names::ROWS).await?,
+            revocations: Ordered::of(connection, "verified_revocations", past::REVOCATIONS).await?,
+            suspensions: Ordered::of(connection, "verified_suspensions", past::SUSPENSIONS).await?,
+            entries: Ordered::of(connection, "verified_entries", status_lists::ROWS).await?,
+            spans: BTreeMap::new(),
+            differences,
+            listed: Differences::default(),
+        })
+    }
+
+    /// The rows of the next stretch.
+    pub(super) async fn read(&mut self, connection: &mut PgConnection, stretch: &Stretch) -> Result<Rows, StoreError> {
+        let last = stretch.last;
+        let tokens = self.tokens.up_to(connection, last).await?;
+        let here: HashSet<Uuid> = tokens.iter().map(|row| row.jti).collect();
+        let missing: Vec<Uuid> = stretch.tokens.keys().filter(|jti| !here.contains(*jti)).copied().collect();
+        let mut elsewhere = HashSet::new();
+        if !missing.is_empty() {
+            let found =
+                sqlx::query_scalar::<_, Uuid>("select jti from issued_tokens where jti = any($1)").bind(missing);
+            elsewhere.extend(found.fetch_all(&mut *connection).await?);
+        }
+        Ok(Rows {
+            tokens,
+            elsewhere,
+            teams: self.teams.up_to(connection, last).await?,
+            permissions: self.permissions.up_to(connection, last).await?,
+            names: self.names.up_to(connection, last).await?,
+            revocations: self.revocations.up_to(connection, last).await?,
+            suspensions: self.suspensions.up_to(connection, last).await?,
+            entries: self.entries.up_to(connection, last).await?,
+        })
+    }
+
+    /// Row by row against the fold; what is left of the fold has no row. A rule that is not filled yet may be in a row
+    /// already, or not: both are the fold.
+    pub(super) fn hold(&mut self, stretch: &Stretch, rows: Rows) {
+        let Expected { unfilled, rules } = &self.expected;
+        let tokens = &stretch.tokens;
+        for token in tokens.values() {
+            reach::include(&mut self.spans, token);
+        }
+        self.listed.extend(status_lists::differences(rows.entries, &stretch.entries));
+        let mut listed = verify_reach::differences(&TEAMS, rows.teams, tokens);
+        listed.extend(verify_reach::differences(&PERMISSIONS, rows.permissions, tokens));
+        listed.extend(verify_names::differences(rows.names, tokens, rules));
+        listed.extend(past::revocation_differences(rows.revocations, stretch, rules, unfilled));
+        listed.extend(past::suspension_differences(rows.suspensions, stretch));
+        self.listed.extend(listed.into_iter().map(|(position, detail)| (Some(position), detail)));
+        // A row that lies elsewhere is told there.
+        let mut missing: HashSet<Uuid> = tokens.keys().filter(|jti| !rows.elsewhere.contains(*jti)).copied().collect();
+        for row in rows.tokens {
+            missing.remove(&row.jti);
+            self.differences.extend(self.expected.difference(stretch.token(row.jti), row));
+        }
+        let missing = missing.iter().filter_map(|jti| tokens.get(jti));
+        self.differences.extend(missing.map(|token| (Some(token.issued), format!("token {} has no row", token.jti))));
+    }
+
+    /// What differs, the earliest first. What listings and lists go by follows from the same: it is told only where all
+    /// else is right, so that one break is one finding.
+    pub(super) async fn finish(
+        mut self,
+        connection: &mut PgConnection,
+        people: &State,
+        erased: &[Position],
+        is_log_right: bool,
+    ) -> Result<Differences, StoreError> {
+        self.differences.extend(people::differences(&mut *connection, people, erased).await?);
+        let stray: Vec<i64> =
+            sqlx::query_scalar(include_str!("revocations_stray.sql")).fetch_all(&mut *connection).await?;
+        self.differences.extend(stray.into_iter().map(|position| {
+            (Some(Position(position)), "token_revocations has a row, and nothing was issued here".to_owned())
+        }));
+        if self.differences.count == 0 && is_log_right {
+            self.differences = self.listed;
+            let spans = verify_reach::span_differences(connection, self.spans).await?;
+            self.differences.extend(spans.into_iter().map(|(position, detail)| (Some(position), detail)));
+        }
+        self.differences.kept.sort();
+        Ok(self.differences)
+    }
+}
+
+/// Holds tables against the whole log, and, with another connection, those of a second schema. `see` decodes each event.
+/// Tells how many tokens there are.
+pub(super) async fn hold_all(
+    log: &mut PgConnection,
+    stretches: &mut Stretches,
+    tables: &mut Tables,
+    mut beside: Option<(&mut PgConnection, &mut Tables)>,
+    see: &mut (dyn FnMut(&EventRow) -> Option<Recorded> + Send),
+) -> Result<u64, StoreError> {
+    let mut tokens = 0;
+    while let Some(rows) = stretches.next(log).await? {
+        let events: Vec<Recorded> = rows.iter().filter_map(&mut *see).collect();
+        let mut stretch = stretches.fold(log, &events).await?;
+        tokens += stretch.tokens.len() as u64;
+        let rows = tables.read(log, &stretch).await?;
+        stretches.recall(log, &mut stretch, rows.ids()).await?;
+        tables.hold(&stretch, rows);
+        if let Some((connection, tables)) = &mut beside {
+            let rows = tables.read(connection, &stretch).await?;
+            stretches.recall(log, &mut stretch, rows.ids()).await?;
+            tables.hold(&stretch, rows);
+        }
+    }
+    Ok(tokens)
+}
