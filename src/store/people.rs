@@ -1,5 +1,7 @@
 //! What identity providers said of people last: one row for each, made of its last event.
 
+use std::collections::{HashMap, HashSet};
+
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Row, postgres::PgRow};
 
 use super::{StoreError, postgres::bounded, verify::Difference};
@@ -106,12 +108,17 @@ pub(super) async fn differences(
     erased: &[Position],
 ) -> Result<Vec<Difference>, StoreError> {
     let rows: Vec<PersonRow> = sqlx::query_as(include_str!("people_all.sql")).fetch_all(executor).await?;
-    let is_folded = |row: &PersonRow| {
-        folded.people().any(|(sub, seen, position)| (sub, seen, position) == (&row.sub, &row.seen, row.position))
-    };
-    let wrong = rows.iter().filter(|row| !erased.contains(&row.position) && !is_folded(row));
-    let wrong = wrong.map(|row| (Some(row.position), "a row of people is not what its event says".to_owned()));
-    let missing = folded.people().filter(|(sub, ..)| rows.iter().all(|row| row.sub != **sub));
-    let missing = missing.map(|(_, _, position)| (Some(position), "the person has no row".to_owned()));
-    Ok(wrong.chain(missing).collect())
+    let mut missing: HashMap<&Subject, (&PersonSeen, Position)> =
+        folded.people().map(|(sub, seen, position)| (sub, (seen, position))).collect();
+    let erased: HashSet<&Position> = erased.iter().collect();
+    let mut differences = Vec::new();
+    for row in &rows {
+        let is_folded = missing.remove(&row.sub) == Some((&row.seen, row.position));
+        if !is_folded && !erased.contains(&row.position) {
+            differences.push((Some(row.position), "a row of people is not what its event says".to_owned()));
+        }
+    }
+    let missing = missing.into_values();
+    differences.extend(missing.map(|(_, position)| (Some(position), "the person has no row".to_owned())));
+    Ok(differences)
 }

@@ -19,7 +19,7 @@ use super::{
     log::{self, EventRow, Selection},
     postgres::Schema,
     schema::{self, SchemaError},
-    stretch::Stretches,
+    stretch::{Decoding, Stretches},
     tokens,
     verify::{Difference, EVENTS_AT_ONCE, Finding, SNAPSHOT},
     verify_tables::{Differences, Tables, hold_all},
@@ -216,7 +216,7 @@ async fn in_schema(
     if let Some(finding) = walk.findings.first() {
         return Err(RebuildError::Broken(Box::new(finding.clone())));
     }
-    let stretches = Stretches::of(&mut reader, EVENTS_AT_ONCE, Vec::new()).await?;
+    let stretches = Stretches::of(&mut reader, EVENTS_AT_ONCE, Vec::new(), Decoding::plain()).await?;
     if let Some(rule) = stretches.rules().iter().find(|rule| !rule.is_whole) {
         return Err(RebuildError::Erased(rule.position));
     }
@@ -244,8 +244,7 @@ async fn compare(
     writer.execute(SNAPSHOT).await?;
     let mut live = Tables::open(reader, stretches.rules()).await?;
     let mut anew = Tables::open(writer, stretches.rules()).await?;
-    let see = &mut |row: &EventRow| row.decode().ok();
-    let tokens = hold_all(reader, &mut stretches, &mut live, Some((&mut *writer, &mut anew)), see).await?;
+    let tokens = hold_all(reader, &mut stretches, &mut live, Some((&mut *writer, &mut anew)), &mut |_| ()).await?;
     let differed = live.finish(reader, &walk.people, &walk.people_erased, true).await?;
     let wrong = anew.finish(writer, &walk.people, &walk.people_erased, true).await?;
     reader.execute("commit").await?;

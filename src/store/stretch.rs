@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use futures_util::TryStreamExt;
 use sqlx::PgConnection;
+use tokio::{sync::mpsc, task::JoinHandle};
 use uuid::Uuid;
 
 use super::{
@@ -35,11 +36,55 @@ impl Stretch {
     }
 }
 
+/// Where a stretch ends.
+struct End {
+    events: u64,
+    after: i64,
+    last: i64,
+}
+
+/// Rows on their way to a thread that decodes them, and events on their way back: while one stretch is compared, the next
+/// is decoded.
+pub(super) struct Decoding {
+    rows: mpsc::Sender<Vec<EventRow>>,
+    events: mpsc::Receiver<Vec<Recorded>>,
+}
+
+impl Decoding {
+    /// Begins a thread, which hands its state back when no more rows can come.
+    pub(super) fn by<S: Send + 'static>(
+        mut state: S,
+        decode: fn(&mut S, &EventRow) -> Option<Recorded>,
+    ) -> (Self, JoinHandle<S>) {
+        let (rows, mut waiting) = mpsc::channel::<Vec<EventRow>>(1);
+        let (decoded, events) = mpsc::channel(1);
+        let thread = tokio::task::spawn_blocking(move || {
+            while let Some(rows) = waiting.blocking_recv() {
+                let events = rows.iter().filter_map(|row| decode(&mut state, row)).collect();
+                if decoded.blocking_send(events).is_err() {
+                    break;
+                }
+            }
+            state
+        });
+        (Self { rows, events }, thread)
+    }
+
+    /// The same without a state.
+    pub(super) fn plain() -> Self {
+        Self::by((), |(), row| row.decode().ok()).0
+    }
+}
+
 /// The log as it is folded, on a connection whose transaction sees one snapshot.
 pub(super) struct Stretches {
     after: i64,
     events_at_once: u16,
     is_over: bool,
+    /// How many events are folded.
+    pub(super) events: u64,
+    ahead: Option<End>,
+    decoding: Decoding,
     known: Vec<Recorded>,
 }
 
@@ -50,12 +95,13 @@ impl Stretches {
         connection: &mut PgConnection,
         events_at_once: u16,
         misfiled: Vec<Recorded>,
+        decoding: Decoding,
     ) -> Result<Self, StoreError> {
         let rows: Vec<EventRow> = sqlx::query_as(include_str!("rule_events.sql")).fetch_all(connection).await?;
         let mut known: Vec<Recorded> = rows.iter().filter_map(filed).chain(misfiled).collect();
         known.sort_by_key(|recorded| recorded.position);
         let events_at_once = events_at_once.max(1);
-        Ok(Self { after: 0, events_at_once, is_over: false, known })
+        Ok(Self { after: 0, events_at_once, is_over: false, events: 0, ahead: None, decoding, known })
     }
 
     /// The rules of the whole log.
@@ -65,35 +111,47 @@ impl Stretches {
         state.rules().to_vec()
     }
 
-    /// The rows of the next stretch; `None` after the last one. There is always one, in an empty log, too.
-    pub(super) async fn next(&mut self, connection: &mut PgConnection) -> Result<Option<Vec<EventRow>>, StoreError> {
-        if self.is_over {
-            return Ok(None);
+    /// The next stretch; `None` after the last one. There is always one, in an empty log, too.
+    pub(super) async fn next(&mut self, connection: &mut PgConnection) -> Result<Option<Stretch>, StoreError> {
+        if self.ahead.is_none() && !self.is_over {
+            self.read_ahead(connection).await?;
         }
+        let Some(end) = self.ahead.take() else { return Ok(None) };
+        if !self.is_over {
+            self.read_ahead(connection).await?;
+        }
+        let events = self.decoding.events.recv().await.ok_or(sqlx::Error::WorkerCrashed)?;
+        self.events += end.events;
+        self.fold(connection, &events, &end).await.map(Some)
+    }
+
+    async fn read_ahead(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
         let mut query = log::select(&Selection { after: Position(self.after), ..Selection::default() });
         query.push(" limit ").push_bind(i64::from(self.events_at_once));
         let rows: Vec<EventRow> = query.build_query_as().fetch_all(connection).await?;
         self.is_over = rows.len() < usize::from(self.events_at_once);
         self.after = rows.last().map_or(self.after, |row| row.position);
-        Ok(Some(rows))
+        let last = if self.is_over { i64::MAX } else { self.after };
+        self.ahead = Some(End { events: rows.len() as u64, after: self.after, last });
+        self.decoding.rows.send(rows).await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+        Ok(())
     }
 
-    /// What the events of these rows come to.
-    pub(super) async fn fold(&self, connection: &mut PgConnection, events: &[Recorded]) -> Result<Stretch, StoreError> {
+    /// What the events of a stretch come to.
+    async fn fold(&self, connection: &mut PgConnection, events: &[Recorded], end: &End) -> Result<Stretch, StoreError> {
         let mut state = State::new(Settings::default());
         events.iter().filter(|recorded| is_of_tokens(recorded)).for_each(|recorded| state.apply(recorded));
         let issued: Vec<Uuid> = state.tokens().map(|token| token.jti).collect();
-        self.go_on(connection, &mut state, issued, self.after).await?;
+        self.go_on(connection, &mut state, issued, end.after).await?;
         let first = events.first().map_or(Position(i64::MAX), |recorded| recorded.position);
-        let is_here = |issued: Position| first <= issued && issued.0 <= self.after;
+        let is_here = |issued: Position| first <= issued && issued.0 <= end.after;
         let past = state.past().iter().filter(|past| is_here(past.issued)).cloned().collect();
         let entries = state.entries().iter().filter(|(issued, _)| is_here(**issued));
         let entries = entries.map(|(issued, entry)| (*issued, *entry)).collect();
         // An identifier that was issued again is the later token's.
         let tokens = state.into_tokens().map(|token| (token.jti, token));
         let (tokens, others) = tokens.partition(|(_, token)| is_here(token.issued));
-        let last = if self.is_over { i64::MAX } else { self.after };
-        Ok(Stretch { last, tokens, past, entries, others })
+        Ok(Stretch { last: end.last, tokens, past, entries, others })
     }
 
     /// Adds those of these tokens that were issued elsewhere.

@@ -8,7 +8,7 @@ use super::{
     Database, Head, StoreError,
     chain::Sha256Digest,
     head, idempotency,
-    stretch::Stretches,
+    stretch::{Decoding, Stretches},
     verify_tables::{Differences, Tables, hold_all},
     verify_walk::Walk,
 };
@@ -131,14 +131,13 @@ pub async fn verify_by(
     if !walk.findings.is_empty() {
         return Ok(walk.finish(head, 0));
     }
-    let mut stretches = Stretches::of(&mut connection, events_at_once, Vec::new()).await?;
+    let (decoding, walking) = Decoding::by(walk, Walk::step);
+    let mut stretches = Stretches::of(&mut connection, events_at_once, Vec::new(), decoding).await?;
     let mut tables = Tables::open(&mut connection, stretches.rules()).await?;
-    let mut tokens = hold_all(&mut connection, &mut stretches, &mut tables, None, &mut |row| {
-        let event = walk.step(row);
-        progress(walk.events, &head);
-        event
-    })
-    .await?;
+    let told = &mut |events| progress(events, &head);
+    let mut tokens = hold_all(&mut connection, &mut stretches, &mut tables, None, told).await?;
+    drop(stretches);
+    let mut walk = walking.await.map_err(|_| sqlx::Error::WorkerCrashed)?;
     if !walk.misfiled.is_empty() {
         (tokens, tables) = again(&mut connection, events_at_once, &mut walk).await?;
     }
@@ -163,9 +162,10 @@ async fn again(
     walk: &mut Walk,
 ) -> Result<(u64, Tables), StoreError> {
     connection.execute("close all").await?;
-    let mut stretches = Stretches::of(connection, events_at_once, std::mem::take(&mut walk.misfiled)).await?;
+    let misfiled = std::mem::take(&mut walk.misfiled);
+    let mut stretches = Stretches::of(connection, events_at_once, misfiled, Decoding::plain()).await?;
     let mut tables = Tables::open(connection, stretches.rules()).await?;
-    let tokens = hold_all(connection, &mut stretches, &mut tables, None, &mut |row| row.decode().ok()).await?;
+    let tokens = hold_all(connection, &mut stretches, &mut tables, None, &mut |_| ()).await?;
     Ok((tokens, tables))
 }
 

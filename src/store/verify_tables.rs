@@ -7,7 +7,6 @@ use uuid::Uuid;
 
 use super::{
     StoreError,
-    log::EventRow,
     ordered::Ordered,
     past::{self, RevocationRow, SuspensionRow},
     people,
@@ -22,7 +21,7 @@ use super::{
     verify_rows::Expected,
     verify_rules,
 };
-use crate::domain::{Position, Recorded, Rule, State};
+use crate::domain::{Position, Rule, State};
 
 /// So many differences are kept. The others are counted.
 const DIFFERENCES_MAX: usize = 1_000;
@@ -177,19 +176,17 @@ impl Tables {
     }
 }
 
-/// Holds tables against the whole log, and, with another connection, those of a second schema. `see` decodes each event.
-/// Tells how many tokens there are.
+/// Holds tables against the whole log, and, with another connection, those of a second schema. `told` is told how many
+/// events were read. Returns how many tokens there are.
 pub(super) async fn hold_all(
     log: &mut PgConnection,
     stretches: &mut Stretches,
     tables: &mut Tables,
     mut beside: Option<(&mut PgConnection, &mut Tables)>,
-    see: &mut (dyn FnMut(&EventRow) -> Option<Recorded> + Send),
+    told: &mut (dyn FnMut(u64) + Send),
 ) -> Result<u64, StoreError> {
     let mut tokens = 0;
-    while let Some(rows) = stretches.next(log).await? {
-        let events: Vec<Recorded> = rows.iter().filter_map(&mut *see).collect();
-        let mut stretch = stretches.fold(log, &events).await?;
+    while let Some(mut stretch) = stretches.next(log).await? {
         tokens += stretch.tokens.len() as u64;
         let rows = tables.read(log, &stretch).await?;
         stretches.recall(log, &mut stretch, rows.ids()).await?;
@@ -199,6 +196,7 @@ pub(super) async fn hold_all(
             stretches.recall(log, &mut stretch, rows.ids()).await?;
             tables.hold(&stretch, rows);
         }
+        told(stretches.events);
     }
     Ok(tokens)
 }
