@@ -143,7 +143,7 @@ async fn a_listing_takes_every_filter_of_the_api() {
         (&["--team", "red"], "team=red", 2),
         (&["--permission", "servers.use"], "permission=servers.use", 2),
         (&["--kid", &kid], &of_key, 3),
-        (&["--kid", "another"], "kid=another", 0),
+        (&["--kid", "-another"], "kid=-another", 0),
         (&["--issued-after", "2020-01-01"], "issued_after=2020-01-01T00:00:00Z", 3),
         (&["--issued-before", "2020-01-01T00:00:00Z"], "issued_before=2020-01-01T00:00:00Z", 0),
         (&["--expires-before", "2100-01-01"], "expires_before=2100-01-01T00:00:00Z", 3),

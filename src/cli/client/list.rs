@@ -67,7 +67,8 @@ struct Filter {
     #[arg(long)]
     permission: Option<Permission>,
     /// Only tokens that this key signs
-    #[arg(long)]
+    // One in 64 begins with a hyphen: it is base64url.
+    #[arg(long, allow_hyphen_values = true)]
     kid: Option<Kid>,
     /// Only tokens issued at this time or later: 2026-03-01T12:00:00Z, 2026-03-01, or 7d for the last seven days
     #[arg(long, value_name = "WHEN")]
