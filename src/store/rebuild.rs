@@ -166,7 +166,7 @@ pub async fn rebuild(
     let rebuilt = in_schema(database, &side, &mut owner, projections, progress).await;
     side.close().await;
     // Whatever came of it, an open transaction of this session ends first.
-    owner.execute("rollback").await?;
+    owner.execute("set client_min_messages to error; rollback").await?;
     drop_schema(&mut owner, side.schema()).await?;
     owner.close().await?;
     let rebuilt = rebuilt?;
@@ -192,6 +192,8 @@ async fn in_schema(
     schema::create_beside(side).await?;
     let mut writer = side.connect_as_writer().await?;
     let mut reader = database.connect_as_writer().await?;
+    // Of tables that are being filled nobody has counted the rows, and these plans hold with any number of them.
+    writer.execute("set enable_seqscan to on; set enable_hashjoin to on").await?;
     reader.execute(SNAPSHOT).await?;
     let head = head::read(&mut reader).await?;
     let (mut walk, mut replay) = (Walk::new(), Replay::new());
