@@ -29,6 +29,10 @@ use crate::domain::{Malformed, Position, Recorded, Settings, State};
 
 /// The most events of one transaction.
 const BATCH_MAX: usize = 1_000;
+/// After so many events the rows of the new tables are counted, and again after so many times as many: plans that were made
+/// for empty tables would be kept until somebody counts them.
+const COUNTED_AT: u64 = 2_000;
+const COUNTED_AGAIN: u64 = 8;
 /// So few events may be left to be replayed while nobody appends, or the rounds of catching up before are over.
 const LEFT_MAX: usize = 16;
 const ROUNDS_MAX: usize = 1_000;
@@ -192,11 +196,11 @@ async fn in_schema(
     schema::create_beside(side).await?;
     let mut writer = side.connect_as_writer().await?;
     let mut reader = database.connect_as_writer().await?;
-    // Of tables that are being filled nobody has counted the rows, and these plans hold with any number of them.
     writer.execute("set enable_seqscan to on; set enable_hashjoin to on").await?;
     reader.execute(SNAPSHOT).await?;
     let head = head::read(&mut reader).await?;
     let (mut walk, mut replay) = (Walk::new(), Replay::new());
+    let mut counted_at = COUNTED_AT;
     {
         let mut query = log::select(&Selection::default());
         let mut rows = std::pin::pin!(log::rows(&mut reader, &mut query));
@@ -209,6 +213,10 @@ async fn in_schema(
             }
             if replay.waiting.len() == BATCH_MAX {
                 replay.flush(&mut writer).await?;
+                if replay.events >= counted_at {
+                    schema::vacuum(side).await?;
+                    counted_at = counted_at.saturating_mul(COUNTED_AGAIN);
+                }
                 progress(replay.events, &head);
             }
         }
