@@ -199,8 +199,7 @@ async fn in_schema(
     writer.execute("set enable_seqscan to on; set enable_hashjoin to on").await?;
     reader.execute(SNAPSHOT).await?;
     let head = head::read(&mut reader).await?;
-    let (mut walk, mut replay) = (Walk::new(), Replay::new());
-    let mut counted_at = COUNTED_AT;
+    let (mut walk, mut replay, mut counted_at) = (Walk::new(), Replay::new(), COUNTED_AT);
     {
         let mut query = log::select(&Selection::default());
         let mut rows = std::pin::pin!(log::rows(&mut reader, &mut query));
