@@ -31,6 +31,7 @@ pub mod postgres;
 pub mod preview;
 mod reach;
 pub mod rebuild;
+mod rebuild_swap;
 pub mod replay;
 mod replay_live;
 pub mod row;

@@ -4,20 +4,19 @@
 //! time. What came of that is held against the fold of the same events, row by row; then, while nobody appends, the events
 //! since are replayed, too, and the new tables take the place of the old ones in one transaction.
 
-use std::time::Duration;
-
 use futures_util::TryStreamExt;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, raw_sql};
 use uuid::Uuid;
 
 use super::{
-    Database, Head, StoreError, Trouble,
+    Database, Head, StoreError,
     chain::{GENESIS, Sha256Digest},
     draft::Draft,
     fill::{self, Step},
     head,
     log::{self, EventRow, Selection},
     postgres::Schema,
+    rebuild_swap::swap,
     schema::{self, SchemaError},
     stretch::{Decoding, Stretches},
     tokens,
@@ -36,9 +35,6 @@ const COUNTED_AGAIN: u64 = 8;
 /// So few events may be left to be replayed while nobody appends, or the rounds of catching up before are over.
 const LEFT_MAX: usize = 16;
 const ROUNDS_MAX: usize = 1_000;
-/// How often the tables are tried to be had, and how long others go on in between.
-const TRIES_MAX: usize = 50;
-const TRY_PERIOD: Duration = Duration::from_millis(100);
 /// How many rows of a rule are filled at once: nobody waits for these.
 const FILL_MAX: u16 = 20_000;
 
@@ -182,7 +178,7 @@ async fn drop_schema(owner: &mut PgConnection, schema: &Schema) -> Result<(), sq
     run(owner, format!("drop schema if exists \"{}\" cascade", schema.as_str())).await
 }
 
-async fn run(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {
+pub(super) async fn run(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {
     connection.execute(raw_sql(AssertSqlSafe(sql))).await.map(drop)
 }
 
@@ -264,71 +260,8 @@ async fn compare(
     }
 }
 
-/// While nobody appends: the events since, and the new tables in the place of the old ones. Whoever appends locks
-/// `log_head` before any other table, and whoever fills a rule the rules before the tokens; so nobody waits in a circle.
-async fn swap(
-    owner: &mut PgConnection,
-    live: &Schema,
-    side: &Schema,
-    replay: &mut Replay,
-    projections: &[Projection],
-) -> Result<(), RebuildError> {
-    let (schema, live, side) = (live, format!("\"{}\"", live.as_str()), format!("\"{}\"", side.as_str()));
-    let replaced: Vec<&str> = Projection::ALL
-        .into_iter()
-        .filter(|one| projections.contains(one))
-        .flat_map(Projection::tables)
-        .copied()
-        .collect();
-    let tables: Vec<String> = replaced.iter().map(|table| format!("{live}.{table}")).collect();
-    let locks = format!(
-        "begin; lock table {live}.log_head in access exclusive mode nowait;
-         lock table {} in access exclusive mode nowait; set local search_path to {live}",
-        tables.join(", "),
-    );
-    for attempt in 1.. {
-        match run(owner, locks.clone()).await.map_err(StoreError::from) {
-            Ok(()) => break,
-            // Waiting for them would have everybody else wait, too.
-            Err(StoreError::Unable { trouble: Trouble::LockHeld, .. }) if attempt < TRIES_MAX => {
-                owner.execute("rollback").await?;
-                tokio::time::sleep(TRY_PERIOD).await;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    let rows = replay.since(owner).await?;
-    run(owner, format!("set local search_path to {side}")).await?;
-    for row in rows {
-        replay.push(&row, row.decode()?)?;
-    }
-    replay.write(owner).await?;
-    run(owner, replacement(&live, &side, &replaced, projections)).await?;
-    schema::grant(owner, schema).await?;
-    owner.execute("commit").await?;
-    Ok(())
-}
-
-/// The statements that move the new tables in. Where rules alone come anew, the tokens' rows may not say yet what these
-/// rules have revoked.
-fn replacement(live: &str, side: &str, tables: &[&str], projections: &[Projection]) -> String {
-    let are_tokens = projections.contains(&Projection::Tokens);
-    let before = if are_tokens {
-        format!("drop function {live}.tokens_as_of; drop view {live}.tokens;")
-    } else if projections.contains(&Projection::Rules) {
-        format!("update {side}.revocation_rules set filled_to = position;")
-    } else {
-        String::new()
-    };
-    let template = include_str!("rebuild_move.sql").replace("{live}", live).replace("{side}", side);
-    let moves = tables.iter().map(|table| template.replace("{table}", table));
-    let after =
-        format!("alter view {side}.tokens set schema {live}; alter function {side}.tokens_as_of set schema {live};");
-    std::iter::once(before).chain(moves).chain(are_tokens.then_some(after)).collect()
-}
-
 /// The log on its way into the second schema.
-struct Replay {
+pub(super) struct Replay {
     /// Up to where it is replayed.
     head: Head,
     settings: Settings,
@@ -347,13 +280,13 @@ impl Replay {
         Self { head, settings: Settings::default(), waiting: Vec::new(), events: 0 }
     }
 
-    fn push(&mut self, row: &EventRow, recorded: Recorded) -> Result<(), StoreError> {
+    pub(super) fn push(&mut self, row: &EventRow, recorded: Recorded) -> Result<(), StoreError> {
         self.waiting.push((recorded.position, row.digest()?, recorded));
         Ok(())
     }
 
     /// The next events.
-    async fn since(&self, connection: &mut PgConnection) -> Result<Vec<EventRow>, StoreError> {
+    pub(super) async fn since(&self, connection: &mut PgConnection) -> Result<Vec<EventRow>, StoreError> {
         let mut query = log::select(&Selection { after: self.head.position, ..Selection::default() });
         query.push(" limit ").push_bind(i64::try_from(BATCH_MAX).unwrap_or(i64::MAX));
         log::rows(connection, &mut query).try_collect().await
@@ -377,7 +310,7 @@ impl Replay {
     }
 
     /// Writes what waits by the statements that wrote it the first time, but for the events themselves.
-    async fn write(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
+    pub(super) async fn write(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
         let Some((position, digest, last)) = self.waiting.last() else { return Ok(()) };
         let recorded_at = last.recorded_at;
         let end = Head { log_id: self.head.log_id, position: *position, digest: *digest, recorded_at };

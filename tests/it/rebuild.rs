@@ -113,6 +113,10 @@ async fn while_others_append_nothing_is_lost_and_nobody_is_refused() {
                 let reply = world.delete(&format!("/tokens/{jti}"), &admin, json!({})).await;
                 assert_eq!(reply.status, 204, "{}", reply.text);
             }
+            for read in [format!("/tokens/{jti}"), "/tokens?limit=1".to_owned(), format!("/tokens/{jti}?as_of=@2500")] {
+                let reply = world.get(&read, &admin).await;
+                assert!(matches!(reply.status.as_u16(), 200 | 404), "{read}: {}", reply.text);
+            }
             ids.push(jti);
         }
         ids

@@ -1,0 +1,1 @@
+create or replace view {live}.tokens as select anew.* from {side}.tokens as anew;
