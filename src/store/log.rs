@@ -137,6 +137,21 @@ pub(super) fn select(selection: &Selection) -> QueryBuilder<Postgres> {
     query
 }
 
+/// The statement of the events that end tokens by what they have in common, ordered by position.
+pub(super) fn select_rules() -> QueryBuilder<Postgres> {
+    let mut query = QueryBuilder::new(COLUMNS);
+    query.push("0 and split_part(kind, '.v', 1) in ('tokens.revoked_by_rule', 'key.compromised') order by position");
+    query
+}
+
+/// The statement of what happened to these tokens after a position, ordered by position.
+pub(super) fn select_lives(ids: Vec<Uuid>, after: i64) -> QueryBuilder<Postgres> {
+    let mut query = QueryBuilder::new(COLUMNS);
+    query.push_bind(after).push(" and jti = any(").push_bind(ids);
+    query.push(") and split_part(kind, '.', 1) = 'token' order by position");
+    query
+}
+
 /// Every selected event, in order, read in one snapshot on a connection of its own. A slow reader slows the database
 /// down, not this process: at most [`STREAM_BUFFER`] events wait. The stream ends with the error that broke it off, if any.
 ///

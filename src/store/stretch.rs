@@ -97,7 +97,7 @@ impl Stretches {
         misfiled: Vec<Recorded>,
         decoding: Decoding,
     ) -> Result<Self, StoreError> {
-        let rows: Vec<EventRow> = sqlx::query_as(include_str!("rule_events.sql")).fetch_all(connection).await?;
+        let rows: Vec<EventRow> = log::select_rules().build_query_as().fetch_all(connection).await?;
         let mut known: Vec<Recorded> = rows.iter().filter_map(filed).chain(misfiled).collect();
         known.sort_by_key(|recorded| recorded.position);
         let events_at_once = events_at_once.max(1);
@@ -184,8 +184,8 @@ impl Stretches {
         let known = self.known.iter().filter(|recorded| recorded.position.0 > after && is_of_tokens(recorded));
         let mut known = known.peekable();
         if !ids.is_empty() {
-            let mut rows =
-                sqlx::query_as::<_, EventRow>(include_str!("token_events.sql")).bind(ids).bind(after).fetch(connection);
+            let mut query = log::select_lives(ids, after);
+            let mut rows = std::pin::pin!(log::rows(connection, &mut query));
             while let Some(row) = rows.try_next().await? {
                 let Some(recorded) = filed(&row) else { continue };
                 while let Some(earlier) = known.next_if(|known| known.position < recorded.position) {
