@@ -283,6 +283,12 @@ impl CliError {
                 return error.hint();
             }
             Self::Rebuild(RebuildError::Busy) => "wait until it has ended",
+            Self::Rebuild(RebuildError::Taken(_)) => {
+                "it is needed while projections are made anew: rename it, or drop it if nobody needs it"
+            }
+            Self::Rebuild(RebuildError::InUse) => {
+                "nothing was replaced; see who it is in pg_locks and pg_stat_activity, and try again once they have ended"
+            }
             Self::Rebuild(RebuildError::Schema(error))
             | Self::Open(OpenError::Schema(error))
             | Self::Seed(SeedError::Schema(error))

@@ -12,6 +12,7 @@ use super::{
     chain::Sha256Digest,
     head,
     log::{self, STREAM_BUFFER, Selection},
+    postgres::SNAPSHOT,
 };
 use crate::domain::{Position, Recorded};
 
@@ -37,7 +38,7 @@ pub async fn read(
     let mut connection = database.connect_as_writer().await?;
     // A reader that pauses, such as a full pipe, leaves the server unable to send. Nothing waits for a read.
     connection.execute("set tcp_user_timeout to 0").await?;
-    connection.execute("begin isolation level repeatable read read only").await?;
+    connection.execute(SNAPSHOT).await?;
     let head = head::read(&mut connection).await?;
     let until = Some(until.unwrap_or(head.position));
     let selection = Selection { after, until, ..Selection::default() };

@@ -21,6 +21,11 @@ pub const LOCK_TIMEOUT: Duration = Duration::from_millis(2_500);
 /// How long a stopped or cut-off appender may hold the head: less than the others wait.
 pub const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_millis(1_500);
 
+/// Begins a transaction that sees one snapshot of everything. The lock comes before the snapshot: whoever waited for the end
+/// of a rebuilding would else look at its tables as of before it, when their last rows were not written.
+pub(super) const SNAPSHOT: &str =
+    "begin isolation level repeatable read read only; lock table log_head in access share mode";
+
 const READERS_MAX: u32 = 14;
 pub(super) const CHECKERS_MAX: u32 = 2;
 const SIGNALLERS: u32 = 2;

@@ -16,15 +16,15 @@ use super::{
     head,
     log::{self, EventRow, Selection},
     postgres::Schema,
-    rebuild_swap::swap,
-    schema::{self, SchemaError},
+    rebuild_swap::Schemas,
+    schema::{self, BESIDE, SchemaError},
     stretch::{Decoding, Stretches},
     tokens,
-    verify::{Difference, EVENTS_AT_ONCE, Finding, SNAPSHOT},
+    verify::{self, Difference, EVENTS_AT_ONCE, Finding},
     verify_tables::{Differences, Tables, hold_all},
     verify_walk::Walk,
 };
-use crate::domain::{Malformed, Position, Recorded, Settings, State};
+use crate::domain::{Malformed, Position, Recorded, Settings, State, causes::Causes};
 
 /// The most events of one transaction.
 const BATCH_MAX: usize = 1_000;
@@ -123,6 +123,14 @@ pub enum RebuildError {
     /// Somebody else is at it.
     #[error("another process is rebuilding this catalog")]
     Busy,
+    /// The second schema's name is that of something else.
+    #[error("there is a schema '{0}' that no rebuilding made")]
+    Taken(String),
+    /// Somebody who reads, for minutes, what would be replaced.
+    #[error(
+        "somebody reads the projections without an end, a report or an export that waits, or a query that is left open"
+    )]
+    InUse,
     /// The log itself does not hold.
     #[error("the log does not hold at {}: {}", place(.0.position), .0.detail)]
     Broken(Box<Finding>),
@@ -156,26 +164,43 @@ pub async fn rebuild(
 ) -> Result<Rebuilt, RebuildError> {
     let side = database.beside(format!("{}_rebuild", database.schema().as_str()).parse()?);
     let mut owner = database.connect_as_owner().await?;
-    // The key is a fixed number of our own. The lock ends with the session.
-    let is_first: bool =
-        sqlx::query_scalar("select pg_try_advisory_lock(7228113430952114)").fetch_one(&mut owner).await?;
+    owner.execute("set client_min_messages to error").await?;
+    // The seed is a fixed number of our own. The lock ends with the session.
+    let first = "select pg_try_advisory_lock(hashtextextended($1, 7228113430952114))";
+    let is_first: bool = sqlx::query_scalar(first).bind(database.schema().as_str()).fetch_one(&mut owner).await?;
     if !is_first {
         return Err(RebuildError::Busy);
     }
     drop_schema(&mut owner, side.schema()).await?;
     let rebuilt = in_schema(database, &side, &mut owner, projections, progress).await;
     side.close().await;
-    // Whatever came of it, an open transaction of this session ends first.
-    owner.execute("set client_min_messages to error; rollback").await?;
-    drop_schema(&mut owner, side.schema()).await?;
-    owner.close().await?;
+    let tidied = tidy(database, owner, side.schema()).await;
     let rebuilt = rebuilt?;
-    schema::vacuum(database).await?;
+    if let Err(error) = tidied {
+        tracing::warn!(error = %Causes(&error), "the projections are replaced, and something is left to be cleared away");
+    }
     Ok(rebuilt)
 }
 
-async fn drop_schema(owner: &mut PgConnection, schema: &Schema) -> Result<(), sqlx::Error> {
-    run(owner, format!("drop schema if exists \"{}\" cascade", schema.as_str())).await
+/// Clears away what is left, whatever came of it. The next rebuilding would, too.
+async fn tidy(database: &Database, mut owner: PgConnection, side: &Schema) -> Result<(), RebuildError> {
+    owner.execute("rollback").await?;
+    drop_schema(&mut owner, side).await?;
+    owner.close().await?;
+    Ok(schema::vacuum(database).await?)
+}
+
+/// Drops what an earlier rebuilding has left, and nothing else.
+async fn drop_schema(owner: &mut PgConnection, schema: &Schema) -> Result<(), RebuildError> {
+    let name = schema.as_str();
+    let said = "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = $1";
+    match sqlx::query_scalar::<_, Option<String>>(said).bind(name).fetch_optional(&mut *owner).await? {
+        None => Ok(()),
+        Some(said) if said.as_deref() == Some(BESIDE) => {
+            Ok(run(owner, format!("drop schema \"{name}\" cascade")).await?)
+        }
+        Some(_) => Err(RebuildError::Taken(name.to_owned())),
+    }
 }
 
 pub(super) async fn run(connection: &mut PgConnection, sql: String) -> Result<(), sqlx::Error> {
@@ -193,19 +218,14 @@ async fn in_schema(
     let mut writer = side.connect_as_writer().await?;
     let mut reader = database.connect_as_writer().await?;
     writer.execute("set enable_seqscan to on; set enable_hashjoin to on").await?;
-    reader.execute(SNAPSHOT).await?;
+    verify::begin(&mut reader).await?;
     let head = head::read(&mut reader).await?;
-    let (mut walk, mut replay, mut counted_at) = (Walk::new(), Replay::new(), COUNTED_AT);
+    let (mut replay, mut counted_at) = (Replay::new(), COUNTED_AT);
     {
         let mut query = log::select(&Selection::default());
         let mut rows = std::pin::pin!(log::rows(&mut reader, &mut query));
         while let Some(row) = rows.try_next().await? {
-            if let Some(recorded) = walk.step(&row) {
-                replay.push(&row, recorded)?;
-            }
-            if let Some(finding) = walk.findings.first() {
-                return Err(RebuildError::Broken(Box::new(finding.clone())));
-            }
+            replay.push(&row)?;
             if replay.waiting.len() == BATCH_MAX {
                 replay.flush(&mut writer).await?;
                 if replay.events >= counted_at {
@@ -217,24 +237,18 @@ async fn in_schema(
         }
     }
     replay.flush(&mut writer).await?;
-    walk.compare_head(&head);
-    if let Some(finding) = walk.findings.first() {
-        return Err(RebuildError::Broken(Box::new(finding.clone())));
-    }
+    replay.walk.compare_head(&head);
+    replay.find()?;
     let stretches = Stretches::of(&mut reader, EVENTS_AT_ONCE, Vec::new(), Decoding::plain()).await?;
     if let Some(rule) = stretches.rules().iter().find(|rule| !rule.is_whole) {
         return Err(RebuildError::Erased(rule.position));
     }
     while !matches!(fill::fill(side, FILL_MAX).await?, Step::Done) {}
-    let (tokens, differed) = compare(&mut reader, &mut writer, stretches, &walk).await?;
-    for _ in 0..ROUNDS_MAX {
-        if replay.catch_up(&mut reader, &mut writer).await? <= LEFT_MAX {
-            break;
-        }
-    }
-    reader.close().await?;
-    writer.close().await?;
-    swap(owner, database.schema(), side.schema(), &mut replay, projections).await?;
+    let (tokens, differed) = compare(&mut reader, &mut writer, stretches, &replay.walk).await?;
+    let mut schemas = Schemas { owner, reader, writer, live: database.schema(), side: side.schema() };
+    schemas.swap(&mut replay, projections).await?;
+    schemas.reader.close().await?;
+    schemas.writer.close().await?;
     let head = Head { log_id: head.log_id, ..replay.head };
     Ok(Rebuilt { head, events: replay.events, tokens, differed: differed.kept, rows_differed: differed.count })
 }
@@ -246,7 +260,7 @@ async fn compare(
     mut stretches: Stretches,
     walk: &Walk,
 ) -> Result<(u64, Differences), RebuildError> {
-    writer.execute(SNAPSHOT).await?;
+    verify::begin(writer).await?;
     let mut live = Tables::open(reader, stretches.rules()).await?;
     let mut anew = Tables::open(writer, stretches.rules()).await?;
     let tokens = hold_all(reader, &mut stretches, &mut live, Some((&mut *writer, &mut anew)), &mut |_| ()).await?;
@@ -265,7 +279,8 @@ pub(super) struct Replay {
     /// Up to where it is replayed.
     head: Head,
     settings: Settings,
-    waiting: Vec<(Position, Sha256Digest, Recorded)>,
+    walk: Walk,
+    waiting: Vec<(Sha256Digest, Recorded)>,
     events: u64,
 }
 
@@ -277,29 +292,46 @@ impl Replay {
             digest: GENESIS,
             recorded_at: chrono::DateTime::UNIX_EPOCH,
         };
-        Self { head, settings: Settings::default(), waiting: Vec::new(), events: 0 }
+        Self { head, settings: Settings::default(), walk: Walk::new(), waiting: Vec::new(), events: 0 }
     }
 
-    pub(super) fn push(&mut self, row: &EventRow, recorded: Recorded) -> Result<(), StoreError> {
-        self.waiting.push((recorded.position, row.digest()?, recorded));
+    /// Takes the next event, which has to be whole.
+    pub(super) fn push(&mut self, row: &EventRow) -> Result<(), RebuildError> {
+        let recorded = self.walk.step(row);
+        self.find()?;
+        self.waiting.extend(recorded.map(|recorded| row.digest().map(|digest| (digest, recorded))).transpose()?);
         Ok(())
     }
 
-    /// The next events.
+    fn find(&self) -> Result<(), RebuildError> {
+        match self.walk.findings.first() {
+            Some(finding) => Err(RebuildError::Broken(Box::new(finding.clone()))),
+            None => Ok(()),
+        }
+    }
+
+    /// The next events, no more than one transaction takes.
     pub(super) async fn since(&self, connection: &mut PgConnection) -> Result<Vec<EventRow>, StoreError> {
         let mut query = log::select(&Selection { after: self.head.position, ..Selection::default() });
         query.push(" limit ").push_bind(i64::try_from(BATCH_MAX).unwrap_or(i64::MAX));
         log::rows(connection, &mut query).try_collect().await
     }
 
-    /// Replays the next events, and tells how many there were.
-    async fn catch_up(&mut self, from: &mut PgConnection, to: &mut PgConnection) -> Result<usize, StoreError> {
-        let rows = self.since(from).await?;
-        for row in &rows {
-            self.push(row, row.decode()?)?;
+    /// Replays the events since, until only a few are left.
+    pub(super) async fn catch_up(
+        &mut self,
+        from: &mut PgConnection,
+        to: &mut PgConnection,
+    ) -> Result<(), RebuildError> {
+        for _ in 0..ROUNDS_MAX {
+            let rows = self.since(from).await?;
+            rows.iter().try_for_each(|row| self.push(row))?;
+            self.flush(to).await?;
+            if rows.len() <= LEFT_MAX {
+                break;
+            }
         }
-        self.flush(to).await?;
-        Ok(rows.len())
+        Ok(())
     }
 
     async fn flush(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
@@ -311,14 +343,14 @@ impl Replay {
 
     /// Writes what waits by the statements that wrote it the first time, but for the events themselves.
     pub(super) async fn write(&mut self, connection: &mut PgConnection) -> Result<(), StoreError> {
-        let Some((position, digest, last)) = self.waiting.last() else { return Ok(()) };
-        let recorded_at = last.recorded_at;
-        let end = Head { log_id: self.head.log_id, position: *position, digest: *digest, recorded_at };
+        let Some((digest, last)) = self.waiting.last() else { return Ok(()) };
+        let (position, recorded_at) = (last.position, last.recorded_at);
+        let end = Head { log_id: self.head.log_id, position, digest: *digest, recorded_at };
         let mut state = State::new(std::mem::take(&mut self.settings));
-        let ids: Vec<Uuid> = self.waiting.iter().filter_map(|(_, _, event)| event.occurrence.event.jti()).collect();
+        let ids: Vec<Uuid> = self.waiting.iter().filter_map(|(_, event)| event.occurrence.event.jti()).collect();
         tokens::by_jti(&mut *connection, &ids).await?.into_iter().for_each(|token| state.insert(token));
         self.events += self.waiting.len() as u64;
-        self.waiting.drain(..).for_each(|(_, _, event)| state.apply(&event));
+        self.waiting.drain(..).for_each(|(_, event)| state.apply(&event));
         self.settings = state.settings.clone();
         let draft = Draft::replayed(self.head.clone(), &end, state);
         if !draft.write(&mut *connection).await? {

@@ -5,11 +5,10 @@
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{mpsc, oneshot, watch},
     task::JoinError,
 };
 use tokio_util::task::AbortOnDropHandle;
@@ -18,7 +17,9 @@ use super::{
     Database, Head, StoreError,
     chain::{self, Sha256Digest},
     copy_out::{self, Fields},
-    head, replay_live,
+    head,
+    postgres::SNAPSHOT,
+    replay_live,
     skim::{Skimmed, Stored, skim},
 };
 use crate::domain::{
@@ -28,8 +29,8 @@ use crate::domain::{
 
 /// How many rows go to the fold at once.
 const ROWS_AT_ONCE: usize = 256;
-/// How many such batches wait for it.
-const BATCHES_WAITING: usize = 8;
+/// How many such batches wait for it, and how many are read beside each other.
+const BATCHES_WAITING: usize = 16;
 
 /// How far a report has come, to be gone on with.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -190,9 +191,13 @@ pub async fn replay(
     let mut connection = database.connect_as_writer().await?;
     // A reader that pauses leaves the server unable to send. Nothing waits for a read.
     connection.execute("set tcp_user_timeout to 0; set idle_in_transaction_session_timeout to 0").await?;
-    connection.execute("begin isolation level repeatable read read only").await?;
+    connection.execute(SNAPSHOT).await?;
     let head = head::read(&mut connection).await?;
-    let (after, until) = (reading.chain.position, reading.fold.scope().end);
+    let snapshot: String = sqlx::query_scalar("select pg_export_snapshot()").fetch_one(&mut connection).await?;
+    let (database, scope) = (database.clone(), reading.fold.scope().clone());
+    let (after, until) = (reading.chain.position, scope.end);
+    let serving = tokio::spawn(async move { replay_live::served(&database, &snapshot, &scope).await });
+    let serving = AbortOnDropHandle::new(serving);
     let (batches, waiting) = mpsc::channel(BATCHES_WAITING);
     let (come, mut coming) = watch::channel(after);
     let folding = AbortOnDropHandle::new(tokio::task::spawn_blocking(move || fold(reading, waiting)));
@@ -206,25 +211,41 @@ pub async fn replay(
     }
     // An event that cannot be read ends the fold, and then nobody takes what is sent.
     let mut reading = folding.await.map_err(crashed)??;
-    let mut connection = sending.await.map_err(crashed)??;
+    let connection = sending.await.map_err(crashed)??;
     reading.arrive(until, &head);
-    let differences = replay_live::differences(&mut connection, &reading.fold).await?;
-    reading.ends.extend(differences.into_iter().map(|(position, detail)| (FindingRule::Projection, position, detail)));
+    let served = serving.await.map_err(crashed)??;
+    let differences = replay_live::differences(&served, &reading.fold).into_iter();
+    reading.ends.extend(differences.map(|(position, detail)| (FindingRule::Projection, position, detail)));
     connection.close().await?;
     Ok(reading)
 }
 
 fn fold(mut reading: Reading, mut waiting: mpsc::Receiver<Vec<Bytes>>) -> Result<Reading, StoreError> {
-    while let Some(messages) = waiting.blocking_recv() {
-        // Most of the work is in rows by themselves, and every core takes part in it.
-        let rows: Vec<_> = messages.par_iter().map(|message| BoundRow::of(message)).collect();
-        for row in rows {
-            if let Some(row) = &row? {
-                reading.step(row);
+    while let Some(first) = waiting.blocking_recv() {
+        let more = std::iter::from_fn(|| waiting.try_recv().ok()).take(BATCHES_WAITING - 1);
+        let batches: Vec<Vec<Bytes>> = std::iter::once(first).chain(more).collect();
+        // Most of the work is in rows by themselves. Every core takes part in it, while what was read is folded in order.
+        rayon::in_place_scope(|scope| {
+            let rows = batches.iter().map(|batch| {
+                let (rows, read) = oneshot::channel();
+                // Nobody takes what comes behind a row that cannot be read.
+                scope.spawn(move |_| drop(rows.send(read_rows(batch))));
+                read
+            });
+            for read in rows.collect::<Vec<_>>() {
+                let rows = read.blocking_recv().map_err(|_| StoreError::from(sqlx::Error::WorkerCrashed))??;
+                for row in &rows {
+                    reading.step(row);
+                }
             }
-        }
+            Ok::<_, StoreError>(())
+        })?;
     }
     Ok(reading)
+}
+
+fn read_rows(messages: &[Bytes]) -> Result<Vec<BoundRow<'_>>, StoreError> {
+    messages.iter().filter_map(|message| BoundRow::of(message).transpose()).collect()
 }
 
 fn crashed(_: JoinError) -> StoreError {

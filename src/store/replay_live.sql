@@ -1,7 +1,7 @@
 select
     issued_pos,
     jti,
-    suspended_pos is not null
+    suspended_pos is not null as is_suspended
   from tokens_as_of($1)
  where exp > $2
    and (revoked_pos is null or effective_from > $2)

@@ -10,6 +10,9 @@ use super::{
 static MIGRATOR: Migrator = sqlx::migrate!();
 static PRIVILEGES: &str = include_str!("privileges.sql");
 
+/// What a schema says of itself that is there only while projections are made anew.
+pub(super) const BESIDE: &str = "catalog audit rebuild: may be dropped";
+
 /// Why the schema could not be brought up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaError {
@@ -98,7 +101,10 @@ pub async fn migrate(database: &Database) -> Result<i64, SchemaError> {
 pub(super) async fn create_beside(database: &Database) -> Result<(), SchemaError> {
     let mut connection = database.connect_as_owner().await?;
     let schema = database.schema().as_str();
-    run(&mut connection, format!("create schema \"{schema}\"; set search_path to \"{schema}\"")).await?;
+    let created = format!(
+        "create schema \"{schema}\"; comment on schema \"{schema}\" is '{BESIDE}'; set search_path to \"{schema}\""
+    );
+    run(&mut connection, created).await?;
     MIGRATOR.run(&mut connection).await?;
     Ok(sqlx::Connection::close(connection).await?)
 }

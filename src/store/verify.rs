@@ -8,6 +8,7 @@ use super::{
     Database, Head, StoreError,
     chain::Sha256Digest,
     head, idempotency,
+    postgres::SNAPSHOT,
     stretch::{Decoding, Stretches},
     verify_tables::{Differences, Tables, hold_all},
     verify_walk::Walk,
@@ -18,10 +19,13 @@ use crate::domain::Position;
 pub(super) const EVENTS_AT_ONCE: u16 = 2_000;
 
 /// Begins a transaction that reads everything in one snapshot, and thinks between what it reads.
-pub(super) const SNAPSHOT: &str = "begin isolation level repeatable read read only; \
-     set local idle_in_transaction_session_timeout to 0; \
-     set local enable_seqscan to on; \
-     set local enable_mergejoin to on";
+pub(super) async fn begin(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    connection.execute(SNAPSHOT).await?;
+    let settings = "set local idle_in_transaction_session_timeout to 0; \
+                    set local enable_seqscan to on; \
+                    set local enable_mergejoin to on";
+    connection.execute(settings).await.map(drop)
+}
 
 /// What a verification saw.
 #[derive(Debug, Serialize)]
@@ -124,7 +128,7 @@ pub async fn verify_by(
     progress: &mut (dyn FnMut(u64, &Head) + Send),
 ) -> Result<Verification, StoreError> {
     let mut connection = database.connect_as_writer().await?;
-    connection.execute(SNAPSHOT).await?;
+    begin(&mut connection).await?;
     let mut walk = Walk::against(kept);
     walk.check_times(&mut connection).await?;
     let head = head::read(&mut connection).await?;

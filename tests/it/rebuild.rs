@@ -9,11 +9,11 @@ use catalog::store::{
     tokens::{self, Filter},
 };
 use serde_json::json;
-use sqlx::{AssertSqlSafe, ConnectOptions};
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 
 use crate::{
     seed::seeded,
-    support::{Office, TestDatabase, World, world::plain},
+    support::{Office, TestDatabase, World, process::until, world::plain},
 };
 
 /// Every row of the projections, as text.
@@ -134,6 +134,81 @@ async fn while_others_append_nothing_is_lost_and_nobody_is_refused() {
     }
     let now = world.catalog.ambient().clock.now();
     assert_eq!(tokens::list(reads, &Filter::default(), None, 500, now).await.unwrap().tokens.len(), 500);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_is_waited_for_and_nothing_is_lost_that_is_appended_meanwhile() {
+    let world = told().await;
+    let admin = world.admin().await;
+    let mut somebody = world.database.superuser().connect().await.unwrap();
+    somebody.execute("begin; select count(*) from issued_tokens").await.unwrap();
+    let mut look = world.database.superuser().connect().await.unwrap();
+    let side = format!("{}_rebuild", world.catalog.database().schema().as_str());
+    let head: i64 = sqlx::query_scalar("select position from log_head").fetch_one(&mut look).await.unwrap();
+    let tried = format!("select position = {head} from {side}.log_head");
+    let meanwhile = async {
+        until("all is made anew but the last step", async || {
+            let is_there: Result<bool, _> = sqlx::query_scalar(AssertSqlSafe(&*tried)).fetch_one(&mut look).await;
+            is_there.unwrap_or(false).then_some(())
+        })
+        .await;
+        let live = "select jti::text from tokens where revoked_pos is null limit 1000";
+        let ids: Vec<String> = sqlx::query_scalar(live).fetch_all(&mut look).await.unwrap();
+        assert_eq!(world.post("/revocations", &admin, json!({"ids": ids})).await.status, 200);
+        let last = world.issue_dev(plain("alice@example.com")).await;
+        somebody.execute("commit").await.unwrap();
+        (ids, last)
+    };
+
+    let mut quiet = |_, _: &_| ();
+    let rebuilding = rebuild(world.catalog.database(), &Projection::ALL, &mut quiet);
+    let ((ids, last), rebuilt) = tokio::join!(meanwhile, rebuilding);
+
+    assert_eq!(rebuilt.unwrap().differed, []);
+    world.verify().await;
+    let reads = world.catalog.database().reads();
+    assert!(tokens::get(reads, last.token.jti).await.unwrap().is_some());
+    for jti in ids {
+        assert!(tokens::get(reads, jti.parse().unwrap()).await.unwrap().unwrap().revocation.is_some(), "{jti}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_begins_to_look_while_tables_are_replaced_sees_the_new_ones_whole() {
+    let world = told().await;
+    let mut owner = world.database.superuser().connect().await.unwrap();
+    let mut look = world.database.superuser().connect().await.unwrap();
+    owner.execute("begin; lock table log_head in access exclusive mode").await.unwrap();
+    let replacing = async {
+        let waits = "select exists (select from pg_locks where not granted and relation = 'log_head'::regclass)";
+        until("the verification waits", async || {
+            sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut look).await.unwrap().then_some(())
+        })
+        .await;
+        owner
+            .execute(
+                "create table anew (like issued_tokens); insert into anew select * from issued_tokens;
+                 truncate issued_tokens; insert into issued_tokens select * from anew; drop table anew; commit",
+            )
+            .await
+            .unwrap();
+    };
+
+    tokio::join!(replacing, world.verify());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_no_rebuilding_made_is_left_alone() {
+    let world = told().await;
+    let side = format!("{}_rebuild", world.catalog.database().schema().as_str());
+    let before = rows(&world).await;
+    world.database.tamper(&format!("create schema {side}; create table {side}.kept (what text)")).await;
+
+    let refused = rebuild(world.catalog.database(), &Projection::ALL, &mut |_, _| ()).await.unwrap_err();
+
+    assert!(matches!(&refused, RebuildError::Taken(name) if *name == side), "{refused:?}");
+    world.database.tamper(&format!("select what from {side}.kept")).await;
+    assert_eq!(rows(&world).await, before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

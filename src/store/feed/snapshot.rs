@@ -7,7 +7,7 @@ use sqlx::{Connection, Executor, PgConnection, Postgres, QueryBuilder, Row, post
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::super::{Database, StoreError, head, log, rules::COVERED};
+use super::super::{Database, StoreError, head, log, postgres::SNAPSHOT, rules::COVERED};
 use crate::domain::{Position, text::Kid};
 
 /// How many items are sent together.
@@ -33,7 +33,7 @@ pub async fn read(
     for setting in ["set tcp_user_timeout to 0", "set idle_in_transaction_session_timeout to 0"] {
         connection.execute(setting).await?;
     }
-    connection.execute("begin isolation level repeatable read read only").await?;
+    connection.execute(SNAPSHOT).await?;
     let mark = Mark::from(&head::read(&mut connection).await?);
     let (portions, reader) = mpsc::channel(WAITING_MAX);
     tokio::spawn(async move {

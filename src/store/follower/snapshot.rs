@@ -8,7 +8,7 @@ use sqlx::{Connection, Executor, PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
 use super::{
-    super::{Database, StoreError, head, log, status_lists},
+    super::{Database, StoreError, head, log, postgres::SNAPSHOT, status_lists},
     Memory,
 };
 use crate::domain::{
@@ -21,7 +21,7 @@ use crate::domain::{
 /// Reads every token that is not expired at `now`.
 pub(super) async fn load(database: &Database, now: DateTime<Utc>) -> Result<Memory, StoreError> {
     let mut connection = database.connect_as_writer().await?;
-    connection.execute("begin isolation level repeatable read read only").await?;
+    connection.execute(SNAPSHOT).await?;
     let head = head::read(&mut connection).await?;
     let index = index(&mut connection, head.position, now).await?;
     connection.execute("commit").await?;

@@ -101,7 +101,8 @@ impl Sighting {
 
     /// Whether what is known is too old, and answered from all the same.
     pub(super) fn is_stale_and_allowed(&self) -> bool {
-        self.is_stale_and_allowed_at(Moment::now())
+        // Each check asks, and only where it may be so are clocks read for it.
+        self.limit.then == Stale::Allow && self.is_stale_and_allowed_at(Moment::now())
     }
 
     /// Whether what is known is answered from.
