@@ -70,7 +70,9 @@ Examples:
   catalog audit export > log.ndjson
   catalog audit export --format csv --from 2026-03-01 --to 2026-04-01 -o march.csv
   catalog audit export --format ocsf --from @120 --to @240
-  catalog audit export --format cloudevents --follow -o /var/log/catalog.ndjson --position-file /var/lib/catalog.position";
+  catalog audit export --format cloudevents --follow -o /var/log/catalog.ndjson --position-file /var/lib/catalog.position
+
+Exit codes: 0 exported, 1 exported, and events are missing in the log, 2 could not.";
 
 /// How soon the log is looked at again.
 const POLL_PERIOD: Duration = Duration::from_millis(250);
@@ -100,15 +102,16 @@ pub(super) async fn run(shell: &Shell<'_>, args: ExportArgs) -> Result<Outcome, 
         };
         let mark = feed::mark_at(database.reads(), after).await.map_err(|error| elsewhere(error, &args))?;
         let sink = Sink::open(args.output.as_deref(), args.position_file.as_deref(), kept, (args.format, mark))?;
-        let mut export = Export { database, form: args.format, bar: bar(&sink), sink };
+        let mut export = Export { database, form: args.format, bar: bar(&sink), sink, is_whole: true };
         export.advance(Some(until)).await?;
         export.bar.finish_and_clear();
         export.bar = ProgressBar::hidden();
         if args.follow {
             export.follow().await?;
         }
+        let outcome = if export.is_whole { Outcome::Done } else { Outcome::Findings };
         export.sink.finish()?;
-        Ok(Outcome::Done)
+        Ok(outcome)
     })
     .await
 }
@@ -134,6 +137,8 @@ struct Export<'a> {
     form: Form,
     bar: ProgressBar,
     sink: Sink,
+    /// Whether no position was missing so far.
+    is_whole: bool,
 }
 
 impl Export<'_> {
@@ -148,19 +153,32 @@ impl Export<'_> {
         if head.log_id != mark.log_id {
             return Err(ExportError::LogChanged { source: Elsewhere::AnotherLog }.into());
         }
-        self.bar.set_length((until.unwrap_or(head.position).0 - after.0).unsigned_abs());
+        let until = until.unwrap_or(head.position);
+        self.bar.set_length((until.0 - after.0).unsigned_abs());
         let writer = Writer { form: self.form, log_id: head.log_id };
         let mut events = std::pin::pin!(events);
         let (mut lines, mut count, mut last) = (Vec::new(), 0, mark);
         while let Some(event) = events.try_next().await? {
+            let position = event.recorded.position.0;
+            self.hold(last.position + 1, position);
             writer.write(&event.recorded, &mut lines)?;
             count += 1;
-            last = Mark { log_id: head.log_id, position: event.recorded.position.0, digest: Digest(event.digest) };
+            last = Mark { log_id: head.log_id, position, digest: Digest(event.digest) };
             if count == EVENTS_AT_ONCE || lines.len() >= BYTES_AT_ONCE {
                 self.commit(&mut lines, last, std::mem::take(&mut count))?;
             }
         }
+        self.hold(last.position + 1, until.0 + 1);
         self.commit(&mut lines, last, count)
+    }
+
+    /// Says so if the next event is not the one that is due: what is exported is all there is, and not all there was.
+    fn hold(&mut self, due: i64, next: i64) {
+        if next > due {
+            self.is_whole = false;
+            let gap = format!("warning: the log has no event at the positions from {due} to {}", next - 1);
+            self.bar.suspend(|| output::say(&gap));
+        }
     }
 
     fn commit(&mut self, lines: &mut Vec<u8>, mark: Mark, events: usize) -> Result<(), CliError> {

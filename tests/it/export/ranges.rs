@@ -1,8 +1,9 @@
 //! Ranges: by times and by positions, and what is told where there is no such range.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::Value;
 
-use crate::support::Site;
+use crate::support::{Site, TestDatabase};
 
 fn positions(site: &Site, more: &[&str]) -> Vec<i64> {
     let events = site.cli(&[&["audit", "export"], more].concat()).ndjson();
@@ -49,4 +50,22 @@ async fn a_range_that_there_is_not_is_told_with_the_limits_of_the_log() {
     assert!(bad(&["--from", "@0"]).contains("there is no @0: the log goes from @1 to @5"));
     assert!(bad(&["--from", "2026-03-01T12:00:00 Mars/Olympus"]).contains("invalid value"));
     assert!(bad(&["--follow", "-o", "f"]).contains("without --position-file"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_in_the_log_is_told_and_the_rest_is_exported() {
+    let database = TestDatabase::migrated().await;
+    let site = Site::on(&database.url());
+    site.admin();
+    database
+        .tamper("alter table events disable trigger all; delete from events where position in (2, 3, (select position from log_head))")
+        .await;
+
+    let exported = site.cli(&["audit", "export"]);
+
+    assert_eq!(exported.code, 1, "{exported:?}");
+    assert!(exported.stderr.contains("no event at the positions from 2 to 3"), "{exported:?}");
+    assert!(exported.stderr.contains("no event at the positions from 5 to 5"), "{exported:?}");
+    let lines = exported.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    assert_eq!(lines.map(|event| event["position"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 4]);
 }
