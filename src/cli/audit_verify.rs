@@ -102,10 +102,13 @@ async fn heads(against: &[Against]) -> Result<Vec<Kept>, CliError> {
             Against::File(path) => {
                 let failed = |source| CliError::File { path: path.clone(), source };
                 let text = tokio::fs::read_to_string(path).await.map_err(failed)?;
+                let invalid = |error: String| failed(io::Error::new(io::ErrorKind::InvalidData, error));
                 let lines = text.lines().filter(|line| !line.trim().is_empty());
-                for line in lines {
-                    heads.push(head(line).map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))?);
+                let told: Vec<Kept> = lines.map(head).collect::<Result<_, _>>().map_err(invalid)?;
+                if told.is_empty() {
+                    return Err(invalid("it holds no head".to_owned()));
                 }
+                heads.extend(told);
             }
         }
     }

@@ -34,7 +34,7 @@ pub(super) struct Walk {
     recorded_at: Option<DateTime<Utc>>,
     /// What does not hold.
     pub(super) findings: Vec<Finding>,
-    kept: BTreeMap<Position, Sha256Digest>,
+    kept: BTreeMap<Position, Vec<Sha256Digest>>,
 }
 
 impl Walk {
@@ -44,9 +44,13 @@ impl Walk {
     }
 
     /// Held against heads that were kept outside, besides.
-    pub(super) fn against(kept: &[Kept]) -> Self {
+    pub(super) fn against(heads: &[Kept]) -> Self {
+        let mut kept: BTreeMap<Position, Vec<Sha256Digest>> = BTreeMap::new();
+        for head in heads {
+            kept.entry(head.position).or_default().push(head.digest);
+        }
         Self {
-            kept: kept.iter().map(|kept| (kept.position, kept.digest)).collect(),
+            kept,
             events: 0,
             erased: 0,
             people: State::new(Settings::default()),
@@ -87,7 +91,7 @@ impl Walk {
             self.find(position, Rule::Order, "recorded_at is earlier than that of the event before");
         }
         self.check_digests(position, row);
-        if self.kept.get(&position).is_some_and(|kept| row.digest != kept) {
+        if self.kept.get(&position).is_some_and(|kept| kept.iter().any(|kept| row.digest != kept)) {
             self.find(
                 position,
                 Rule::Kept,
@@ -193,7 +197,7 @@ impl Walk {
             } else if kept.position > head.position {
                 let detail = format!("the log ends at {}, before the head that was kept", head.position);
                 self.find(kept.position, Rule::Kept, detail);
-            } else if kept.position == Position(0) && kept.digest != chain::GENESIS {
+            } else if kept.position < Position(0) || kept.position == Position(0) && kept.digest != chain::GENESIS {
                 self.find(None, Rule::Kept, "the head that was kept of the empty log is none");
             }
         }

@@ -80,5 +80,6 @@ mod tampering;
 mod time_travel;
 mod token_life;
 mod verdicts;
+mod verified;
 mod what_if;
 mod why_inactive;
