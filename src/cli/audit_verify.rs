@@ -42,6 +42,8 @@ const ONLY_FROM_OUTSIDE: &str = "\
 note: this shows that the log is whole in itself. Whoever owns the database could rewrite all of it, and that shows only
       against an earlier head line that was kept outside: keep this one.";
 
+const ONLY_IN_ROWS: &str = "what they cover stands only in their rows, and in the rows of the tokens that they ended";
+
 /// How many events are read between two strokes of the progress bar.
 const STROKE: u64 = 256;
 
@@ -133,8 +135,12 @@ fn text(out: &mut Out, verification: &Verification, kept: &[Kept]) -> Result<(),
         [] => holds(out, verification, kept)?,
         findings => fails(out, findings)?,
     }
-    let Verification { events, tokens, erased, head, .. } = verification;
+    let Verification { events, tokens, erased, erased_rules, head, .. } = verification;
     out.line(&format!("read      {events} events, {tokens} tokens; the personal part of {erased} events is erased"))?;
+    if !erased_rules.is_empty() {
+        let places: Vec<String> = erased_rules.iter().map(ToString::to_string).collect();
+        out.line(&format!("erased rules  {}: {ONLY_IN_ROWS}", places.join(", ")))?;
+    }
     out.line(&format!("head      {}", serde_json::to_string(head).map_err(std::io::Error::from)?))?;
     Ok(())
 }

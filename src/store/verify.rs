@@ -34,6 +34,9 @@ pub struct Verification {
     pub tokens: u64,
     /// How many events had their personal part erased.
     pub erased: u64,
+    /// Where rules stand of which conditions were erased. What they cover stands only in their rows, and in the rows of the
+    /// tokens that they ended: nothing in the log shows it.
+    pub erased_rules: Vec<Position>,
     /// What does not hold, the earliest first; empty = everything holds.
     pub findings: Vec<Finding>,
 }
@@ -144,6 +147,7 @@ pub async fn verify_by(
     walk.compare_head(&head);
     walk.compare_kept(kept, &head);
     let is_right = walk.findings.is_empty();
+    let erased_rules = tables.erased_rules();
     let Differences { kept, .. } = tables.finish(&mut connection, &walk.people, &walk.people_erased, is_right).await?;
     for (position, detail) in kept {
         walk.find(position, Rule::Projection, detail);
@@ -152,7 +156,7 @@ pub async fn verify_by(
         walk.find(position, Rule::Projection, what);
     }
     connection.close().await?;
-    Ok(walk.finish(head, tokens))
+    Ok(Verification { erased_rules, ..walk.finish(head, tokens) })
 }
 
 /// Some events are not found by their columns, and what came of the others is no fold of the log: all over again, with these.

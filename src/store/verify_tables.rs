@@ -102,6 +102,11 @@ impl Tables {
         })
     }
 
+    /// Where the rules stand that only their rows tell all of.
+    pub(super) fn erased_rules(&self) -> Vec<Position> {
+        self.expected.rules.iter().filter(|rule| !rule.is_whole).map(|rule| rule.position).collect()
+    }
+
     /// The rows of the next stretch.
     pub(super) async fn read(&mut self, connection: &mut PgConnection, stretch: &Stretch) -> Result<Rows, StoreError> {
         let last = stretch.last;

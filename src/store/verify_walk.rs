@@ -206,6 +206,7 @@ impl Walk {
     /// What was seen, in the order of the log.
     pub(super) fn finish(mut self, head: Head, tokens: u64) -> Verification {
         self.findings.sort_by_key(|finding| finding.position.map_or(i64::MAX, |position| position.0));
-        Verification { head, events: self.events, tokens, erased: self.erased, findings: self.findings }
+        let Self { events, erased, findings, .. } = self;
+        Verification { head, events, tokens, erased, erased_rules: Vec::new(), findings }
     }
 }

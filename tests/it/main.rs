@@ -30,6 +30,7 @@ mod courier;
 mod crash;
 mod denials;
 mod diagnostics;
+mod disguises;
 mod disk_full;
 mod doors;
 mod edge;

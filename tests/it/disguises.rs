@@ -1,0 +1,88 @@
+//! What somebody can do who knows what `verify` looks at, and where it used not to look.
+
+use catalog::{
+    domain::{Path, Predicate},
+    store::verify::{verify, verify_by},
+};
+use serde_json::json;
+
+use crate::{
+    rules::{none, revoke},
+    support::{Site, World, world::plain},
+};
+
+/// Position and detail of every finding, the same ones however many events are in memory; 0 for a row that no event explains.
+async fn found(world: &World) -> Vec<(i64, String)> {
+    let database = world.catalog.database();
+    let whole = verify(database, &[], &mut |_, _| ()).await.unwrap();
+    let by_few = verify_by(database, &[], 1, &mut |_, _| ()).await.unwrap();
+    assert_eq!(by_few.findings, whole.findings);
+    let findings = whole.findings.into_iter();
+    findings.map(|finding| (finding.position.map_or(0, |position| position.0), finding.detail)).collect()
+}
+
+/// Erases the personal part of events, as the owner may.
+async fn erase(world: &World, which: &str) {
+    let fences_down = "alter table events disable trigger all;";
+    world.database.tamper(&format!("{fences_down} update events set personal = null, salt = null where {which}")).await;
+}
+
+/// A rule whose subject was erased, from its row of what is personal only what it needs to hold; where it stands.
+async fn erased_rule() -> (World, i64) {
+    let world = World::new().await;
+    let held = world.issue_dev(plain("alice@example.com")).await.token;
+    world.issue_dev(plain("bob@example.com")).await;
+    let rule = revoke(&world, Predicate { sub: held.sub.clone(), path: Some(Path::CliDev), ..none() }).await;
+    world.catalog.fill_rules().await.unwrap();
+    let position = rule.rule.unwrap().0;
+    erase(&world, &format!("position = {position}")).await;
+    world
+        .database
+        .tamper(
+            "update revocation_rules set note = null, revoked_by = null;
+             update token_revocations set revocation_note = null, revoked_by = null;
+             create table untouched as select * from revocation_rules",
+        )
+        .await;
+    (world, position)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_erased_rule_whatever_its_body_still_says_is_held_against_its_row() {
+    let (world, position) = erased_rule().await;
+    assert_eq!(found(&world).await, []);
+
+    for change in [
+        "issued_from = 1",
+        "team = 'red'",
+        "path = 'api'",
+        "path = null",
+        "kid = 'other'",
+        "permission = 'tools.read'",
+        "issued_after = revoked_at",
+        "issued_before = revoked_at",
+        "family = gen_random_uuid()",
+        "successors = true",
+        "revoked_at = revoked_at + interval '1 second'",
+        "reason = 'superseded'",
+    ] {
+        world.database.tamper(&format!("update revocation_rules set {change}")).await;
+        let told = found(&world).await;
+        assert_eq!(told, [(position, "the row of the rule is not what its event says".to_owned())], "{change}");
+        let again = "delete from revocation_rules; insert into revocation_rules select * from untouched";
+        world.database.tamper(again).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_whose_conditions_were_erased_are_named_for_what_they_cover_cannot_be_shown() {
+    let (world, position) = erased_rule().await;
+    let site = Site::on(&world.database.url());
+
+    let text = site.cli(&["audit", "verify"]).good();
+    let verified = site.cli(&["audit", "verify", "--format", "json"]).json();
+
+    let line = format!("\nerased rules  {position}: what they cover stands only in their rows");
+    assert!(text.contains(&line), "{text}");
+    assert_eq!(verified["erased_rules"], json!([position]));
+}
