@@ -21,7 +21,7 @@ use super::{
     verify_rows::Expected,
     verify_rules,
 };
-use crate::domain::{Position, Rule, State};
+use crate::domain::{Position, Rule, State, person::PersonSeen};
 
 /// So many differences are kept. The others are counted.
 const DIFFERENCES_MAX: usize = 1_000;
@@ -162,7 +162,7 @@ impl Tables {
         mut self,
         connection: &mut PgConnection,
         people: &State,
-        erased: &[Position],
+        erased: &BTreeMap<Position, PersonSeen>,
         is_log_right: bool,
     ) -> Result<Differences, StoreError> {
         self.differences.extend(people::differences(&mut *connection, people, erased).await?);

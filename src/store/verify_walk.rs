@@ -13,7 +13,7 @@ use super::{
     stretch::is_filed,
     verify::{Finding, Kept, Rule, Verification},
 };
-use crate::domain::{Event, Position, Recorded, Settings, State};
+use crate::domain::{Event, Position, Recorded, Settings, State, person::PersonSeen};
 
 /// After this many findings the rest is not looked for: the log is broken.
 const FINDINGS_MAX: usize = 20;
@@ -25,8 +25,8 @@ pub(super) struct Walk {
     erased: u64,
     /// Who was seen, as far as it is not erased.
     pub(super) people: State,
-    /// Where it is.
-    pub(super) people_erased: Vec<Position>,
+    /// What is left where it is.
+    pub(super) people_erased: BTreeMap<Position, PersonSeen>,
     /// Events of which a column does not say what the body says.
     pub(super) misfiled: Vec<Recorded>,
     position: Position,
@@ -54,7 +54,7 @@ impl Walk {
             events: 0,
             erased: 0,
             people: State::new(Settings::default()),
-            people_erased: Vec::new(),
+            people_erased: BTreeMap::new(),
             misfiled: Vec::new(),
             position: Position(0),
             digest: chain::GENESIS,
@@ -103,7 +103,7 @@ impl Walk {
                 self.check_columns(row, &recorded);
                 if let Event::PersonSeen(seen) = &recorded.occurrence.event {
                     self.people.apply(&recorded);
-                    self.people_erased.extend(seen.sub.is_none().then_some(position));
+                    self.people_erased.extend(seen.sub.is_none().then(|| (position, PersonSeen::clone(seen))));
                 }
                 // Of more than these nothing is told that would need them.
                 if !is_filed(row, &recorded) && self.misfiled.len() < FINDINGS_MAX {

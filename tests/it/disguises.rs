@@ -4,9 +4,11 @@ use catalog::{
     domain::{Path, Predicate},
     store::verify::{verify, verify_by},
 };
+use chrono::TimeDelta;
 use serde_json::json;
 
 use crate::{
+    people::{alice, office, token_with},
     rules::{none, revoke},
     support::{Site, World, world::plain},
 };
@@ -85,4 +87,47 @@ async fn rules_whose_conditions_were_erased_are_named_for_what_they_cover_cannot
     let line = format!("\nerased rules  {position}: what they cover stands only in their rows");
     assert!(text.contains(&line), "{text}");
     assert_eq!(verified["erased_rules"], json!([position]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_erased_login_all_but_who_it_was_is_held_against_its_row() {
+    let (world, provider) = office().await;
+    assert_eq!(world.get("/whoami", &alice(&world, &provider)).await.status, 200);
+    erase(&world, "kind = 'person.seen.v1'").await;
+    world.database.tamper("create table untouched as select * from people").await;
+    assert_eq!(found(&world).await, []);
+
+    for sql in [
+        "update people set teams = '{blue}'",
+        "update people set is_admin = true, teams = null",
+        "update people set permissions = '{*}'",
+        "update people set logged_in = logged_in + 1",
+        "update people set issuer = 'https://evil.example'",
+        "update people set position = position - 1",
+        "insert into people select 'mallory', issuer, is_admin, teams, permissions, logged_in, position from people",
+    ] {
+        world.database.tamper(sql).await;
+        let told = found(&world).await;
+        let [(_, detail)] = told.as_slice() else { panic!("{sql}: {told:?}") };
+        assert_eq!(detail, "a row of people is not what its event says", "{sql}");
+        world.database.tamper("delete from people; insert into people select * from untouched").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_erased_login_does_not_bring_back_what_a_later_one_took() {
+    let (world, provider) = office().await;
+    assert_eq!(world.get("/whoami", &alice(&world, &provider)).await.status, 200);
+    world.database.tamper("create table earlier as select * from people").await;
+    world.clock.advance(TimeDelta::seconds(60));
+    let later = token_with(&world, &provider, &json!({"groups": ["site/ops"]}));
+    assert_eq!(world.get("/whoami", &later).await.status, 200);
+    erase(&world, "position = (select position from earlier)").await;
+    assert_eq!(found(&world).await, []);
+
+    world.database.tamper("delete from people; insert into people select * from earlier").await;
+
+    let told = found(&world).await;
+    let [(_, detail)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!(detail, "a row of people is not what its event says");
 }
