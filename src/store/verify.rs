@@ -146,9 +146,8 @@ pub async fn verify_by(
     }
     walk.compare_head(&head);
     walk.compare_kept(kept, &head);
-    let is_right = walk.findings.is_empty();
     let erased_rules = tables.erased_rules();
-    let Differences { kept, .. } = tables.finish(&mut connection, &walk.people, &walk.people_erased, is_right).await?;
+    let Differences { kept, .. } = tables.finish(&mut connection, &walk.people, &walk.people_erased).await?;
     for (position, detail) in kept {
         walk.find(position, Rule::Projection, detail);
     }

@@ -131,3 +131,70 @@ async fn an_erased_login_does_not_bring_back_what_a_later_one_took() {
     let [(_, detail)] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!(detail, "a row of people is not what its event says");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_difference_elsewhere_hides_what_was_done_to_what_tokens_are_listed_by() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    world.begin_list().await;
+    let named = |sub: &str| {
+        let mut command = plain(sub);
+        command.name = Some("ci".parse().unwrap());
+        command
+    };
+    let alice = world.issue_dev(named("alice@example.com")).await.token;
+    world.issue_dev(named("bob@example.com")).await;
+    for how in ["suspend", "resume"] {
+        assert_eq!(world.post(&format!("/tokens/{}/{how}", alice.jti), &admin, json!({})).await.status, 204);
+    }
+    world.verify().await;
+    let tables = [
+        "past_suspensions",
+        "past_revocations",
+        "status_list_entries",
+        "token_names",
+        "token_teams",
+        "token_permissions",
+    ];
+    let tables = [tables.as_slice(), &["token_spans", "issued_tokens", "events"]].concat();
+    let each = |how: &dyn Fn(&str) -> String| tables.iter().map(|table| how(table)).collect::<Vec<_>>().join("; ");
+    world.database.tamper(&each(&|table| format!("create table untouched_{table} as select * from {table}"))).await;
+    world.database.tamper("alter table events disable trigger all").await;
+    let issued = alice.issued.0;
+    let gap = "the row of past_revocations is not what the log says";
+    let other = [
+        "update issued_tokens set kid = 'other' where sub = 'bob@example.com'",
+        "update events set request_id = 'other' where position = 1",
+    ];
+    for (sql, detail) in [
+        ("delete from past_suspensions".to_owned(), "past_suspensions has no row for a suspension of the token"),
+        (
+            format!("insert into past_revocations values ({issued}, 900, now(), null, 'superseded', null, null, 901)"),
+            gap,
+        ),
+        (
+            format!("delete from status_list_entries where issued_pos = {issued}"),
+            "status_list_entries has no row for the token",
+        ),
+        (format!("delete from token_names where issued_pos = {issued}"), "token_names has no row for the token"),
+        (
+            format!("insert into token_teams values ('red', {issued})"),
+            "the rows of token_teams are not what the token says",
+        ),
+        (
+            format!("delete from token_permissions where issued_pos = {issued}"),
+            "token_permissions has no row for the token",
+        ),
+        ("delete from token_spans".to_owned(), "token_spans has no row for the tokens from here on"),
+    ] {
+        for other in other {
+            world.database.tamper(&format!("{other}; {sql}")).await;
+            let told = found(&world).await;
+            assert!(told.len() == 2 && told.iter().any(|(_, told)| told == detail), "{other}; {sql}: {told:?}");
+            let again =
+                each(&|table| format!("delete from {table}; insert into {table} select * from untouched_{table}"));
+            world.database.tamper(&format!("set session_replication_role to replica; {again}")).await;
+        }
+    }
+    world.verify().await;
+}
