@@ -40,6 +40,18 @@ impl FromRow<'_, PgRow> for PersonRow {
     }
 }
 
+/// A row whose columns may hold anything.
+struct LooseRow {
+    position: Position,
+    whole: Result<PersonRow, sqlx::Error>,
+}
+
+impl FromRow<'_, PgRow> for LooseRow {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self { position: Position(row.try_get("position")?), whole: PersonRow::from_row(row) })
+    }
+}
+
 fn parsed<T: TryFrom<String>>(text: String) -> Result<T, sqlx::Error>
 where
     T::Error: std::error::Error + Send + Sync + 'static,
@@ -108,12 +120,20 @@ pub(super) async fn differences(
     folded: &State,
     erased: &BTreeMap<Position, PersonSeen>,
 ) -> Result<Vec<Difference>, StoreError> {
-    let rows: Vec<PersonRow> = sqlx::query_as(include_str!("people_all.sql")).fetch_all(executor).await?;
+    let rows: Vec<LooseRow> = sqlx::query_as(include_str!("people_all.sql")).fetch_all(executor).await?;
     let mut missing: HashMap<&Subject, (&PersonSeen, Position)> =
         folded.people().map(|(sub, seen, position)| (sub, (seen, position))).collect();
     let mut erased: HashMap<Position, &PersonSeen> = erased.iter().map(|(position, seen)| (*position, seen)).collect();
     let mut differences = Vec::new();
-    for row in &rows {
+    for LooseRow { position, whole } in &rows {
+        let row = match whole {
+            Ok(row) => row,
+            Err(error) => {
+                missing.retain(|_, (_, last)| last != position);
+                differences.push((Some(*position), format!("the row of people cannot be read: {error}")));
+                continue;
+            }
+        };
         let known = missing.remove(&row.sub);
         let is_folded = known == Some((&row.seen, row.position));
         let is_last = known.is_none_or(|(_, position)| position < row.position);

@@ -96,10 +96,10 @@ impl Rows {
 impl Tables {
     /// Begins to read them, in the transaction that the connection is in.
     pub(super) async fn open(connection: &mut PgConnection, folded: Vec<Rule>) -> Result<Self, StoreError> {
-        let rows = rules::all(&mut *connection).await?;
-        let unfilled = rows.iter().filter(|row| row.filled_to > 0).cloned().map(Rule::from).collect();
+        let rows = rules::all_loose(&mut *connection).await?;
         let mut differences = Differences::default();
-        differences.extend(verify_rules::differences(rows, &folded));
+        differences.extend(verify_rules::differences(&rows, &folded));
+        let unfilled = verify_rules::unfilled(rows, &folded);
         Ok(Self {
             expected: Expected { unfilled, rules: folded },
             tokens: Ordered::of(connection, "verified_tokens", LISTED).await?,

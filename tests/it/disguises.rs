@@ -2,7 +2,10 @@
 
 use catalog::{
     domain::{Path, Predicate},
-    store::verify::{verify, verify_by},
+    store::{
+        rebuild::{Projection, rebuild},
+        verify::{verify, verify_by},
+    },
 };
 use chrono::TimeDelta;
 use serde_json::json;
@@ -130,6 +133,46 @@ async fn an_erased_login_does_not_bring_back_what_a_later_one_took() {
     let told = found(&world).await;
     let [(_, detail)] = told.as_slice() else { panic!("{told:?}") };
     assert_eq!(detail, "a row of people is not what its event says");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_whose_row_cannot_be_read_is_found_beside_all_else_and_made_anew_filled_or_not() {
+    for is_filled in [false, true] {
+        let world = World::new().await;
+        let held = world.issue_dev(plain("alice@example.com")).await.token;
+        let bob = world.issue_dev(plain("bob@example.com")).await.token.issued.0;
+        let rule = revoke(&world, Predicate { sub: held.sub.clone(), ..none() }).await.rule.unwrap().0;
+        if is_filled {
+            world.catalog.fill_rules().await.unwrap();
+        }
+        let other = format!("update issued_tokens set kid = 'other' where issued_pos = {bob}");
+        world.database.tamper(&format!("update revocation_rules set reason = 'zzz'; {other}")).await;
+
+        let told = found(&world).await;
+
+        let [(other, _), (position, detail)] = told.as_slice() else { panic!("{told:?}") };
+        assert_eq!((*other, *position), (bob, rule));
+        assert!(detail.starts_with("the row of revocation_rules cannot be read: "), "{detail}");
+        rebuild(world.catalog.database(), &Projection::ALL, &mut |_, _| ()).await.unwrap();
+        world.verify().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_whose_row_cannot_be_read_is_found_beside_all_else_and_made_anew() {
+    let (world, provider) = office().await;
+    world.get("/whoami", &alice(&world, &provider)).await;
+    let bob = world.issue_dev(plain("bob@example.com")).await.token.issued.0;
+    let other = format!("update issued_tokens set kid = 'other' where issued_pos = {bob}");
+    world.database.tamper(&format!("update people set permissions = '{{\"bad perm\"}}'; {other}")).await;
+
+    let told = found(&world).await;
+
+    let [(seen, detail), (other, _)] = told.as_slice() else { panic!("{told:?}") };
+    assert!(*seen < bob && *other == bob, "{told:?}");
+    assert!(detail.starts_with("the row of people cannot be read: "), "{detail}");
+    rebuild(world.catalog.database(), &Projection::ALL, &mut |_, _| ()).await.unwrap();
+    world.verify().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
