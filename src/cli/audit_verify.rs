@@ -4,6 +4,7 @@ use std::{io, path::PathBuf};
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 
 use super::{
     CliError, Outcome, Shell,
@@ -14,7 +15,7 @@ use super::{
 use crate::store::{
     Database, StoreError,
     schema::Warning,
-    verify::{Finding, Kept, Verification, verify},
+    verify::{Finding, Kept, Rule, Verification, verify},
 };
 
 /// Check that nothing in the log was changed or is missing
@@ -57,7 +58,10 @@ struct View<'a> {
 pub(super) async fn run(shell: &Shell<'_>, args: VerifyArgs) -> Result<Outcome, CliError> {
     session::run(shell, Need::Catalog, async |session| {
         let kept = heads(&args.against).await?;
-        let verification = with_progress(&session.database, &kept).await?;
+        let verification = match with_progress(&session.database, &kept).await {
+            Err(StoreError::Headless) => return headless(args.format),
+            verification => verification?,
+        };
         let mut out = Out::stdout();
         match args.format {
             Format::Text => text(&mut out, &verification, &kept)?,
@@ -75,6 +79,21 @@ pub(super) async fn run(shell: &Shell<'_>, args: VerifyArgs) -> Result<Outcome, 
         Ok(if verification.findings.is_empty() { Outcome::Done } else { Outcome::Findings })
     })
     .await
+}
+
+/// A log whose end nobody knows cannot be held against it, and is broken for that.
+fn headless(format: Format) -> Result<Outcome, CliError> {
+    let finding = Finding { position: None, rule: Rule::Density, detail: StoreError::Headless.to_string() };
+    let mut out = Out::stdout();
+    match format {
+        Format::Text => {
+            fails(&mut out, &[finding])?;
+            out.line("  nothing else was looked at")?;
+        }
+        Format::Json => out.json(&json!({"holds": false, "head": null, "events": 0, "findings": [finding]}))?,
+    }
+    out.flush()?;
+    Ok(Outcome::Findings)
 }
 
 /// One head, or where there are several.

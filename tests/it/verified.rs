@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::Office;
+use crate::support::{Office, Site, World, world::plain};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_head_that_was_kept_is_compared_also_two_of_one_position() {
@@ -33,4 +33,19 @@ async fn a_file_without_a_head_is_no_file_of_kept_heads() {
         let refused = office.home.cli(&["audit", "verify", "--against", &against]).bad(2);
         assert!(refused.contains("holds no head"), "{refused}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_whose_end_nobody_wrote_down_is_found_to_be_so() {
+    let world = World::new().await;
+    world.issue_dev(plain("alice@example.com")).await;
+    world.database.tamper("set session_replication_role to replica; delete from log_head").await;
+    let site = Site::on(&world.database.url());
+
+    let text = site.cli(&["audit", "verify"]);
+    let verified = site.cli(&["audit", "verify", "--format", "json"]);
+
+    assert_eq!((text.code, verified.code), (1, 1), "{text:?}");
+    assert!(text.stdout.contains("log_head has no row"), "{text:?}");
+    assert!(verified.stdout.contains("log_head has no row"), "{verified:?}");
 }
