@@ -87,7 +87,7 @@ fn headless(format: Format) -> Result<Outcome, CliError> {
     let mut out = Out::stdout();
     match format {
         Format::Text => {
-            fails(&mut out, &[finding])?;
+            fails(&mut out, &[finding], 0)?;
             out.line("  nothing else was looked at")?;
         }
         Format::Json => out.json(&json!({"holds": false, "head": null, "events": 0, "findings": [finding]}))?,
@@ -152,7 +152,7 @@ async fn with_progress(database: &Database, kept: &[Kept]) -> Result<Verificatio
 fn text(out: &mut Out, verification: &Verification, kept: &[Kept]) -> Result<(), CliError> {
     match verification.findings.as_slice() {
         [] => holds(out, verification, kept)?,
-        findings => fails(out, findings)?,
+        findings => fails(out, findings, verification.more)?,
     }
     let Verification { events, tokens, erased, erased_rules, head, .. } = verification;
     out.line(&format!("read      {events} events, {tokens} tokens; the personal part of {erased} events is erased"))?;
@@ -180,7 +180,7 @@ fn holds(out: &mut Out, verification: &Verification, kept: &[Kept]) -> std::io::
     Ok(())
 }
 
-fn fails(out: &mut Out, findings: &[Finding]) -> std::io::Result<()> {
+fn fails(out: &mut Out, findings: &[Finding], more: u64) -> std::io::Result<()> {
     let place =
         |finding: &Finding| finding.position.map_or_else(|| "no position".to_owned(), |p| format!("position {p}"));
     if let Some(first) = findings.first() {
@@ -188,6 +188,9 @@ fn fails(out: &mut Out, findings: &[Finding]) -> std::io::Result<()> {
     }
     for finding in findings {
         out.line(&format!("  {}: {}: {}", place(finding), finding.rule.as_str(), finding.detail))?;
+    }
+    if more > 0 {
+        out.line(&format!("  and {more} more"))?;
     }
     Ok(())
 }

@@ -37,8 +37,10 @@ pub struct Verification {
     /// Where rules stand of which conditions were erased. What they cover stands only in their rows, and in the rows of the
     /// tokens that they ended: nothing in the log shows it.
     pub erased_rules: Vec<Position>,
-    /// What does not hold, the earliest first; empty = everything holds.
+    /// What does not hold, the earliest first, and no more than twenty; empty = everything holds.
     pub findings: Vec<Finding>,
+    /// How many findings there are besides.
+    pub more: u64,
 }
 
 /// Something that does not hold.
@@ -147,7 +149,8 @@ pub async fn verify_by(
     walk.compare_head(&head);
     walk.compare_kept(kept, &head);
     let erased_rules = tables.erased_rules();
-    let Differences { kept, .. } = tables.finish(&mut connection, &walk.people, &walk.people_erased).await?;
+    let Differences { kept, count } = tables.finish(&mut connection, &walk.people, &walk.people_erased).await?;
+    walk.more += count - kept.len() as u64;
     for (position, detail) in kept {
         walk.find(position, Rule::Projection, detail);
     }

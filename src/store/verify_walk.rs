@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::{Event, Position, Recorded, Settings, State, person::PersonSeen};
 
-/// After this many findings the rest is not looked for: the log is broken.
+/// So many findings are kept. The others are counted.
 const FINDINGS_MAX: usize = 20;
 
 /// How far a verification has come.
@@ -34,6 +34,8 @@ pub(super) struct Walk {
     recorded_at: Option<DateTime<Utc>>,
     /// What does not hold.
     pub(super) findings: Vec<Finding>,
+    /// How many more there are.
+    pub(super) more: u64,
     kept: BTreeMap<Position, Vec<Sha256Digest>>,
 }
 
@@ -60,6 +62,7 @@ impl Walk {
             digest: chain::GENESIS,
             recorded_at: None,
             findings: Vec::new(),
+            more: 0,
         }
     }
 
@@ -72,10 +75,12 @@ impl Walk {
         Ok(())
     }
 
-    /// Adds a finding, unless there are many.
+    /// Adds a finding, or counts it if there are many.
     pub(super) fn find(&mut self, position: impl Into<Option<Position>>, rule: Rule, detail: impl Into<String>) {
         if self.findings.len() < FINDINGS_MAX {
             self.findings.push(Finding { position: position.into(), rule, detail: detail.into() });
+        } else {
+            self.more += 1;
         }
     }
 
@@ -206,7 +211,7 @@ impl Walk {
     /// What was seen, in the order of the log.
     pub(super) fn finish(mut self, head: Head, tokens: u64) -> Verification {
         self.findings.sort_by_key(|finding| finding.position.map_or(i64::MAX, |position| position.0));
-        let Self { events, erased, findings, .. } = self;
-        Verification { head, events, tokens, erased, erased_rules: Vec::new(), findings }
+        let Self { events, erased, findings, more, .. } = self;
+        Verification { head, events, tokens, erased, erased_rules: Vec::new(), findings, more }
     }
 }

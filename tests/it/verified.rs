@@ -49,3 +49,23 @@ async fn a_log_whose_end_nobody_wrote_down_is_found_to_be_so() {
     assert!(text.stdout.contains("log_head has no row"), "{text:?}");
     assert!(verified.stdout.contains("log_head has no row"), "{verified:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_findings_twenty_are_told_and_the_others_are_counted() {
+    let world = World::new().await;
+    for number in 0..25 {
+        world.issue_dev(plain(&format!("user-{number}@example.com"))).await;
+    }
+    let site = Site::on(&world.database.url());
+    for (sql, more) in [
+        ("update issued_tokens set kid = 'other'", 5),
+        ("alter table events disable trigger all; update events set request_id = 'other'", 5 + 29),
+    ] {
+        world.database.tamper(sql).await;
+        let text = site.cli(&["audit", "verify"]);
+        let verified = site.cli(&["audit", "verify", "--format", "json"]);
+        assert!(text.stdout.contains(&format!("\n  and {more} more\n")), "{}", text.stdout);
+        let verified: serde_json::Value = serde_json::from_str(&verified.stdout).unwrap();
+        assert_eq!((verified["findings"].as_array().unwrap().len(), &verified["more"]), (20, &json!(more)));
+    }
+}
