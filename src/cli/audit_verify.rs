@@ -45,9 +45,6 @@ note: this shows that the log is whole in itself. Whoever owns the database coul
 
 const ONLY_IN_ROWS: &str = "what they cover stands only in their rows, and in the rows of the tokens that they ended";
 
-/// How many events are read between two strokes of the progress bar.
-const STROKE: u64 = 256;
-
 #[derive(Serialize)]
 struct View<'a> {
     holds: bool,
@@ -137,12 +134,10 @@ async fn heads(against: &[Against]) -> Result<Vec<Kept>, CliError> {
 }
 
 async fn with_progress(database: &Database, kept: &[Kept]) -> Result<Verification, StoreError> {
-    let bar = progress::bar("{wide_bar} {pos}/{len} events, {eta} left");
+    let bar = progress::bar("{wide_bar} {pos}/{len} events, {per_sec}, {eta} left");
     let verification = verify(database, kept, &mut |events, head| {
-        if events.is_multiple_of(STROKE) {
-            bar.set_length(head.position.0.unsigned_abs());
-            bar.set_position(events);
-        }
+        bar.set_length(head.position.0.unsigned_abs());
+        bar.set_position(events);
     })
     .await;
     bar.finish_and_clear();

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::{Office, Site, World, world::plain};
+use crate::support::{Office, Site, World, terminal, world::plain};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_head_that_was_kept_is_compared_also_two_of_one_position() {
@@ -68,4 +68,14 @@ async fn of_many_findings_twenty_are_told_and_the_others_are_counted() {
         let verified: serde_json::Value = serde_json::from_str(&verified.stdout).unwrap();
         assert_eq!((verified["findings"].as_array().unwrap().len(), &verified["more"]), (20, &json!(more)));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_waits_at_a_terminal_sees_how_far_it_has_come_and_how_fast() {
+    let office = Office::new().await;
+    office.issue(&["--sub", "alice@example.com"]);
+
+    let seen = terminal::seen(office.home.command(&["audit", "verify"]), 120);
+
+    assert!(seen.contains(" events, ") && seen.contains("/s, "), "{seen}");
 }
