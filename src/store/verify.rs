@@ -14,7 +14,7 @@ use super::{
 };
 use crate::domain::Position;
 
-/// So many events are in memory at once.
+/// So many events make a stretch. About three of them are in memory at once.
 pub(super) const EVENTS_AT_ONCE: u16 = 2_000;
 
 /// Begins a transaction that reads everything in one snapshot, and thinks between what it reads.

@@ -155,8 +155,13 @@ impl Tables {
         }
         // A row that lies elsewhere is told there.
         let mut missing: HashSet<Uuid> = tokens.keys().filter(|jti| !rows.elsewhere.contains(*jti)).copied().collect();
+        let mut seen = HashSet::new();
         for row in rows.tokens {
             missing.remove(&row.jti);
+            if !seen.insert(row.jti) {
+                let detail = format!("token {} has more than one row", row.jti);
+                self.differences.extend([(Some(Position(row.issued_pos())), detail)]);
+            }
             self.hold_token(stretch.token(row.jti), row);
         }
         let missing = missing.iter().filter_map(|jti| tokens.get(jti));

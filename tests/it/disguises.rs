@@ -241,3 +241,28 @@ async fn no_difference_elsewhere_hides_what_was_done_to_what_tokens_are_listed_b
     }
     world.verify().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_row_of_a_token_is_found_and_so_is_an_entry_of_a_status_list_below_its_first() {
+    let world = World::new().await;
+    world.begin_list().await;
+    let alice = world.issue_dev(plain("alice@example.com")).await.token;
+    let issued = alice.issued.0;
+    world
+        .database
+        .tamper(&format!(
+            "alter table issued_tokens drop constraint tokens_pkey; drop index tokens_issued_pos_idx;
+             insert into issued_tokens select * from issued_tokens where issued_pos = {issued};
+             alter table status_list_entries drop constraint status_list_entries_idx_counts;
+             update status_list_entries set idx = -1 - idx where issued_pos = {issued};
+             update status_list_entries set idx = - idx where issued_pos < {issued}"
+        ))
+        .await;
+
+    let told = found(&world).await;
+
+    let twice = format!("token {} has more than one row", alice.jti);
+    assert_eq!(told.iter().filter(|(_, detail)| *detail == twice).count(), 1, "{told:?}");
+    let entries = told.iter().filter(|(_, told)| told == "the row of status_list_entries is not what the event says");
+    assert_eq!(entries.count(), 2, "{told:?}");
+}
