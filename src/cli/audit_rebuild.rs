@@ -34,7 +34,7 @@ Exit codes: 0 replaced, 1 the log does not hold, or what was made is not its fol
 
 pub(super) async fn run(shell: &Shell<'_>, args: RebuildArgs) -> Result<Outcome, CliError> {
     session::run(shell, Need::Catalog, async |session| {
-        let bar = progress::bar("{wide_bar} {pos}/{len} events, {eta} left");
+        let bar = progress::bar("{wide_bar} {pos}/{len} events, {per_sec}, {eta} left");
         let projections = if args.projection.is_empty() { Projection::ALL.to_vec() } else { args.projection.clone() };
         let rebuilt = rebuild(&session.database, &projections, &mut |events, head| {
             bar.set_length(head.position.0.unsigned_abs());

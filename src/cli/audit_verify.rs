@@ -4,6 +4,7 @@ use std::{io, path::PathBuf};
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 
 use super::{
     CliError, Outcome, Shell,
@@ -14,7 +15,7 @@ use super::{
 use crate::store::{
     Database, StoreError,
     schema::Warning,
-    verify::{Finding, Kept, Verification, verify},
+    verify::{Finding, Kept, Rule, Verification, verify},
 };
 
 /// Check that nothing in the log was changed or is missing
@@ -42,8 +43,7 @@ const ONLY_FROM_OUTSIDE: &str = "\
 note: this shows that the log is whole in itself. Whoever owns the database could rewrite all of it, and that shows only
       against an earlier head line that was kept outside: keep this one.";
 
-/// How many events are read between two strokes of the progress bar.
-const STROKE: u64 = 256;
+const ONLY_IN_ROWS: &str = "what they cover stands only in their rows, and in the rows of the tokens that they ended";
 
 #[derive(Serialize)]
 struct View<'a> {
@@ -55,7 +55,10 @@ struct View<'a> {
 pub(super) async fn run(shell: &Shell<'_>, args: VerifyArgs) -> Result<Outcome, CliError> {
     session::run(shell, Need::Catalog, async |session| {
         let kept = heads(&args.against).await?;
-        let verification = with_progress(&session.database, &kept).await?;
+        let verification = match with_progress(&session.database, &kept).await {
+            Err(StoreError::Headless) => return headless(args.format),
+            verification => verification?,
+        };
         let mut out = Out::stdout();
         match args.format {
             Format::Text => text(&mut out, &verification, &kept)?,
@@ -73,6 +76,21 @@ pub(super) async fn run(shell: &Shell<'_>, args: VerifyArgs) -> Result<Outcome, 
         Ok(if verification.findings.is_empty() { Outcome::Done } else { Outcome::Findings })
     })
     .await
+}
+
+/// A log whose end nobody knows cannot be held against it, and is broken for that.
+fn headless(format: Format) -> Result<Outcome, CliError> {
+    let finding = Finding { position: None, rule: Rule::Density, detail: StoreError::Headless.to_string() };
+    let mut out = Out::stdout();
+    match format {
+        Format::Text => {
+            fails(&mut out, &[finding], 0)?;
+            out.line("  nothing else was looked at")?;
+        }
+        Format::Json => out.json(&json!({"holds": false, "head": null, "events": 0, "findings": [finding]}))?,
+    }
+    out.flush()?;
+    Ok(Outcome::Findings)
 }
 
 /// One head, or where there are several.
@@ -102,10 +120,13 @@ async fn heads(against: &[Against]) -> Result<Vec<Kept>, CliError> {
             Against::File(path) => {
                 let failed = |source| CliError::File { path: path.clone(), source };
                 let text = tokio::fs::read_to_string(path).await.map_err(failed)?;
+                let invalid = |error: String| failed(io::Error::new(io::ErrorKind::InvalidData, error));
                 let lines = text.lines().filter(|line| !line.trim().is_empty());
-                for line in lines {
-                    heads.push(head(line).map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))?);
+                let told: Vec<Kept> = lines.map(head).collect::<Result<_, _>>().map_err(invalid)?;
+                if told.is_empty() {
+                    return Err(invalid("it holds no head".to_owned()));
                 }
+                heads.extend(told);
             }
         }
     }
@@ -113,12 +134,10 @@ async fn heads(against: &[Against]) -> Result<Vec<Kept>, CliError> {
 }
 
 async fn with_progress(database: &Database, kept: &[Kept]) -> Result<Verification, StoreError> {
-    let bar = progress::bar("{wide_bar} {pos}/{len} events, {eta} left");
+    let bar = progress::bar("{wide_bar} {pos}/{len} events, {per_sec}, {eta} left");
     let verification = verify(database, kept, &mut |events, head| {
-        if events.is_multiple_of(STROKE) {
-            bar.set_length(head.position.0.unsigned_abs());
-            bar.set_position(events);
-        }
+        bar.set_length(head.position.0.unsigned_abs());
+        bar.set_position(events);
     })
     .await;
     bar.finish_and_clear();
@@ -128,10 +147,14 @@ async fn with_progress(database: &Database, kept: &[Kept]) -> Result<Verificatio
 fn text(out: &mut Out, verification: &Verification, kept: &[Kept]) -> Result<(), CliError> {
     match verification.findings.as_slice() {
         [] => holds(out, verification, kept)?,
-        findings => fails(out, findings)?,
+        findings => fails(out, findings, verification.more)?,
     }
-    let Verification { events, tokens, erased, head, .. } = verification;
+    let Verification { events, tokens, erased, erased_rules, head, .. } = verification;
     out.line(&format!("read      {events} events, {tokens} tokens; the personal part of {erased} events is erased"))?;
+    if !erased_rules.is_empty() {
+        let places: Vec<String> = erased_rules.iter().map(ToString::to_string).collect();
+        out.line(&format!("erased rules  {}: {ONLY_IN_ROWS}", places.join(", ")))?;
+    }
     out.line(&format!("head      {}", serde_json::to_string(head).map_err(std::io::Error::from)?))?;
     Ok(())
 }
@@ -152,7 +175,7 @@ fn holds(out: &mut Out, verification: &Verification, kept: &[Kept]) -> std::io::
     Ok(())
 }
 
-fn fails(out: &mut Out, findings: &[Finding]) -> std::io::Result<()> {
+fn fails(out: &mut Out, findings: &[Finding], more: u64) -> std::io::Result<()> {
     let place =
         |finding: &Finding| finding.position.map_or_else(|| "no position".to_owned(), |p| format!("position {p}"));
     if let Some(first) = findings.first() {
@@ -160,6 +183,9 @@ fn fails(out: &mut Out, findings: &[Finding]) -> std::io::Result<()> {
     }
     for finding in findings {
         out.line(&format!("  {}: {}: {}", place(finding), finding.rule.as_str(), finding.detail))?;
+    }
+    if more > 0 {
+        out.line(&format!("  and {more} more"))?;
     }
     Ok(())
 }

@@ -111,6 +111,7 @@ pub(super) fn store_hint(error: &StoreError) -> Option<&'static str> {
         StoreError::Unable { trouble, .. } => Some(trouble_hint(*trouble)),
         StoreError::UnreadableEvent { .. } => Some("a newer program may read it; 'catalog audit verify' says more"),
         StoreError::UnreadableRow { .. } => Some("'catalog audit verify' says more"),
+        StoreError::Headless => Some("unless the log is just being restored, somebody removed it; a backup has it"),
         StoreError::Shared(error) => store_hint(error),
         StoreError::Refused(_) => None,
     }

@@ -45,7 +45,7 @@ impl Head {
 /// [`StoreError`].
 pub async fn read(executor: impl PgExecutor<'_>) -> Result<Head, StoreError> {
     let row = sqlx::query("select log_id, position, digest, recorded_at from log_head where id = 1")
-        .fetch_one(executor)
+        .fetch_optional(executor)
         .await?;
-    Ok(Head::from_row(&row)?)
+    Ok(Head::from_row(&row.ok_or(StoreError::Headless)?)?)
 }

@@ -97,6 +97,9 @@ pub enum StoreError {
         /// Why.
         what: String,
     },
+    /// Nobody knows where the log ends.
+    #[error("log_head has no row: where the log ends is not known")]
+    Headless,
     /// A statement that several askers shared had no answer for any of them.
     #[error(transparent)]
     Shared(std::sync::Arc<StoreError>),
@@ -107,7 +110,8 @@ impl StoreError {
     #[must_use]
     pub fn is_passing(&self) -> bool {
         match self {
-            Self::Unavailable(_) | Self::TimedOut(_) | Self::Unable { .. } => true,
+            // A log that is being restored may have no head yet.
+            Self::Unavailable(_) | Self::TimedOut(_) | Self::Unable { .. } | Self::Headless => true,
             Self::Shared(error) => error.is_passing(),
             Self::Refused(_) | Self::UnreadableEvent { .. } | Self::UnreadableRow { .. } => false,
         }

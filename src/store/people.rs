@@ -1,6 +1,6 @@
 //! What identity providers said of people last: one row for each, made of its last event.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Row, postgres::PgRow};
 
@@ -37,6 +37,18 @@ impl FromRow<'_, PgRow> for PersonRow {
             sub: Some(sub.clone()),
         };
         Ok(Self { sub, seen, position: Position(row.try_get("position")?) })
+    }
+}
+
+/// A row whose columns may hold anything.
+struct LooseRow {
+    position: Position,
+    whole: Result<PersonRow, sqlx::Error>,
+}
+
+impl FromRow<'_, PgRow> for LooseRow {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self { position: Position(row.try_get("position")?), whole: PersonRow::from_row(row) })
     }
 }
 
@@ -101,20 +113,35 @@ pub(super) async fn insert(connection: &mut PgConnection, state: &State) -> Resu
     Ok(())
 }
 
-/// Where the rows differ from the fold. Of what was erased of the log a row may still speak.
+/// Where the rows differ from the fold. What is left of an erased event is still what a row says of somebody, but of one
+/// person only, and of nobody of whom something later is known.
 pub(super) async fn differences(
     executor: impl PgExecutor<'_>,
     folded: &State,
-    erased: &[Position],
+    erased: &BTreeMap<Position, PersonSeen>,
 ) -> Result<Vec<Difference>, StoreError> {
-    let rows: Vec<PersonRow> = sqlx::query_as(include_str!("people_all.sql")).fetch_all(executor).await?;
+    let rows: Vec<LooseRow> = sqlx::query_as(include_str!("people_all.sql")).fetch_all(executor).await?;
     let mut missing: HashMap<&Subject, (&PersonSeen, Position)> =
         folded.people().map(|(sub, seen, position)| (sub, (seen, position))).collect();
-    let erased: HashSet<&Position> = erased.iter().collect();
+    let mut erased: HashMap<Position, &PersonSeen> = erased.iter().map(|(position, seen)| (*position, seen)).collect();
     let mut differences = Vec::new();
-    for row in &rows {
-        let is_folded = missing.remove(&row.sub) == Some((&row.seen, row.position));
-        if !is_folded && !erased.contains(&row.position) {
+    for LooseRow { position, whole } in &rows {
+        let row = match whole {
+            Ok(row) => row,
+            Err(error) => {
+                missing.retain(|_, (_, last)| last != position);
+                differences.push((Some(*position), format!("the row of people cannot be read: {error}")));
+                continue;
+            }
+        };
+        let known = missing.remove(&row.sub);
+        let is_folded = known == Some((&row.seen, row.position));
+        let is_last = known.is_none_or(|(_, position)| position < row.position);
+        let nobody = PersonSeen { sub: None, ..row.seen.clone() };
+        let is_left = is_last && erased.get(&row.position).is_some_and(|left| **left == nobody);
+        if is_left {
+            erased.remove(&row.position);
+        } else if !is_folded {
             differences.push((Some(row.position), "a row of people is not what its event says".to_owned()));
         }
     }

@@ -264,8 +264,8 @@ async fn compare(
     let mut live = Tables::open(reader, stretches.rules()).await?;
     let mut anew = Tables::open(writer, stretches.rules()).await?;
     let tokens = hold_all(reader, &mut stretches, &mut live, Some((&mut *writer, &mut anew)), &mut |_| ()).await?;
-    let differed = live.finish(reader, &walk.people, &walk.people_erased, true).await?;
-    let wrong = anew.finish(writer, &walk.people, &walk.people_erased, true).await?;
+    let differed = live.finish(reader, &walk.people, &walk.people_erased).await?;
+    let wrong = anew.finish(writer, &walk.people, &walk.people_erased).await?;
     reader.execute("commit").await?;
     writer.execute("commit").await?;
     match wrong.kept.into_iter().next() {

@@ -7,7 +7,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use sqlx::{PgConnection, PgExecutor, PgPool, Row, postgres::PgRow, types::Json};
+use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Row, postgres::PgRow, types::Json};
 use uuid::Uuid;
 
 use super::{StoreError, postgres::bounded};
@@ -109,6 +109,30 @@ impl From<RuleRow> for Rule {
 pub(super) fn read_with(row: &PgRow) -> Result<Vec<Rule>, sqlx::Error> {
     let rules: Option<Json<Vec<RuleRow>>> = row.try_get("rules")?;
     Ok(rules.map_or_else(Vec::new, |Json(rules)| rules.into_iter().map(Rule::from).collect()))
+}
+
+/// A row whose columns may hold anything.
+pub(super) struct LooseRule {
+    pub(super) position: Position,
+    /// Whether it is in the rows of all the tokens that it covers.
+    pub(super) is_filled: bool,
+    pub(super) whole: Result<Rule, serde_json::Error>,
+}
+
+impl FromRow<'_, PgRow> for LooseRule {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let Json(columns): Json<serde_json::Value> = row.try_get("columns")?;
+        Ok(Self {
+            position: Position(row.try_get("position")?),
+            is_filled: row.try_get::<i64, _>("filled_to")? == 0,
+            whole: RuleRow::deserialize(columns).map(Rule::from),
+        })
+    }
+}
+
+/// Every row, in the order of the log.
+pub(super) async fn all_loose(executor: impl PgExecutor<'_>) -> Result<Vec<LooseRule>, StoreError> {
+    Ok(sqlx::query_as(include_str!("rules_all.sql")).fetch_all(executor).await?)
 }
 
 /// Every rule, in the order of the log.

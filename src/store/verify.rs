@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::Position;
 
-/// So many events are in memory at once.
+/// So many events make a stretch. About three of them are in memory at once.
 pub(super) const EVENTS_AT_ONCE: u16 = 2_000;
 
 /// Begins a transaction that reads everything in one snapshot, and thinks between what it reads.
@@ -38,8 +38,13 @@ pub struct Verification {
     pub tokens: u64,
     /// How many events had their personal part erased.
     pub erased: u64,
-    /// What does not hold, the earliest first; empty = everything holds.
+    /// Where rules stand of which conditions were erased. What they cover stands only in their rows, and in the rows of the
+    /// tokens that they ended: nothing in the log shows it.
+    pub erased_rules: Vec<Position>,
+    /// What does not hold, the earliest first, and no more than twenty; empty = everything holds.
     pub findings: Vec<Finding>,
+    /// How many findings there are besides.
+    pub more: u64,
 }
 
 /// Something that does not hold.
@@ -147,8 +152,9 @@ pub async fn verify_by(
     }
     walk.compare_head(&head);
     walk.compare_kept(kept, &head);
-    let is_right = walk.findings.is_empty();
-    let Differences { kept, .. } = tables.finish(&mut connection, &walk.people, &walk.people_erased, is_right).await?;
+    let erased_rules = tables.erased_rules();
+    let Differences { kept, count } = tables.finish(&mut connection, &walk.people, &walk.people_erased).await?;
+    walk.more += count - kept.len() as u64;
     for (position, detail) in kept {
         walk.find(position, Rule::Projection, detail);
     }
@@ -156,7 +162,7 @@ pub async fn verify_by(
         walk.find(position, Rule::Projection, what);
     }
     connection.close().await?;
-    Ok(walk.finish(head, tokens))
+    Ok(Verification { erased_rules, ..walk.finish(head, tokens) })
 }
 
 /// Some events are not found by their columns, and what came of the others is no fold of the log: all over again, with these.

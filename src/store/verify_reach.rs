@@ -80,6 +80,11 @@ pub(super) async fn span_differences(
     Ok(found)
 }
 
+/// Where the span of a position begins.
+pub(super) fn span_of(position: Position) -> Position {
+    first_of(position.0 / SPAN)
+}
+
 fn first_of(span: i64) -> Position {
     Position(span.saturating_mul(SPAN))
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     StoreError,
-    ordered::Ordered,
+    ordered::{Ordered, Placed},
     past::{self, RevocationRow, SuspensionRow},
     people,
     reach::{self, Times},
@@ -21,7 +21,7 @@ use super::{
     verify_rows::Expected,
     verify_rules,
 };
-use crate::domain::{Position, Rule, State};
+use crate::domain::{Position, Rule, State, Token, person::PersonSeen};
 
 /// So many differences are kept. The others are counted.
 const DIFFERENCES_MAX: usize = 1_000;
@@ -46,6 +46,15 @@ impl Extend<Difference> for Differences {
     }
 }
 
+impl Differences {
+    /// Leaves out those at certain positions.
+    fn forget(&mut self, positions: &HashSet<Position>) {
+        let told = self.kept.len();
+        self.kept.retain(|(position, _)| position.is_none_or(|position| !positions.contains(&position)));
+        self.count -= (told - self.kept.len()) as u64;
+    }
+}
+
 /// The tables of one schema, read in the order of the log.
 pub(super) struct Tables {
     expected: Expected,
@@ -59,6 +68,10 @@ pub(super) struct Tables {
     spans: BTreeMap<i64, Times>,
     differences: Differences,
     listed: Differences,
+    /// Where tokens were issued whose own rows differ.
+    doubtful: HashSet<Position>,
+    /// Where spans begin in which rows lie that the log has no token for there.
+    displaced: HashSet<Position>,
 }
 
 /// The rows about the tokens of a stretch.
@@ -83,10 +96,10 @@ impl Rows {
 impl Tables {
     /// Begins to read them, in the transaction that the connection is in.
     pub(super) async fn open(connection: &mut PgConnection, folded: Vec<Rule>) -> Result<Self, StoreError> {
-        let rows = rules::all(&mut *connection).await?;
-        let unfilled = rows.iter().filter(|row| row.filled_to > 0).cloned().map(Rule::from).collect();
+        let rows = rules::all_loose(&mut *connection).await?;
         let mut differences = Differences::default();
-        differences.extend(verify_rules::differences(rows, &folded));
+        differences.extend(verify_rules::differences(&rows, &folded));
+        let unfilled = verify_rules::unfilled(rows, &folded);
         Ok(Self {
             expected: Expected { unfilled, rules: folded },
             tokens: Ordered::of(connection, "verified_tokens", LISTED).await?,
@@ -99,7 +112,14 @@ impl Tables {
             spans: BTreeMap::new(),
             differences,
             listed: Differences::default(),
+            doubtful: HashSet::new(),
+            displaced: HashSet::new(),
         })
+    }
+
+    /// Where the rules stand that only their rows tell all of.
+    pub(super) fn erased_rules(&self) -> Vec<Position> {
+        self.expected.rules.iter().filter(|rule| !rule.is_whole).map(|rule| rule.position).collect()
     }
 
     /// The rows of the next stretch.
@@ -129,36 +149,56 @@ impl Tables {
     /// Row by row against the fold; what is left of the fold has no row. A rule that is not filled yet may be in a row
     /// already, or not: both are the fold.
     pub(super) fn hold(&mut self, stretch: &Stretch, rows: Rows) {
-        let Expected { unfilled, rules } = &self.expected;
         let tokens = &stretch.tokens;
         for token in tokens.values() {
             reach::include(&mut self.spans, token);
         }
-        self.listed.extend(status_lists::differences(rows.entries, &stretch.entries));
+        // A row that lies elsewhere is told there.
+        let mut missing: HashSet<Uuid> = tokens.keys().filter(|jti| !rows.elsewhere.contains(*jti)).copied().collect();
+        let mut seen = HashSet::new();
+        for row in rows.tokens {
+            missing.remove(&row.jti);
+            if !seen.insert(row.jti) {
+                let detail = format!("token {} has more than one row", row.jti);
+                self.differences.extend([(Some(Position(row.issued_pos())), detail)]);
+            }
+            self.hold_token(stretch.token(row.jti), row);
+        }
+        let missing = missing.iter().filter_map(|jti| tokens.get(jti));
+        for token in missing {
+            self.doubtful.insert(token.issued);
+            self.differences.extend([(Some(token.issued), format!("token {} has no row", token.jti))]);
+        }
+        let Expected { unfilled, rules } = &self.expected;
+        self.differences.extend(status_lists::differences(rows.entries, &stretch.entries));
+        let mut past = past::revocation_differences(rows.revocations, stretch, rules, unfilled);
+        past.extend(past::suspension_differences(rows.suspensions, stretch));
+        self.differences.extend(past.into_iter().map(|(position, detail)| (Some(position), detail)));
         let mut listed = verify_reach::differences(&TEAMS, rows.teams, tokens);
         listed.extend(verify_reach::differences(&PERMISSIONS, rows.permissions, tokens));
         listed.extend(verify_names::differences(rows.names, tokens, rules));
-        listed.extend(past::revocation_differences(rows.revocations, stretch, rules, unfilled));
-        listed.extend(past::suspension_differences(rows.suspensions, stretch));
+        listed.retain(|(position, _)| !self.doubtful.contains(position));
         self.listed.extend(listed.into_iter().map(|(position, detail)| (Some(position), detail)));
-        // A row that lies elsewhere is told there.
-        let mut missing: HashSet<Uuid> = tokens.keys().filter(|jti| !rows.elsewhere.contains(*jti)).copied().collect();
-        for row in rows.tokens {
-            missing.remove(&row.jti);
-            self.differences.extend(self.expected.difference(stretch.token(row.jti), row));
-        }
-        let missing = missing.iter().filter_map(|jti| tokens.get(jti));
-        self.differences.extend(missing.map(|token| (Some(token.issued), format!("token {} has no row", token.jti))));
     }
 
-    /// What differs, the earliest first. What listings and lists go by follows from the same: it is told only where all
-    /// else is right, so that one break is one finding.
+    fn hold_token(&mut self, folded: Option<&Token>, row: LooseRow) {
+        let lies = Position(row.issued_pos());
+        let Some(difference) = self.expected.difference(folded, row) else { return };
+        let issued = folded.map(|token| token.issued);
+        self.doubtful.extend(issued.into_iter().chain([lies]));
+        if issued != Some(lies) {
+            self.displaced.extend(issued.into_iter().chain([lies]).map(verify_reach::span_of));
+        }
+        self.differences.extend([difference]);
+    }
+
+    /// What differs, the earliest first. What a token is listed by follows from the same events as its own row: where that
+    /// one differs, it is not told, so that one break is one finding.
     pub(super) async fn finish(
         mut self,
         connection: &mut PgConnection,
         people: &State,
-        erased: &[Position],
-        is_log_right: bool,
+        erased: &BTreeMap<Position, PersonSeen>,
     ) -> Result<Differences, StoreError> {
         self.differences.extend(people::differences(&mut *connection, people, erased).await?);
         let stray: Vec<i64> =
@@ -166,11 +206,12 @@ impl Tables {
         self.differences.extend(stray.into_iter().map(|position| {
             (Some(Position(position)), "token_revocations has a row, and nothing was issued here".to_owned())
         }));
-        if self.differences.count == 0 && is_log_right {
-            self.differences = self.listed;
-            let spans = verify_reach::span_differences(connection, self.spans).await?;
-            self.differences.extend(spans.into_iter().map(|(position, detail)| (Some(position), detail)));
-        }
+        self.listed.forget(&self.doubtful);
+        self.differences.count += self.listed.count - self.listed.kept.len() as u64;
+        self.differences.extend(self.listed.kept);
+        let mut spans = verify_reach::span_differences(connection, self.spans).await?;
+        spans.retain(|(position, _)| !self.displaced.contains(position));
+        self.differences.extend(spans.into_iter().map(|(position, detail)| (Some(position), detail)));
         self.differences.kept.sort();
         Ok(self.differences)
     }

@@ -13,9 +13,9 @@ use super::{
     stretch::is_filed,
     verify::{Finding, Kept, Rule, Verification},
 };
-use crate::domain::{Event, Position, Recorded, Settings, State};
+use crate::domain::{Event, Position, Recorded, Settings, State, person::PersonSeen};
 
-/// After this many findings the rest is not looked for: the log is broken.
+/// So many findings are kept. The others are counted.
 const FINDINGS_MAX: usize = 20;
 
 /// How far a verification has come.
@@ -25,8 +25,8 @@ pub(super) struct Walk {
     erased: u64,
     /// Who was seen, as far as it is not erased.
     pub(super) people: State,
-    /// Where it is.
-    pub(super) people_erased: Vec<Position>,
+    /// What is left where it is.
+    pub(super) people_erased: BTreeMap<Position, PersonSeen>,
     /// Events of which a column does not say what the body says.
     pub(super) misfiled: Vec<Recorded>,
     position: Position,
@@ -34,7 +34,9 @@ pub(super) struct Walk {
     recorded_at: Option<DateTime<Utc>>,
     /// What does not hold.
     pub(super) findings: Vec<Finding>,
-    kept: BTreeMap<Position, Sha256Digest>,
+    /// How many more there are.
+    pub(super) more: u64,
+    kept: BTreeMap<Position, Vec<Sha256Digest>>,
 }
 
 impl Walk {
@@ -44,18 +46,23 @@ impl Walk {
     }
 
     /// Held against heads that were kept outside, besides.
-    pub(super) fn against(kept: &[Kept]) -> Self {
+    pub(super) fn against(heads: &[Kept]) -> Self {
+        let mut kept: BTreeMap<Position, Vec<Sha256Digest>> = BTreeMap::new();
+        for head in heads {
+            kept.entry(head.position).or_default().push(head.digest);
+        }
         Self {
-            kept: kept.iter().map(|kept| (kept.position, kept.digest)).collect(),
+            kept,
             events: 0,
             erased: 0,
             people: State::new(Settings::default()),
-            people_erased: Vec::new(),
+            people_erased: BTreeMap::new(),
             misfiled: Vec::new(),
             position: Position(0),
             digest: chain::GENESIS,
             recorded_at: None,
             findings: Vec::new(),
+            more: 0,
         }
     }
 
@@ -68,10 +75,12 @@ impl Walk {
         Ok(())
     }
 
-    /// Adds a finding, unless there are many.
+    /// Adds a finding, or counts it if there are many.
     pub(super) fn find(&mut self, position: impl Into<Option<Position>>, rule: Rule, detail: impl Into<String>) {
         if self.findings.len() < FINDINGS_MAX {
             self.findings.push(Finding { position: position.into(), rule, detail: detail.into() });
+        } else {
+            self.more += 1;
         }
     }
 
@@ -87,7 +96,7 @@ impl Walk {
             self.find(position, Rule::Order, "recorded_at is earlier than that of the event before");
         }
         self.check_digests(position, row);
-        if self.kept.get(&position).is_some_and(|kept| row.digest != kept) {
+        if self.kept.get(&position).is_some_and(|kept| kept.iter().any(|kept| row.digest != kept)) {
             self.find(
                 position,
                 Rule::Kept,
@@ -99,7 +108,7 @@ impl Walk {
                 self.check_columns(row, &recorded);
                 if let Event::PersonSeen(seen) = &recorded.occurrence.event {
                     self.people.apply(&recorded);
-                    self.people_erased.extend(seen.sub.is_none().then_some(position));
+                    self.people_erased.extend(seen.sub.is_none().then(|| (position, PersonSeen::clone(seen))));
                 }
                 // Of more than these nothing is told that would need them.
                 if !is_filed(row, &recorded) && self.misfiled.len() < FINDINGS_MAX {
@@ -193,7 +202,7 @@ impl Walk {
             } else if kept.position > head.position {
                 let detail = format!("the log ends at {}, before the head that was kept", head.position);
                 self.find(kept.position, Rule::Kept, detail);
-            } else if kept.position == Position(0) && kept.digest != chain::GENESIS {
+            } else if kept.position < Position(0) || kept.position == Position(0) && kept.digest != chain::GENESIS {
                 self.find(None, Rule::Kept, "the head that was kept of the empty log is none");
             }
         }
@@ -202,6 +211,7 @@ impl Walk {
     /// What was seen, in the order of the log.
     pub(super) fn finish(mut self, head: Head, tokens: u64) -> Verification {
         self.findings.sort_by_key(|finding| finding.position.map_or(i64::MAX, |position| position.0));
-        Verification { head, events: self.events, tokens, erased: self.erased, findings: self.findings }
+        let Self { events, erased, findings, more, .. } = self;
+        Verification { head, events, tokens, erased, erased_rules: Vec::new(), findings, more }
     }
 }

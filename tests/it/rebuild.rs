@@ -62,6 +62,7 @@ async fn what_somebody_changed_removed_or_added_is_told_and_mended() {
         (Projection::Tokens, "update issued_tokens set exp = exp + interval '1 year'"),
         (Projection::Tokens, "truncate issued_tokens, token_names, token_teams, token_spans"),
         (Projection::Rules, "update revocation_rules set reason = 'superseded'"),
+        (Projection::Rules, "update revocation_rules set reason = 'zzz'"),
         (Projection::Rules, "delete from revocation_rules"),
     ] {
         let world = told().await;

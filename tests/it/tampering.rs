@@ -229,7 +229,8 @@ async fn a_deleted_event_is_found_at_the_position_that_is_missing() {
             &format!(
                 "delete from events where position >= 7; {LOWER_HEAD} delete from issued_tokens where issued_pos = 8"
             ),
-            &[(ALICE, Projection)],
+            // What the last one was listed by is still there: its name, and that it names no permission.
+            &[(ALICE, Projection), (CAROL, Projection), (CAROL, Projection)],
         ),
         ("delete from events", &[(1, Density), (0, Projection), (0, Projection), (0, Projection)]),
     ])
