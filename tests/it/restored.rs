@@ -24,12 +24,12 @@ async fn asked_by(server: &Server, name: &str, secret: &str) -> u16 {
 async fn restore(database: &TestDatabase, backup: &TestDatabase) {
     let mut superuser = database.superuser().database("postgres").connect().await.unwrap();
     let [here, there] = [&database.name, &backup.name];
-    let end = format!(
-        "alter database {here} allow_connections false; \
-         select pg_terminate_backend(pid) from pg_stat_activity where datname in ('{here}', '{there}')"
-    );
-    superuser.execute(AssertSqlSafe(end)).await.unwrap();
+    superuser.execute(AssertSqlSafe(format!("alter database {here} allow_connections false"))).await.unwrap();
     until("nobody uses the database any more", async || {
+        // Whoever was about to connect is there only now.
+        let end =
+            format!("select pg_terminate_backend(pid) from pg_stat_activity where datname in ('{here}', '{there}')");
+        superuser.execute(AssertSqlSafe(end)).await.unwrap();
         let rename = AssertSqlSafe(format!("alter database {here} rename to {here}_lost"));
         superuser.execute(rename).await.ok()
     })
