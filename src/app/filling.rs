@@ -24,6 +24,8 @@ impl Catalog {
     pub async fn fill_rules(&self) -> Result<u64, StoreError> {
         let mut filled = 0;
         loop {
+            // Two who read all that a rule covers would leave no processor to others where there are two.
+            self.live_tokens.expanded().await;
             let begun = Instant::now();
             match fill::fill(&self.database, FILL_MAX).await? {
                 Step::Done | Step::Elsewhere => return Ok(filled),

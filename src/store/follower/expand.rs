@@ -36,6 +36,7 @@ async fn cover(database: &Database, live: &LiveTokens, rule: Position) -> Result
         if let Some(memory) = live.write().as_mut() {
             memory.index.cover(rule, found.iter().map(|token| token.jti), is_last);
         }
+        live.moved.notify_waiters();
         live.told.notify_one();
     })
     .await

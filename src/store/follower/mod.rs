@@ -10,10 +10,10 @@ mod news;
 mod signal;
 mod snapshot;
 mod staleness;
+mod waiting;
 
 use std::{
     convert::Infallible,
-    pin::pin,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -44,8 +44,6 @@ use crate::domain::{
 
 /// How soon what another process has appended is known here when no signal came.
 pub const POLL_PERIOD: Duration = Duration::from_millis(250);
-/// How long somebody waits who asks for what was appended just now.
-const REACH_TIMEOUT: Duration = Duration::from_secs(1);
 /// The most events that are read at once.
 const PAGE_MAX: u16 = 1_000;
 /// How many tokens each poll looks at for those that are expired.
@@ -176,22 +174,6 @@ impl LiveTokens {
     #[must_use]
     pub fn is_fresh(&self) -> bool {
         self.sighting.is_fresh()
-    }
-
-    /// Waits until nothing is answered from before a position that the log has. Whether it came to that in time.
-    pub async fn reach(&self, position: Position) -> bool {
-        let reached = async {
-            loop {
-                let mut moved = pin!(self.moved.notified());
-                moved.as_mut().enable();
-                if !self.is_behind(position) {
-                    return;
-                }
-                self.wake.notify_one();
-                moved.await;
-            }
-        };
-        timeout(REACH_TIMEOUT, reached).await.is_ok()
     }
 
     fn is_behind(&self, position: Position) -> bool {
