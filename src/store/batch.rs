@@ -16,13 +16,17 @@ use super::{
     appender::{AppendError, Request},
     chain::Sha256Digest,
     draft::{Decision, Draft},
-    load::load,
+    load::{self, Named},
     log,
     metrics::{self, Outcome},
     names::Names,
+    tokens,
 };
 use crate::domain::{Command, Position, Recorded, Settings, ambient::Entropy, causes::Causes};
 
+/// The most tokens that are read with the head: more would take their time from a statement that shows whether the
+/// connection is alive.
+const WITH_HEAD_MAX: usize = 200;
 /// How long a connection's first statement may take: past it the connection is taken for dead.
 const BEGIN_TIMEOUT: Duration = Duration::from_millis(500);
 /// How long the steps before the commit may take together.
@@ -104,13 +108,15 @@ impl Writer {
     /// Decides on what is read without a lock. `None`: somebody else has appended, and nothing was recorded.
     async fn record_unlocked(&mut self, commands: &[&Command]) -> Result<Option<Vec<Decision>>, BatchError> {
         self.is_alone = false;
-        let (mut connection, found) = self.open(async |connection| head_now(connection).await).await?;
+        let ids = load::named(commands);
+        let begun = self.open(async move |connection| head_and_named(connection, ids.clone()).await);
+        let (mut connection, (found, named)) = begun.await?;
         if !self.known.as_ref().is_some_and(|known| known.is(&found.0)) {
             self.connection = Some(connection);
             return Ok(None);
         }
         let deciding = async {
-            let (draft, decisions) = self.decide(&mut connection, found, commands).await?;
+            let (draft, decisions) = self.decide(&mut connection, found, commands, named).await?;
             // A decision that records nothing holds, too, if nobody has appended while it was read for.
             let is_over = draft.is_empty() && !draft.is_at(&head_now(&mut connection).await?.0);
             Ok((draft, decisions, is_over))
@@ -154,11 +160,12 @@ impl Writer {
 
     /// Decides on what is read while the head is locked.
     async fn record_locked(&mut self, commands: &[&Command]) -> Result<Vec<Decision>, BatchError> {
+        let named = Named::Unknown(load::named(commands));
         let (mut connection, ()) = self.open(async |connection| begin(connection).await).await?;
         let deciding = async {
             let found = lock_head(&mut connection).await?;
             let is_alone = self.known.as_ref().is_none_or(|known| known.is(&found.0));
-            let (draft, decisions) = self.decide(&mut connection, found, commands).await?;
+            let (draft, decisions) = self.decide(&mut connection, found, commands, named).await?;
             if !draft.is_empty() {
                 draft.write(&mut connection).await?;
                 draft.write_rest(&mut connection).await?;
@@ -199,9 +206,10 @@ impl Writer {
         connection: &mut PgConnection,
         (head, now): (Head, DateTime<Utc>),
         commands: &[&Command],
+        named: Named,
     ) -> Result<(Draft, Vec<Decision>), StoreError> {
         let settings = self.settings(connection, &head).await?;
-        let state = load(connection, settings, commands).await?;
+        let state = load::load(connection, settings, commands, named).await?;
         let mut draft = Draft::new(head, now, state);
         let decisions =
             commands.iter().map(|command| draft.decide(command, &*self.entropy)).collect::<Result<_, _>>()?;
@@ -283,6 +291,18 @@ fn refuse_all(batch: Vec<Request>, error: &AppendError) {
     for request in batch {
         request.answer(Err(error.clone()));
     }
+}
+
+/// The end of the log as [`head_now`] reads it, and in the same statement the tokens that a batch names, unless they are many.
+async fn head_and_named(
+    connection: &mut PgConnection,
+    named: Vec<Uuid>,
+) -> Result<((Head, DateTime<Utc>), Named), StoreError> {
+    if named.len() > WITH_HEAD_MAX {
+        return Ok((head_now(connection).await?, Named::Unknown(named)));
+    }
+    let (head, now, tokens) = tokens::beside_head(connection, &named).await?;
+    Ok(((head, now), Named::Known(tokens)))
 }
 
 /// The end of the log, and the time that what is appended to it now is recorded at.

@@ -7,21 +7,42 @@ use uuid::Uuid;
 
 use super::{StoreError, idempotency, log, people, status_lists, tokens};
 use crate::domain::{
-    Act, Command, Settings, State,
+    Act, Command, Settings, State, Token,
     idempotency::Scope,
     policy::Rules,
     suspend::{Affected, CHANGED_MAX},
     text::{Name, Subject},
 };
 
+/// The tokens that commands name, and their callers' own.
+pub(super) enum Named {
+    /// Still to be read.
+    Unknown(Vec<Uuid>),
+    /// Read with the end of the log; those that are missing do not exist.
+    Known(Vec<Token>),
+}
+
+/// The identifiers of the tokens that commands name, and of their callers' own.
+pub(super) fn named(commands: &[&Command]) -> Vec<Uuid> {
+    let ids: HashSet<Uuid> = commands.iter().flat_map(|command| command.tokens_needed()).collect();
+    ids.into_iter().collect()
+}
+
 /// What the commands at hand need to know: the tokens they name, their callers' own, and the holders of their names.
 pub(super) async fn load(
     connection: &mut PgConnection,
     settings: Settings,
     commands: &[&Command],
+    named: Named,
 ) -> Result<State, StoreError> {
     let mut state = State::new(settings);
-    let mut ids: HashSet<Uuid> = commands.iter().flat_map(|command| command.tokens_needed()).collect();
+    let mut ids = match named {
+        Named::Known(tokens) => {
+            tokens.into_iter().for_each(|token| state.insert(token));
+            Vec::new()
+        }
+        Named::Unknown(ids) => ids,
+    };
     let scopes: Vec<&Scope> =
         commands.iter().filter_map(|command| Some(&command.idempotency.as_ref()?.scope)).collect();
     for (scope, answered) in idempotency::load(connection, &scopes).await? {

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder, Row, postgres::PgRow};
 use uuid::Uuid;
 
-use super::{StoreError, listing, ordered::Placed, postgres::bounded, row::TokenRow, rules};
+use super::{Head, StoreError, listing, ordered::Placed, postgres::bounded, row::TokenRow, rules};
 use crate::domain::{
     Path, Position, Predicate, Rule, Status, Token,
     authority::Sight,
@@ -13,6 +13,13 @@ use crate::domain::{
 };
 
 static BY_JTI: &str = include_str!("tokens_by_jti.sql");
+static BESIDE_HEAD: &str = concat!(
+    "with head as (",
+    include_str!("head_now.sql"),
+    "), named as (",
+    include_str!("tokens_by_jti.sql"),
+    ") select * from head left join named on true"
+);
 static BY_NAME: &str = include_str!("tokens_by_name.sql");
 static OF_FAMILIES: &str = include_str!("tokens_of_families.sql");
 pub(super) static LISTED: &str = include_str!("tokens_listed.sql");
@@ -126,6 +133,20 @@ pub async fn are_there(pool: &PgPool) -> Result<bool, StoreError> {
 /// The tokens of these identifiers, in no order.
 pub(super) async fn by_jti(executor: impl PgExecutor<'_>, ids: &[Uuid]) -> Result<Vec<Token>, StoreError> {
     read(&sqlx::query(BY_JTI).bind(ids).fetch_all(executor).await?)
+}
+
+/// The end of the log, the time that what is appended to it now is recorded at, and the tokens of these identifiers as of
+/// that end.
+pub(super) async fn beside_head(
+    executor: impl PgExecutor<'_>,
+    ids: &[Uuid],
+) -> Result<(Head, DateTime<Utc>, Vec<Token>), StoreError> {
+    let rows = sqlx::query(BESIDE_HEAD).bind(ids).fetch_all(executor).await?;
+    let first = rows.first().ok_or(StoreError::Headless)?;
+    // Where there is no token, the head stands beside nulls.
+    let is_any: bool = first.try_get::<Option<Uuid>, _>("jti")?.is_some();
+    let tokens = if is_any { read(&rows)? } else { Vec::new() };
+    Ok((Head::from_row(first)?, first.try_get("now")?, tokens))
 }
 
 /// The tokens of rows that one statement has read with the rules that are not filled yet.
