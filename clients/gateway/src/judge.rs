@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     confirm::{Confirmation, Confirmer, Issuance},
     follow::Clock,
-    jwt::{Invalid, KeysUnavailable, Verified, Verifier, VerifyError},
+    jwt::{Invalid, KeysUnavailable, Verified, Verifier, VerifyError, names},
     set::{RevocationSet, Verdict},
 };
 
@@ -108,7 +108,8 @@ impl Judge {
     /// # Errors
     /// [`Objection`].
     pub async fn judge(&self, token: &str) -> Result<Judged, Objection> {
-        let verified = self.verifier.verify(token, self.set.latest(self.clock.now())).await?;
+        let verified = self.verified(token).await?;
+        self.verifier.check_audience(&verified)?;
         self.go_on(token, verified).await
     }
 
@@ -117,8 +118,33 @@ impl Judge {
     /// # Errors
     /// [`Objection`].
     pub async fn judge_for_any(&self, token: &str) -> Result<Judged, Objection> {
-        let verified = self.verifier.verify_for_any(token, self.set.latest(self.clock.now())).await?;
+        let verified = self.verified(token).await?;
         self.go_on(token, verified).await
+    }
+
+    async fn verified(&self, token: &str) -> Result<Arc<Verified>, Objection> {
+        let now = || self.set.latest(self.clock.now());
+        if let Some(verdict) = self.verifier.verify_known(token, now()) {
+            return Ok(verdict?);
+        }
+        match self.by_key_given_up(token) {
+            Some(verdict) => verdict,
+            None => Ok(self.verifier.verify_for_any(token, now()).await?),
+        }
+    }
+
+    /// A key that was given up is published no more. What it signed is over, whoever presents it, save what was spared. That is held
+    /// against the key as it was, and as others may have the key, only where the catalog confirms the claims. `None`, where the set
+    /// knows nothing of the key, or the key was never seen here.
+    fn by_key_given_up(&self, token: &str) -> Option<Result<Arc<Verified>, Objection>> {
+        let (kid, jti) = names(token).filter(|(kid, _)| self.set.is_given_up(kid))?;
+        let now = self.clock.now();
+        if self.set.check(jti, &kid, now) == Verdict::Revoked {
+            return Some(Err(Objection::Revoked));
+        }
+        self.confirmer.as_ref()?;
+        let verdict = self.verifier.verify_withdrawn(token, self.set.latest(now))?;
+        Some(verdict.map_err(Objection::from))
     }
 
     async fn go_on(&self, token: &str, verified: Arc<Verified>) -> Result<Judged, Objection> {

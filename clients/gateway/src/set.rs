@@ -156,6 +156,12 @@ impl RevocationSet {
         self.judge(&self.0.known.load(), asked)
     }
 
+    /// Whether this key was given up: of what it signed only what was spared is good.
+    #[cfg(feature = "judge")]
+    pub(crate) fn is_given_up(&self, kid: &str) -> bool {
+        self.0.known.load().keys.contain(kid)
+    }
+
     /// A reader of its own for a thread that checks all the time.
     #[must_use]
     pub fn reader(&self) -> Reader {

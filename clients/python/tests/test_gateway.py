@@ -167,6 +167,18 @@ def test_no_token_of_a_compromised_key_passes_save_for_the_spared(stage: Stage) 
     assert stage.refusal(two) is None
 
 
+def test_what_a_key_signed_that_was_given_up_is_over_also_where_the_key_was_never_seen(stage: Stage) -> None:
+    now = int(time.time())
+    text = token(Ed25519("gone"), iat=now, exp=now + 60, scopes=FREE)
+    stage.fake.active[text] = {**ISSUED, "jti": JTI}
+
+    stage.fake.append([{"kind": "key_compromised", "kid": "gone"}])
+
+    stage.until(text, TokenInvalid)
+    # It does not depend on whether the keys can be asked for again by now.
+    assert [stage.refusal(text) for _ in range(3)] == [TokenInvalid] * 3
+
+
 def test_what_no_key_signed_or_the_catalog_did_not_issue_does_not_pass(stage: Stage) -> None:
     now = int(time.time())
     for text in (

@@ -270,6 +270,22 @@ def test_a_key_that_was_withdrawn_ends_after_five_minutes(stage: Stage) -> None:
     assert stage.accepts(token(two))
 
 
+def test_a_key_that_was_given_up_holds_where_it_was_seen_though_it_is_published_no_more(stage: Stage) -> None:
+    one, two = Ed25519("one"), Ed25519("two")
+    stage.publish(one)
+    assert stage.accepts(token(one))
+    stage.publish(two)
+    stage.now += 5
+    assert stage.accepts(token(two))
+
+    stage.verifier.check(read(token(one)), is_given_up=True)
+    with pytest.raises(Invalid):
+        stage.verifier.check(read(token(Ed25519("one"))), is_given_up=True)
+    for unseen in (token(one), token(Ed25519("three"))):
+        with pytest.raises(KeysUnavailable):
+            stage.accepts(unseen)
+
+
 def test_a_jwk_set_that_cannot_be_read_changes_nothing(stage: Stage) -> None:
     one = Ed25519("one")
     stage.publish(one)

@@ -9,7 +9,8 @@ use crate::{
     gateway::proxy::{Proxy, Way},
     support::{
         Site, TestDatabase,
-        process::{Server, until},
+        process::{OwnPostgres, Server, until},
+        world::Reply,
     },
 };
 
@@ -58,6 +59,61 @@ async fn what_is_revoked_while_the_way_is_cut_or_dead_never_passes_after_the_bou
         proxy.set(Way::Open);
         becomes(&edge, &known, 200).await;
         assert_eq!(passes(&edge, &token).await, 401, "{way:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_the_database_killed_behind_the_catalog_nothing_passes_after_the_bound_and_it_recovers_alone() {
+    let mut postgres = OwnPostgres::start();
+    let scene = Scene::at(Site::on(&postgres.url())).await;
+    let edge = scene.edge().await;
+    let (known, revoked) = (scene.issue("alice@example.com").await, scene.issue("bob@example.com").await);
+    assert_eq!((passes(&edge, &known).await, passes(&edge, &revoked).await), (200, 200));
+    revoke(&scene.server.client, &scene.admin, &revoked).await;
+    becomes(&edge, &revoked, 401).await;
+
+    // The catalog is there, and says itself that it does not hear its log.
+    postgres.crash().await;
+    stale_beside(&edge, &known, (&revoked, Instant::now())).await;
+    assert_eq!(passes(&edge, &revoked).await, 401, "nothing takes a revocation back");
+
+    postgres.restart();
+    becomes(&edge, &known, 200).await;
+    assert_eq!(passes(&edge, &revoked).await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_key_signed_that_was_given_up_is_told_as_the_catalog_tells_it() {
+    let scene = Scene::set().await;
+    let edge = scene.edge().await;
+    let spared = scene.issue("alice@example.com").await;
+    let over = scene.issue("bob@example.com").await;
+    let issued = scene.server.client.events(0, &scene.admin).await.pop().unwrap();
+    let since = issued["recorded_at"].as_str().unwrap();
+    assert_eq!((passes(&edge, &spared).await, passes(&edge, &over).await), (200, 200));
+
+    let keys = scene.site.cli(&["keys", "list", "--format", "json"]).json();
+    let stolen = keys[0]["kid"].as_str().unwrap().to_owned();
+    let next = scene.site.cli(&["keys", "add"]).good();
+    scene.site.cli(&["keys", "compromise", &stolen, "--since", since, "--activate", &next, "--yes"]).good();
+    becomes(&edge, &over, 401).await;
+    // A token of the new key has the edge ask for the keys, of which the old one is none.
+    let fresh = until("the server signs with the new key", async || {
+        let reply = scene.server.client.post("/tokens", &scene.admin, json!({ "sub": "carol@example.com" })).await;
+        let of = |reply: &Reply| reply.json()["access_token"].as_str().map(str::to_owned);
+        (reply.status == 201).then(|| of(&reply)).flatten()
+    })
+    .await;
+    until("the edge knows the new key", async || {
+        (edge.client.get("/authorize", &fresh).await.status == 200).then_some(())
+    })
+    .await;
+
+    for (token, status) in [(&spared, 200), (&over, 401)] {
+        assert_eq!(scene.server.client.get("/authorize", &token.text).await.status, status);
+        for _ in 0..3 {
+            assert_eq!(passes(&edge, token).await, status);
+        }
     }
 }
 

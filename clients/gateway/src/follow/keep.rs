@@ -55,23 +55,25 @@ impl Keeper {
         let mut written = None;
         loop {
             let mark = self.set.status(self.clock.now()).mark;
-            if mark != written {
-                self.write().await;
+            if mark != written && self.write().await {
                 written = mark;
             }
             tokio::time::sleep(self.interval).await;
         }
     }
 
-    pub(super) async fn write(&self) {
+    /// Whether that could be done.
+    pub(super) async fn write(&self) -> bool {
         let keeper = self.clone();
         let write = move || {
             let _turn = keeper.writing.lock().unwrap_or_else(PoisonError::into_inner);
             let time = keeper.set.latest(keeper.clock.now());
             file::write(&keeper.path, keeper.bytes_max, &keeper.set, time)
         };
-        if let Ok(Err(error)) = spawn_blocking(write).await {
+        let written = spawn_blocking(write).await;
+        if let Ok(Err(error)) = &written {
             tracing::warn!(path = %self.path.display(), %error, "the snapshot file cannot be written");
         }
+        matches!(written, Ok(Ok(())))
     }
 }

@@ -111,7 +111,10 @@ impl Run {
                 self.is_suspect = true;
             }
             End::Silent { has_spoken: false, .. } | End::Late => {
-                tracing::warn!(address, "{end}, as behind a proxy that holds it back; pages are asked for instead");
+                tracing::warn!(
+                    address,
+                    "{end}, as behind a proxy that holds it back, or of a catalog that does not hear its log; pages are asked for instead"
+                );
                 self.poll_until = Some(Instant::now() + self.settings.stream_again_after);
             }
             End::Misfit(ApplyError::OlderSnapshot { .. }) => tracing::info!(address, "{end}; it is asked for again"),

@@ -45,6 +45,8 @@ struct Shared {
     catalog: Catalog,
     secret: Option<Secret>,
     keys: ArcSwap<Remembering>,
+    /// Those that were published once. Nothing is good by them alone.
+    withdrawn: ArcSwap<Remembering>,
     asked: Mutex<Asked>,
     asking: tokio::sync::Mutex<()>,
     warned: Warned,
@@ -114,6 +116,7 @@ impl Verifier {
             rules,
             catalog,
             keys: ArcSwap::from_pointee(Remembering::by(with(KeySet::default(), secret.as_ref()))),
+            withdrawn: ArcSwap::from_pointee(Remembering::by(KeySet::default())),
             secret,
             asked: Mutex::default(),
             asking: tokio::sync::Mutex::default(),
@@ -130,7 +133,7 @@ impl Verifier {
     /// [`VerifyError`].
     pub async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Arc<Verified>, VerifyError> {
         let verified = self.verify_for_any(token, now).await?;
-        verified.check_audience(&self.0.rules.audience)?;
+        self.check_audience(&verified)?;
         Ok(verified)
     }
 
@@ -153,6 +156,27 @@ impl Verifier {
             verdict => verdict,
         };
         verdict.map_err(|invalid| shared.told(invalid))
+    }
+
+    /// The same by the keys that are known, and nobody is asked; `None` for a token that names another.
+    #[cfg(feature = "judge")]
+    pub(crate) fn verify_known(&self, token: &str, now: DateTime<Utc>) -> Option<Result<Arc<Verified>, VerifyError>> {
+        let shared = &self.0;
+        shared.clone().refresh_in_time();
+        let verdict = of_known_key(shared.keys.load().verify(&shared.rules, token, now))?;
+        Some(verdict.map_err(|invalid| shared.told(invalid)))
+    }
+
+    /// The same by a key that was published once and is no more; `None` for one that never was. It says who signed the token, and
+    /// not that it is good.
+    #[cfg(feature = "judge")]
+    pub(crate) fn verify_withdrawn(&self, token: &str, now: DateTime<Utc>) -> Option<Result<Arc<Verified>, Invalid>> {
+        of_known_key(self.0.withdrawn.load().verify(&self.0.rules, token, now))
+    }
+
+    /// Whether a token is meant for here.
+    pub(crate) fn check_audience(&self, verified: &Verified) -> Result<(), Invalid> {
+        verified.check_audience(&self.0.rules.audience)
     }
 }
 
@@ -230,7 +254,7 @@ impl Shared {
         let is_answered = fetched.is_ok();
         let etag = match fetched {
             Ok(Some((keys, etag))) => {
-                self.keys.store(Arc::new(Remembering::by(with(keys, self.secret.as_ref()))));
+                self.replace(with(keys, self.secret.as_ref()));
                 etag
             }
             Ok(None) => etag,
@@ -241,6 +265,12 @@ impl Shared {
         };
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) =
             Asked { began: Some(began), at: Some(Instant::now()), is_answered, etag };
+    }
+
+    fn replace(&self, keys: KeySet) {
+        let gone = KeySet::gone(self.withdrawn.load().keys(), self.keys.load().keys(), &keys);
+        self.withdrawn.store(Arc::new(Remembering::by(gone)));
+        self.keys.store(Arc::new(Remembering::by(keys)));
     }
 
     /// The keys and their tag; `None` when they are those of this tag.
@@ -259,6 +289,14 @@ impl Shared {
         let tag = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok()).map(str::to_owned);
         let body = client::body(response, BYTES_MAX, ANSWER_TIME_MAX).await?;
         Ok(Some((KeySet::of_jwks(&body)?, tag)))
+    }
+}
+
+#[cfg(feature = "judge")]
+fn of_known_key<T>(verdict: Result<T, Invalid>) -> Option<Result<T, Invalid>> {
+    match verdict {
+        Err(Invalid::UnknownKey | Invalid::UnknownSecret) => None,
+        verdict => Some(verdict),
     }
 }
 

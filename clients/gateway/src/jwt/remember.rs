@@ -30,6 +30,10 @@ impl Remembering {
         Self { keys, known: Mutex::new(Generations::of(TOKENS_MAX)) }
     }
 
+    pub(super) fn keys(&self) -> &KeySet {
+        &self.keys
+    }
+
     /// As [`Rules::verify_for_any`]. Of a text that was found good before only the times are judged again.
     pub(super) fn verify(&self, rules: &Rules, token: &str, now: DateTime<Utc>) -> Result<Arc<Verified>, Invalid> {
         if token.len() > BYTES_MAX {

@@ -1,6 +1,6 @@
 //! The keys that are believed, by their names.
 
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,7 +13,7 @@ const KEYS_MAX: usize = 1_000;
 /// Keys by their names.
 #[derive(Default)]
 pub struct KeySet {
-    keys: HashMap<String, Key>,
+    keys: HashMap<String, Arc<Key>>,
 }
 
 /// Why a JWK Set is not taken.
@@ -48,7 +48,7 @@ impl KeySet {
         let mut keys = HashMap::with_capacity(jwks.len());
         for jwk in jwks.into_iter().filter_map(|jwk| serde_json::from_value::<Jwk>(jwk).ok()) {
             let Some(key) = Key::of_jwk(&jwk) else { continue };
-            if keys.insert(jwk.kid.clone(), key).is_some() {
+            if keys.insert(jwk.kid.clone(), Arc::new(key)).is_some() {
                 return Err(KeySetError::Twice(jwk.kid));
             }
         }
@@ -58,12 +58,19 @@ impl KeySet {
     /// Adds a shared secret for HS256.
     #[must_use]
     pub fn with_secret(mut self, secret: &Secret) -> Self {
-        self.keys.insert(secret.kid.clone(), secret.into());
+        self.keys.insert(secret.kid.clone(), Arc::new(secret.into()));
         self
     }
 
     pub(super) fn get(&self, kid: &str) -> Option<&Key> {
-        self.keys.get(kid)
+        self.keys.get(kid).map(Arc::as_ref)
+    }
+
+    /// Those of both that a third does not have.
+    pub(super) fn gone(one: &Self, other: &Self, still: &Self) -> Self {
+        let both = one.keys.iter().chain(&other.keys);
+        let gone = both.filter(|(kid, _)| !still.keys.contains_key(*kid));
+        Self { keys: gone.map(|(kid, key)| (kid.clone(), key.clone())).collect() }
     }
 }
 

@@ -168,11 +168,15 @@ async fn introspect(
 
 /// A set that was just heard of, and knows these as revoked.
 pub fn set(revoked: &[&str]) -> RevocationSet {
+    let revoked = revoked.iter().map(|jti| jti.parse().unwrap());
+    set_of(revoked.map(|jti| Item::Revoked { jti, exp: 4_000_000_000, effective_from: None }))
+}
+
+/// A set that was just heard of, and knows this.
+pub fn set_of(items: impl IntoIterator<Item = Item>) -> RevocationSet {
     let set = RevocationSet::new(std::time::Duration::from_mins(1));
     let mut loader = Loader::new(Now::read());
-    for jti in revoked {
-        loader.push(&Item::Revoked { jti: jti.parse().unwrap(), exp: 4_000_000_000, effective_from: None });
-    }
+    items.into_iter().for_each(|item| loader.push(&item));
     let mark = Mark { log_id: Uuid::nil(), position: 1, digest: Digest([0; 32]) };
     let (time, next, items) = (Now::read().wall(), None, Vec::new());
     let head =

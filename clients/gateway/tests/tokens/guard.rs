@@ -12,11 +12,12 @@ use catalog_gateway::{
     confirm::Confirmer,
     jwt::{Verified, Verifier},
     tower::{Guard, Refusal},
+    wire::Item,
 };
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::catalog::{Catalog, JTI, Key, free as claims, rules, set};
+use super::catalog::{Catalog, JTI, Key, free as claims, rules, set, set_of};
 
 async fn sub(Extension(verified): Extension<Verified>) -> String {
     verified.claims.sub
@@ -193,4 +194,49 @@ async fn how_a_token_was_issued_only_the_catalog_can_say() {
     assert_eq!(told(confirmed.clone(), &token).await, "passes");
     assert_eq!(told(confirmed.refusing_out_of_band(), &token).await, "issued_out_of_band");
     assert_eq!(told(guard.refusing_out_of_band(), &token).await, "unavailable", "nobody was asked");
+}
+
+#[tokio::test]
+async fn of_what_a_key_signed_that_was_given_up_only_the_spared_passes_though_the_key_is_published_no_more() {
+    const OTHER: &str = "0197f3a0-5b1c-7c3e-8d4f-0123456789ac";
+    let (key, thief, next) = (Key::new("one"), Key::new("one"), Key::new("two"));
+    let items = [
+        Item::Spared { jti: JTI.parse().unwrap(), exp: 4_000_000_000 },
+        Item::KeyCompromised { kid: "one".to_owned() },
+    ];
+    let catalog = Catalog::with_keys(&[&key]).await;
+    let verifier = Verifier::new(catalog.client.clone(), rules());
+    let before = Guard::new(verifier.clone(), set(&[]));
+    let after = Guard::new(verifier, set_of(items.clone()));
+    let confirmed = after.clone().confirmed_by(Confirmer::new(catalog.client.clone()));
+    let mut others = claims();
+    others["jti"] = OTHER.into();
+    let (spared, over) = (key.token(&claims()), key.token(&others));
+    assert_eq!(
+        (told(before.clone(), &spared).await, told(before.clone(), &over).await),
+        ("passes".into(), "passes".into())
+    );
+
+    catalog.served().keys = vec![next.jwk(), Key::new("three").jwk()];
+    super::jwks::pass(5).await;
+    assert_eq!(told(before.clone(), &next.token(&others)).await, "passes", "the keys are known as they are now");
+
+    assert_eq!(told(confirmed.clone(), &spared).await, "credential_invalid", "the catalog did not issue it so");
+    catalog.served().active.push(spared.clone());
+    assert_eq!(told(confirmed.clone(), &spared).await, "passes");
+    let mut elsewhere = claims();
+    elsewhere["aud"] = json!(["other"]);
+    for token in [&over, &thief.token(&claims()), &thief.token(&others), &key.token(&elsewhere)] {
+        assert_eq!(told(confirmed.clone(), token).await, "credential_invalid");
+    }
+    assert_eq!(told(after.clone(), &over).await, "credential_invalid");
+    // Whoever has the key could have written its claims.
+    assert_ne!(told(after, &spared).await, "passes");
+    // A set that does not know of the key believes nobody on its account.
+    assert_ne!(told(before, &spared).await, "passes");
+    // Whoever never saw the key cannot tell, and still knows what is over.
+    let late = Guard::new(Verifier::new(catalog.client.clone(), rules()), set_of(items));
+    let late = late.confirmed_by(Confirmer::new(catalog.client.clone()));
+    assert_ne!(told(late.clone(), &spared).await, "passes");
+    assert_eq!(told(late, &over).await, "credential_invalid");
 }

@@ -116,7 +116,7 @@ async fn a_key_that_was_withdrawn_ends_after_five_minutes() {
 }
 
 /// Has the clock of the runtime go on by so many seconds.
-async fn pass(seconds: u64) {
+pub async fn pass(seconds: u64) {
     tokio::time::pause();
     tokio::time::advance(std::time::Duration::from_secs(seconds)).await;
     tokio::time::resume();

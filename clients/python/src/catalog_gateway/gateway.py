@@ -136,9 +136,14 @@ class Gateway:
     def _judge(self, token: Token) -> Issuance | None:
         """How a token was issued that is good, where that is asked. Raises `Invalid` or `CouldNotTell`."""
         if self._signatures is not None:
+            is_given_up = self.set.has_given_up(token.kid)
             try:
-                self._signatures.check(token)
+                # Whoever has the key may have written the claims of what is spared: only the catalog can say.
+                self._signatures.check(token, is_given_up=is_given_up and self._introspector is not None)
             except KeysUnavailable as error:
+                if is_given_up:
+                    # All is over that is not spared, whoever signed it.
+                    self._check(token)
                 raise CouldNotTell from error
         self._check(token)
         if self._introspector is None:

@@ -227,6 +227,10 @@ class RevocationSet:
             return Verdict.REVOKED
         return Verdict.NOT_REVOKED if is_fresh else Verdict.STALE
 
+    def has_given_up(self, kid: str) -> bool:
+        """Whether this key is compromised: of what it signed only what is spared is good."""
+        return kid in self._known.keys
+
     def latest(self, now: Now) -> int:
         """The later of the own clock and the catalog's, in microseconds since 1970: by which `exp` is to be judged, so that a
         clock that was set back makes no expired token good."""

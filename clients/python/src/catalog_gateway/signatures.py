@@ -90,17 +90,24 @@ class SignatureVerifier:
             kid, raw = _named(secret)
             self._shared[kid] = keys.Shared(raw)
         self._keys: dict[str, Key] = self._shared
+        # Those that were published once. Nothing is good by them alone.
+        self._withdrawn: dict[str, Key] = {}
         self._asked = _Asked()
         self._asking = threading.Lock()
         self._has_warned = False
 
-    def check(self, token: Token) -> None:
+    def check(self, token: Token, *, is_given_up: bool = False) -> None:
         """Raises `Invalid` for a token that none of the keys signed, `KeysUnavailable` when nobody can tell. For one that
         names an unknown key the catalog is asked first, though not more often than every five seconds: in between nobody can
-        tell of such a token, for the key may be a new one."""
+        tell of such a token, for the key may be a new one.
+
+        A key that `is_given_up` is published no more, and holds all the same where it was seen before: whoever says so knows by
+        the feed which of its tokens are spared."""
         came = self._monotonic()
         self._refresh_in_time()
         key = self._keys.get(token.kid)
+        if key is None and is_given_up:
+            key = self._withdrawn.get(token.kid)
         if key is None and token.alg == "HS256":
             self._warn_of_secret()
             raise KeysUnavailable("it names a shared secret that is not known here")
@@ -178,7 +185,10 @@ class SignatureVerifier:
                 return etag
             if (refused := refusal(response)) is not None:
                 raise refused
-            self._keys = {**self._of_jwks(body(response, BYTES_MAX, seconds)), **self._shared}
+            keys = {**self._of_jwks(body(response, BYTES_MAX, seconds)), **self._shared}
+            once = {**self._withdrawn, **self._keys}
+            self._withdrawn = {kid: key for kid, key in once.items() if kid not in keys}
+            self._keys = keys
             tag: str | None = response.headers.get("etag")
             return tag
 
