@@ -22,7 +22,7 @@ use crate::{
         problem::{Code, Problem},
         query::Parameters,
     },
-    store::{StoreError, feed::snapshot},
+    store::feed::snapshot::{self, Broken},
 };
 
 /// Each holds a connection of the database for as long as its reader takes.
@@ -55,11 +55,11 @@ pub(in crate::http) async fn handle(
     asker.require(RoutePermission::TokensCheck)?;
     let place = SNAPSHOTS.try_acquire().map_err(|_| Problem::busy("too many snapshots are being loaded"))?;
     let span = tracing::Span::current();
-    let broken = move |error: &StoreError| {
+    let broken = move |error: &Broken| {
         span.in_scope(|| tracing::warn!(error = %Causes(error), "a snapshot broke off"));
     };
     let now = catalog.ambient().clock.now();
-    let (mark, items) = snapshot::read(catalog.database(), now).await?;
+    let (mark, items) = snapshot::read(catalog.database(), now, place).await?;
     let empty = Page {
         mark,
         after: None,
@@ -71,11 +71,7 @@ pub(in crate::http) async fn handle(
         has_more: false,
         items: Vec::new(),
     };
-    let items = items.inspect_err(broken).enumerate().map(move |(number, portion)| {
-        // It is let go with the stream.
-        let _ = &place;
-        written(number == 0, &portion?)
-    });
+    let items = items.inspect_err(broken).enumerate().map(|(number, portion)| written(number == 0, &portion?));
     let begin = stream::once(ready(begin(&empty)));
     let end = stream::once(ready(Ok(Bytes::from_static(END.as_bytes()))));
     let body = Body::from_stream(begin.chain(items).chain(end));
