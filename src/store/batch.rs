@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::{
     Database, Head, LiveTokens, StoreError,
-    appender::{AppendError, Request},
+    appender::{AppendError, Appended, Request},
     chain::Sha256Digest,
     draft::{Decision, Draft},
     load::{self, Named},
@@ -243,6 +243,11 @@ impl Writer {
         let appended = decisions.iter().flatten().filter(|appended| !appended.is_repeat);
         let events: Vec<&Recorded> = appended.flat_map(|appended| &appended.events).collect();
         self.live.committed(known.log_id, &events, known.digest);
+        // Whoever hears that something was so already may have it from what others appended.
+        let is_new = |appended: &Appended| !appended.is_repeat && !appended.events.is_empty();
+        if !decisions.iter().all(|decision| decision.as_ref().is_ok_and(is_new)) {
+            self.live.rest_on(known.position);
+        }
         self.known = Some(known);
         decisions
     }

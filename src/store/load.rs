@@ -33,12 +33,14 @@ pub(super) async fn load(
     connection: &mut PgConnection,
     settings: Settings,
     commands: &[&Command],
-    named: Named,
+    asked: Named,
 ) -> Result<State, StoreError> {
     let mut state = State::new(settings);
-    let mut ids = match named {
+    let mut ids = match asked {
         Named::Known(tokens) => {
-            tokens.into_iter().for_each(|token| state.insert(token));
+            for token in tokens {
+                state.insert(token);
+            }
             Vec::new()
         }
         Named::Unknown(ids) => ids,

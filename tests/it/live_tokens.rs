@@ -11,13 +11,14 @@ use proptest::{
     prelude::{any, prop_assert, prop_assert_eq, proptest},
     sample::Index,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     lifecycle::{at, clocks, fold, happenings, jti, tell},
     support::{
-        Site, TestDatabase,
+        Site, TestDatabase, World,
         process::{Client, OwnPostgres, until},
+        world::plain,
     },
 };
 
@@ -147,7 +148,7 @@ proptest! {
 
 async fn issue(client: &Client, admin: &str, sub: &str) -> (String, String) {
     let issued = client.post("/tokens", admin, json!({ "sub": sub, "teams": ["ops"] })).await.json();
-    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
     (text(&issued["token"]["jti"]), text(&issued["access_token"]))
 }
 
@@ -311,4 +312,33 @@ async fn a_command_that_appends_and_ends_has_the_servers_look_at_once() {
     let said = tokio::time::timeout(std::time::Duration::from_secs(10), listener.recv()).await.unwrap().unwrap();
     assert_eq!(said.payload(), "", "no server's own name");
     assert!(listener.next_buffered().is_none(), "who only reads says nothing");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_told_that_a_token_was_over_already_does_not_find_it_active_where_that_was_said() {
+    let ends = [
+        ("DELETE", "/tokens/{jti}", json!(null)),
+        ("POST", "/revocations", json!({ "ids": ["{jti}"] })),
+        ("POST", "/revocations", json!({ "where": { "sub": "{sub}" }, "reason": "key_compromise" })),
+        ("POST", "/tokens/{jti}/suspend", json!({})),
+        ("POST", "/tokens/suspend", json!({ "sub": "{sub}" })),
+    ];
+    for (method, path, body) in ends {
+        // Its memory is of now, and follows nothing.
+        let world = World::new().await;
+        let admin = world.admin().await;
+        let issued = world.issue_dev(plain("alice@example.com")).await;
+        let (jti, text) = (issued.token.jti.to_string(), issued.signed.expose().to_owned());
+        world.catalog.load_live_tokens().await;
+        let named = |text: &str| text.replace("{jti}", &jti).replace("{sub}", "alice@example.com");
+        let (path, body) = (named(path), named(&body.to_string()).parse::<Value>().unwrap());
+        let other = world.another_process().await;
+
+        let first = other.send(method, &path, &admin, body.clone()).await;
+        let again = world.send(method, &path, &admin, body.clone()).await;
+
+        assert!(first.status.is_success() && again.status.is_success(), "{path}: {first:?}, {again:?}");
+        let said = world.introspect(&text, &admin).await.json();
+        assert_eq!(said, json!({ "active": false }), "{method} {path} {body}");
+    }
 }

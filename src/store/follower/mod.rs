@@ -164,10 +164,12 @@ impl LiveTokens {
         Some(Followed { tokens: index.len(), position: index.position(), staleness })
     }
 
-    /// Whether it is followed, and has not come to where it answers, or has not been answering of late.
+    /// Whether it is followed, and the end of the log was never seen, or not of late. While it is only in doubt the log
+    /// answers for it.
     #[must_use]
     pub fn is_late(&self) -> bool {
-        self.is_followed.load(Ordering::Relaxed) && !self.is_fresh()
+        let is_seen = || self.staleness().is_some_and(|staleness| staleness <= self.limit().max);
+        self.is_followed.load(Ordering::Relaxed) && !is_seen()
     }
 
     /// Whether the end of the log was seen of late.
@@ -205,6 +207,14 @@ impl LiveTokens {
         let _guard = self.write();
         self.sighting.doubt();
         self.wake.notify_one();
+    }
+
+    /// Somebody was told what the log says up to here, although nothing was appended: nothing that comes after is answered
+    /// from before.
+    pub(super) fn rest_on(&self, position: Position) {
+        if self.read().as_ref().is_some_and(|memory| memory.index.position() < position) {
+            self.doubt();
+        }
     }
 
     /// The end of the log was seen by whoever began to look then.
