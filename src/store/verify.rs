@@ -41,7 +41,8 @@ pub struct Verification {
     /// Where rules stand of which conditions were erased. What they cover stands only in their rows, and in the rows of the
     /// tokens that they ended: nothing in the log shows it.
     pub erased_rules: Vec<Position>,
-    /// What does not hold, the earliest first, and no more than twenty; empty = everything holds.
+    /// What does not hold, the log itself before the rows that are made of it, each the earliest first, and no more than twenty;
+    /// empty = everything holds.
     pub findings: Vec<Finding>,
     /// How many findings there are besides.
     pub more: u64,

@@ -210,7 +210,10 @@ impl Walk {
 
     /// What was seen, in the order of the log.
     pub(super) fn finish(mut self, head: Head, tokens: u64) -> Verification {
-        self.findings.sort_by_key(|finding| finding.position.map_or(i64::MAX, |position| position.0));
+        // Where a row differs is told by the event that made it, which may lie before the one that is not as it was.
+        let is_of_row = |finding: &Finding| finding.rule == Rule::Projection;
+        self.findings
+            .sort_by_key(|finding| (is_of_row(finding), finding.position.map_or(i64::MAX, |position| position.0)));
         let Self { events, erased, findings, more, .. } = self;
         Verification { head, events, tokens, erased, erased_rules: Vec::new(), findings, more }
     }
