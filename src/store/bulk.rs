@@ -15,6 +15,11 @@ use crate::domain::{Position, Recorded, State, ambient::Entropy};
 /// How many rows of a rule are filled at once: nobody waits for these.
 const FILL_MAX: u16 = 20_000;
 
+/// Of a session that writes much, and for what it holds nobody waits: it may pause between statements, and read whole tables.
+pub(super) const UNHURRIED: &str = "set idle_in_transaction_session_timeout to 0; \
+                                    set enable_seqscan to on; \
+                                    set enable_hashjoin to on";
+
 /// Events that follow each other, and the state that they make: the tokens that they are about as they were before, and all
 /// of them applied. A rule is alone.
 pub struct Batch {
@@ -38,7 +43,7 @@ impl Bulk {
     /// [`StoreError`].
     pub async fn begin(database: &Database) -> Result<Option<Self>, StoreError> {
         let mut connection = database.connect_as_writer().await?;
-        connection.execute("set enable_seqscan to on; set enable_hashjoin to on").await?;
+        connection.execute(UNHURRIED).await?;
         let head = head::read(&mut connection).await?;
         let bulk = Self { database: database.clone(), connection, head };
         Ok((bulk.head.position == Position(0)).then_some(bulk))

@@ -9,7 +9,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, raw_sql};
 use uuid::Uuid;
 
 use super::{
-    Database, Head, StoreError,
+    Database, Head, StoreError, bulk,
     chain::{GENESIS, Sha256Digest},
     draft::Draft,
     fill::{self, Step},
@@ -217,7 +217,7 @@ async fn in_schema(
     schema::create_beside(side).await?;
     let mut writer = side.connect_as_writer().await?;
     let mut reader = database.connect_as_writer().await?;
-    writer.execute("set enable_seqscan to on; set enable_hashjoin to on").await?;
+    writer.execute(bulk::UNHURRIED).await?;
     verify::begin(&mut reader).await?;
     let head = head::read(&mut reader).await?;
     let (mut replay, mut counted_at) = (Replay::new(), COUNTED_AT);
