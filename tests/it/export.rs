@@ -2,4 +2,5 @@
 
 mod follow;
 mod forms;
+mod outputs;
 mod ranges;

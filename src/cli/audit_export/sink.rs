@@ -3,7 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io::{self, BufWriter, IsTerminal, Seek, SeekFrom, Write},
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -115,7 +115,12 @@ fn goes_on(path: &Path, kept: Option<Kept>) -> Result<Target, ExportError> {
     if file.try_lock().is_err() {
         return Err(ExportError::InUse { path: path.to_owned() });
     }
-    let found = file.metadata().map_err(|error| unwritten(path, error))?.len();
+    let found = file.metadata().map_err(|error| unwritten(path, error))?;
+    // Another process may have put a file in its place just before the lock.
+    if path.metadata().map_err(|error| unwritten(path, error))?.ino() != found.ino() {
+        return Err(ExportError::InUse { path: path.to_owned() });
+    }
+    let found = found.len();
     let bytes = kept.and_then(|kept| kept.bytes).unwrap_or(0);
     if kept.is_none() && found > 0 {
         return Err(ExportError::Unplaced { path: path.to_owned() });
