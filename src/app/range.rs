@@ -62,15 +62,22 @@ pub enum RangeError {
 }
 
 /// The range from a time or a position on, which counts, up to a time, which does not count, or a position, which does.
-/// `None` = from the beginning, up to the end. Times are those at which events were recorded.
+/// `None` = from the beginning, up to the end. Times are those at which events were recorded; one after `now` begins nothing.
 ///
 /// # Errors
 /// [`RangeError`].
-pub async fn range(database: &Database, from: Option<AsOf>, to: Option<AsOf>) -> Result<Range, RangeError> {
+pub async fn range(
+    database: &Database,
+    from: Option<AsOf>,
+    to: Option<AsOf>,
+    now: DateTime<Utc>,
+) -> Result<Range, RangeError> {
     let head = log::head(database.reads()).await?;
     let after = match from {
         None => Position(0),
         Some(AsOf::Position(position)) => before(within(position, &head)?),
+        // The two clocks are those of two machines.
+        Some(AsOf::At(at)) if at > now.max(head.recorded_at) => return Err(limits(at, &head)),
         Some(AsOf::At(at)) => last_before(database, at).await?,
     };
     let until = match to {

@@ -20,6 +20,7 @@ mod edge;
 mod error;
 mod event_line;
 mod exit_code;
+mod gaps;
 mod hint;
 mod input;
 mod interrupt;

@@ -7,6 +7,7 @@ use indicatif::ProgressBar;
 
 use super::{
     CliError, Outcome, Shell, event_line,
+    gaps::Gaps,
     output::{self, Format, Out, ascii_harmless},
     policy, progress,
     rows::{NOTHING, Rows},
@@ -20,7 +21,7 @@ use crate::{
         what_if::{Replayed, replay},
     },
     domain::{
-        Recorded,
+        Position, Recorded,
         audit::what_if::{Decided, Outcome as Decision, Verdict},
     },
 };
@@ -58,7 +59,7 @@ Examples:
   catalog policy replay stricter.toml --from 30d
   catalog policy replay stricter.toml --format json | jq -r '.verdicts[] | .now[0].rule'
 
-Exit codes: 0 nothing comes to anything else, 1 something does, or may for all that the log tells, 2 could not run.";
+Exit codes: 0 nothing comes to anything else, 1 something does, or may for all that the log tells, or events are missing, 2 could not run.";
 
 const HEADINGS: &[&str] = &["position", "decided at", "path", "actor", "subject", "jti", "was", "now"];
 
@@ -70,11 +71,12 @@ pub(super) async fn run(shell: &Shell<'_>, args: ReplayArgs) -> Result<Outcome, 
     let now = shell.ambient.clock.now();
     let (from, to) = (args.from.map(|from| from.as_of(now)), args.to.map(|to| to.as_of(now)));
     session::run(shell, Need::Catalog, async |session| {
-        let range = range(&session.database, from, to).await?;
+        let range = range(&session.database, from, to, now).await?;
         let bar = progress::bar("{wide_bar} {pos}/{len} events, {per_sec}, {eta} left");
         bar.set_length(range.until.0.unsigned_abs());
-        let mut sheet = Sheet::new(args.format, bar.clone())?;
+        let (mut sheet, mut gaps) = (Sheet::new(args.format, bar.clone())?, Gaps::after(Position(0)));
         let replayed = replay(&session.database, rules, range, |recorded, verdict| {
+            gaps.pass(recorded.position, &bar);
             if recorded.position.0 % STROKE == 0 {
                 bar.set_position(recorded.position.0.unsigned_abs());
             }
@@ -83,9 +85,10 @@ pub(super) async fn run(shell: &Shell<'_>, args: ReplayArgs) -> Result<Outcome, 
         .await;
         bar.finish_and_clear();
         let replayed = replayed?;
+        gaps.end(range.until, &ProgressBar::hidden());
         sheet.finish(&replayed)?;
         tell(&args.file, &replayed);
-        let is_same = replayed.changed == 0 && replayed.untold == 0;
+        let is_same = replayed.changed == 0 && replayed.untold == 0 && !gaps.is_any();
         Ok(if is_same { Outcome::Done } else { Outcome::Findings })
     })
     .await

@@ -1,8 +1,8 @@
 //! How far a long command has come, for whoever looks on; nothing in a pipe.
 
-use std::io::IsTerminal;
+use std::{fmt::Write, io::IsTerminal};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanFloatCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// A bar on stderr, drawn as `template` says, once it is told its length.
 pub(super) fn bar(template: &str) -> ProgressBar {
@@ -12,7 +12,13 @@ pub(super) fn bar(template: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     // A template that does not parse would be a defect of ours, and no reason to do nothing.
     match ProgressStyle::with_template(template) {
-        Ok(style) => bar.with_style(style),
+        Ok(style) => bar.with_style(style.with_key("per_sec", rate)),
         Err(_) => bar,
     }
+}
+
+/// Nobody reads fractions of an event.
+fn rate(state: &ProgressState, out: &mut dyn Write) {
+    // A bar that cannot be drawn is none.
+    let _ = write!(out, "{}/s", HumanFloatCount(state.per_sec().round()));
 }

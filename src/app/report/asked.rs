@@ -62,10 +62,7 @@ impl From<StoreError> for AskedError {
 /// # Errors
 /// [`AskedError`].
 pub async fn scope(database: &Database, asked: &Asked, now: DateTime<Utc>) -> Result<Scope, AskedError> {
-    if let Some(AsOf::At(from)) = asked.from.filter(|from| matches!(from, AsOf::At(at) if *at > now)) {
-        return Err(limits(from, &log::head(database.reads()).await?).into());
-    }
-    let Range { after, until } = range(database, asked.from, asked.to).await?;
+    let Range { after, until } = range(database, asked.from, asked.to, now).await?;
     let first = after.next();
     let end = match asked.as_of {
         None => until,

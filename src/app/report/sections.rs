@@ -44,6 +44,8 @@ pub(super) enum Extent {
     Some,
     /// Every row.
     All,
+    /// Every row, and where that is too much some of each kind, which the first cell names.
+    AllOfEach,
 }
 
 /// The sections, in their order.
@@ -100,7 +102,7 @@ fn findings(report: &Report) -> Section<'_> {
         id: "findings",
         title: "What somebody should look into",
         headings: &["rule", "position", "what was seen"],
-        extent: Extent::All,
+        extent: Extent::AllOfEach,
         left_out: report.findings.iter().map(|of_rule| of_rule.findings.left_out).sum(),
         rows: Box::new(rows.into_iter()),
     };

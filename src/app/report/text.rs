@@ -65,7 +65,7 @@ fn of_table(table: Table<'_>, out: &mut dyn Write) -> io::Result<()> {
     let shown_max = match table.extent {
         Extent::Counts => COUNTS_MAX,
         Extent::Some => ROWS_MAX,
-        Extent::All => usize::MAX,
+        Extent::All | Extent::AllOfEach => usize::MAX,
     };
     let total = table.rows.len();
     let rows: Vec<Cells> =

@@ -14,7 +14,9 @@ use indicatif::ProgressBar;
 use tokio::{task::block_in_place, time::sleep};
 
 use super::{
-    CliError, Outcome, Shell, output, progress,
+    CliError, Outcome, Shell,
+    gaps::Gaps,
+    output, progress,
     session::{self, Need},
     when::Then,
 };
@@ -95,21 +97,21 @@ pub(super) async fn run(shell: &Shell<'_>, args: ExportArgs) -> Result<Outcome, 
         let Range { after, until } = match kept {
             Some(kept) => {
                 feed::require(database.reads(), &kept.mark).await.map_err(|error| elsewhere(error, &args))?;
-                let until = range(database, None, to).await?.until;
+                let until = range(database, None, to, now).await?.until;
                 Range { after: Position(kept.mark.position), until }
             }
-            None => range(database, from, to).await?,
+            None => range(database, from, to, now).await?,
         };
         let mark = feed::mark_at(database.reads(), after).await.map_err(|error| elsewhere(error, &args))?;
         let sink = Sink::open(args.output.as_deref(), args.position_file.as_deref(), kept, (args.format, mark))?;
-        let mut export = Export { database, form: args.format, bar: bar(&sink), sink, is_whole: true };
+        let mut export = Export { database, form: args.format, bar: bar(&sink), sink, gaps: Gaps::after(after) };
         export.advance(Some(until)).await?;
         export.bar.finish_and_clear();
         export.bar = ProgressBar::hidden();
         if args.follow {
             export.follow().await?;
         }
-        let outcome = if export.is_whole { Outcome::Done } else { Outcome::Findings };
+        let outcome = if export.gaps.is_any() { Outcome::Findings } else { Outcome::Done };
         export.sink.finish()?;
         Ok(outcome)
     })
@@ -137,8 +139,7 @@ struct Export<'a> {
     form: Form,
     bar: ProgressBar,
     sink: Sink,
-    /// Whether no position was missing so far.
-    is_whole: bool,
+    gaps: Gaps,
 }
 
 impl Export<'_> {
@@ -159,26 +160,17 @@ impl Export<'_> {
         let mut events = std::pin::pin!(events);
         let (mut lines, mut count, mut last) = (Vec::new(), 0, mark);
         while let Some(event) = events.try_next().await? {
-            let position = event.recorded.position.0;
-            self.hold(last.position + 1, position);
+            let position = event.recorded.position;
+            self.gaps.pass(position, &self.bar);
             writer.write(&event.recorded, &mut lines)?;
             count += 1;
-            last = Mark { log_id: head.log_id, position, digest: Digest(event.digest) };
+            last = Mark { log_id: head.log_id, position: position.0, digest: Digest(event.digest) };
             if count == EVENTS_AT_ONCE || lines.len() >= BYTES_AT_ONCE {
                 self.commit(&mut lines, last, std::mem::take(&mut count))?;
             }
         }
-        self.hold(last.position + 1, until.0 + 1);
+        self.gaps.end(until, &self.bar);
         self.commit(&mut lines, last, count)
-    }
-
-    /// Says so if the next event is not the one that is due: what is exported is all there is, and not all there was.
-    fn hold(&mut self, due: i64, next: i64) {
-        if next > due {
-            self.is_whole = false;
-            let gap = format!("warning: the log has no event at the positions from {due} to {}", next - 1);
-            self.bar.suspend(|| output::say(&gap));
-        }
     }
 
     fn commit(&mut self, lines: &mut Vec<u8>, mark: Mark, events: usize) -> Result<(), CliError> {

@@ -47,6 +47,10 @@ async fn a_range_that_there_is_not_is_told_with_the_limits_of_the_log() {
     assert!(backwards.contains(expected), "{backwards}");
     assert!(bad(&["--from", "2026-02-01", "--to", "2026-01-01"]).contains("ends before it starts"));
     assert!(bad(&["--from", "@3", "--to", "2020-01-01"]).contains("ends before it starts"));
+    for more in [&["--from", "2100-01-01"][..], &["--from", "2100-01-01", "--follow"]] {
+        let ahead = bad(more);
+        assert!(ahead.contains("has not come yet: the log goes from @1 to @5"), "{ahead}");
+    }
     assert!(bad(&["--from", "@0"]).contains("there is no @0: the log goes from @1 to @5"));
     assert!(bad(&["--from", "2026-03-01T12:00:00 Mars/Olympus"]).contains("invalid value"));
     assert!(bad(&["--follow", "-o", "f"]).contains("without --position-file"));
@@ -68,4 +72,9 @@ async fn what_is_missing_in_the_log_is_told_and_the_rest_is_exported() {
     assert!(exported.stderr.contains("no event at the positions from 5 to 5"), "{exported:?}");
     let lines = exported.stdout.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     assert_eq!(lines.map(|event| event["position"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 4]);
+
+    let policy = tempfile::NamedTempFile::new().unwrap();
+    let replayed = site.cli(&["policy", "replay", policy.path().to_str().unwrap()]);
+    assert_eq!(replayed.code, 1, "{replayed:?}");
+    assert!(replayed.stderr.contains("no event at the positions from 2 to 3"), "{replayed:?}");
 }

@@ -4,7 +4,10 @@
 mod charts;
 mod timeline;
 
-use std::io::{self, Write};
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::{self, Write},
+};
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -158,13 +161,13 @@ fn rules(findings: &[FindingsReport]) -> Markup {
 }
 
 fn of_table(table: Table<'_>) -> Markup {
-    let shown_max = match table.extent {
-        Extent::Counts => COUNTS_MAX,
-        Extent::Some => ROWS_MAX,
-        Extent::All => ALL_MAX,
-    };
     let total = table.rows.len();
-    let rows: Vec<Cells> = table.rows.take(shown_max).collect();
+    let rows: Vec<Cells> = match table.extent {
+        Extent::Counts => table.rows.take(COUNTS_MAX).collect(),
+        Extent::Some => table.rows.take(ROWS_MAX).collect(),
+        Extent::All => table.rows.take(ALL_MAX).collect(),
+        Extent::AllOfEach => some_of_each(table.rows.collect(), ALL_MAX),
+    };
     let hidden = (total - rows.len()) as u64 + table.left_out;
     html! {
         @if table.headings == ["name", "count"] {
@@ -173,6 +176,31 @@ fn of_table(table: Table<'_>) -> Markup {
             div.wide { h3 { (table.title) } (rows_of(table.headings, &rows)) (more(hidden, table.left_out)) }
         }
     }
+}
+
+/// So many rows at most, and of each kind, which the first cell names, as many as of any other that has them.
+fn some_of_each(rows: Vec<Cells>, max: usize) -> Vec<Cells> {
+    let kind = |row: &Cells| row.first().cloned().unwrap_or_default();
+    let mut sizes: BTreeMap<String, usize> = BTreeMap::new();
+    for row in &rows {
+        *sizes.entry(kind(row)).or_default() += 1;
+    }
+    let mut kinds: Vec<(String, usize)> = sizes.into_iter().collect();
+    kinds.sort_by_key(|(_, size)| *size);
+    // The smallest first: what one does not use is for the others.
+    let (mut left, mut waiting, mut shown) = (max, kinds.len(), HashMap::new());
+    for (kind, size) in kinds {
+        let part = size.min(left / waiting);
+        (left, waiting) = (left - part, waiting - 1);
+        shown.insert(kind, part);
+    }
+    let is_shown = |row: &Cells| {
+        let Some(part) = shown.get_mut(&kind(row)) else { return false };
+        let is_left = *part > 0;
+        *part = part.saturating_sub(1);
+        is_left
+    };
+    rows.into_iter().filter(is_shown).collect()
 }
 
 /// Counts with bars behind them, the first of which is the longest.
@@ -269,4 +297,24 @@ fn grouped(count: u64) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(kinds: &[(&str, usize)]) -> Vec<Cells> {
+        let row = |kind: &str, number: usize| vec![kind.to_owned(), number.to_string()];
+        kinds.iter().flat_map(|(kind, count)| (0..*count).map(|number| row(kind, number))).collect()
+    }
+
+    #[test]
+    fn of_many_rows_each_kind_has_its_share_and_what_one_does_not_use_is_for_the_others() {
+        let shown = |kinds: &[(&str, usize)], max| some_of_each(rows(kinds), max);
+
+        assert_eq!(shown(&[("a", 900), ("b", 2), ("c", 900)], 12), rows(&[("a", 5), ("b", 2), ("c", 5)]));
+        assert_eq!(shown(&[("a", 3), ("b", 4)], 12), rows(&[("a", 3), ("b", 4)]));
+        assert_eq!(shown(&[("b", 9), ("a", 9)], 5), rows(&[("b", 3), ("a", 2)]));
+        assert!(shown(&[], 5).is_empty());
+    }
 }
