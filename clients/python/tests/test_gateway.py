@@ -174,7 +174,7 @@ def test_what_a_key_signed_that_was_given_up_is_over_also_where_the_key_was_neve
 
     stage.fake.append([{"kind": "key_compromised", "kid": "gone"}])
 
-    stage.until(text, TokenInvalid)
+    stage.until_so(lambda: stage.gateway.set.has_given_up("gone"))
     # It does not depend on whether the keys can be asked for again by now.
     assert [stage.refusal(text) for _ in range(3)] == [TokenInvalid] * 3
 
