@@ -14,6 +14,8 @@ const SET_BACK_MAX: i64 = 1_000_000;
 const BEHIND_MAX: i64 = 5_000_000;
 /// No clock runs slower or faster than the catalog's by more than one part in so many.
 const DRIFT: i64 = 1_000;
+/// How far they may have drifted apart since a snapshot: what comes ever later looks like what comes from a slower clock.
+const DRIFTED_MAX: i64 = 1_000_000;
 /// The difference to the catalog's clock while nothing was heard of it.
 const UNKNOWN: i64 = i64::MIN;
 
@@ -74,24 +76,29 @@ pub(crate) struct Heard {
     staleness: i64,
     /// The catalog's clock less the monotonic one, at least: from the page that was under way for the shortest time.
     catalog: i64,
+    /// The most that it was since a snapshot.
+    highest: i64,
 }
 
 impl Heard {
     /// A snapshot that was asked for at one instant and began to arrive at another. It was written at `time`, by a clock that
     /// need not be that of any page before it.
     pub(crate) fn snapshot(asked: Now, began: Now, time: i64, staleness: i64) -> Self {
-        Self { at: asked, staleness, catalog: time.saturating_sub(began.monotonic) }
+        let catalog = time.saturating_sub(began.monotonic);
+        Self { at: asked, staleness, catalog, highest: catalog }
     }
 
     /// A page. One that took longer than another before it is older by that much: it may have been held back.
     pub(crate) fn page(before: Option<&Self>, now: Now, time: i64, staleness: i64) -> Self {
         let said = time.saturating_sub(now.monotonic);
-        let known = before.map_or(said, |before| {
+        let (known, highest) = before.map_or((said, said), |before| {
             let elapsed = now.monotonic.saturating_sub(before.at.monotonic).max(0);
-            before.catalog.saturating_sub(elapsed / DRIFT)
+            let drifted = before.catalog.saturating_sub(elapsed / DRIFT);
+            (drifted.max(before.highest.saturating_sub(DRIFTED_MAX)), before.highest)
         });
         let catalog = known.max(said);
-        Self { at: now, staleness: staleness.saturating_add(catalog.saturating_sub(said)), catalog }
+        let staleness = staleness.saturating_add(catalog.saturating_sub(said));
+        Self { at: now, staleness, catalog, highest: highest.max(catalog) }
     }
 
     /// How long ago the log's end was seen, by either clock.
@@ -174,5 +181,20 @@ mod tests {
             SECOND
         );
         assert_eq!(Heard::snapshot(now(0), now(SECOND), START - HOUR, 3).staleness(now(2 * SECOND)), 2 * SECOND + 3);
+    }
+
+    #[test]
+    fn what_comes_ever_later_is_not_taken_for_a_slower_clock_for_ever() {
+        let mut heard = Heard::snapshot(now(0), now(0), START, 0);
+        for second in 1..=10_000 {
+            // Each a millisecond later than the one before it.
+            let (at, written) = (second * SECOND, second * SECOND - second * 1_000);
+            heard = Heard::page(Some(&heard), now(at), START + written, 0);
+
+            let age = at - written;
+            assert!(heard.staleness(now(at)) >= age - SECOND, "{second}");
+        }
+        // A snapshot tells anew.
+        assert_eq!(Heard::snapshot(now(0), now(0), START - 10 * SECOND, 0).staleness(now(0)), 0);
     }
 }

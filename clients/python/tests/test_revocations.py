@@ -269,6 +269,15 @@ def test_a_page_that_was_held_back_on_its_way_is_older_by_that() -> None:
     assert check(revocations, 2, at(6_010)) is Verdict.STALE
 
 
+def test_what_comes_ever_later_is_not_taken_for_a_slower_clock_for_ever() -> None:
+    revocations = known()
+    for seconds in range(1, 7_001):
+        # Each a millisecond later than the one before it.
+        revocations.apply(heartbeat(10, seconds * 999), at(seconds * 1_000))
+
+    assert check(revocations, 2, at(7_000_000)) is Verdict.STALE
+
+
 def test_an_identifier_in_another_spelling_is_found_nowhere_and_so_refused() -> None:
     for text in (jti(1).upper().replace("0", "A"), jti(1).replace("-", ""), f"{{{jti(1)}}}", "", f"{jti(1)}\n"):
         with pytest.raises(ValueError, match="lower case"):

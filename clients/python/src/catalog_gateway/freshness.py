@@ -14,6 +14,8 @@ BEHIND_MAX: Final = 5 * SECOND
 catalog's clock, of which nobody tells any more."""
 DRIFT: Final = 1_000
 """No clock runs slower or faster than the catalog's by more than one part in so many."""
+DRIFTED_MAX: Final = SECOND
+"""How far they may have drifted apart since a snapshot: what comes ever later looks like what comes from a slower clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,22 +28,26 @@ class Heard:
     """How old it was then, in microseconds."""
     catalog: int
     """The catalog's clock less the monotonic one, at least: from the page that was under way for the shortest time."""
+    highest: int
+    """The most that it was since a snapshot."""
 
     @classmethod
     def snapshot(cls, asked: Now, began: Now, time: int, staleness: int) -> Heard:
         """A snapshot that was asked for at one instant and began to arrive at another. It was written at `time`, by a clock
         that need not be that of any page before it."""
-        return cls(asked, staleness, time - began.monotonic)
+        catalog = time - began.monotonic
+        return cls(asked, staleness, catalog, catalog)
 
     @classmethod
     def page(cls, before: Heard | None, now: Now, time: int, staleness: int) -> Heard:
         """A page. One that took longer than another before it is older by that much: it may have been held back."""
         said = time - now.monotonic
-        known = said
+        known = highest = said
         if before is not None:
-            known = before.catalog - max(now.monotonic - before.at.monotonic, 0) // DRIFT
+            drifted = before.catalog - max(now.monotonic - before.at.monotonic, 0) // DRIFT
+            known, highest = max(drifted, before.highest - DRIFTED_MAX), before.highest
         catalog = max(known, said)
-        return cls(now, staleness + catalog - said, catalog)
+        return cls(now, staleness + catalog - said, catalog, max(highest, catalog))
 
     def staleness_at(self, now: Now) -> int:
         """How long ago the log's end was seen, by either clock."""
