@@ -61,6 +61,25 @@ async fn a_card_shows_every_restriction_and_none_that_is_not_there() {
     looks!("show_restricted", office.run(&["show", &jti]).stdout);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listing_says_by_which_rule_a_token_ended_and_at_which_deadline() {
+    let office = Office::new().await;
+    let (ruled, _) = office.issue(&["--sub", "alice@example.com"]);
+    let (rotated, _) = office.issue(&["--sub", "bob@example.com"]);
+    office.run(&["revoke", "--sub", "alice@example.com", "--reason", "superseded", "--yes"]).good();
+    office.run(&["rotate", &rotated, "--overlap", "0s"]).good();
+
+    let listed = office.run(&["list"]).good();
+    let status = |jti: &str| {
+        let row = listed.lines().find(|row| row.starts_with(jti)).unwrap();
+        row.split('\t').nth(1).unwrap().to_owned()
+    };
+    let why = |jti: &str| office.run(&["show", jti, "--format", "json"]).json()["inactive_because"].clone();
+    assert_eq!(status(&ruled), format!("revoked by rule @{}", why(&ruled)["position"]));
+    let deadline = why(&rotated)["deadline"].as_str().unwrap()[..19].to_owned();
+    assert_eq!(status(&rotated), format!("revoked by rotation at {deadline}Z"));
+}
+
 fn pretty(done: &Done) -> String {
     let value: Value = serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("not JSON: {done:?}"));
     serde_json::to_string_pretty(&value).unwrap()

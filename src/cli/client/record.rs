@@ -165,9 +165,11 @@ impl Record {
 
     /// The status, and whether it comes from more than the token's own revocation.
     fn status_and_kind(&self) -> String {
-        match self.inactive_because {
-            Some(Inactive::RevokedByRule { .. }) => format!("{} by rule", self.status),
-            Some(Inactive::Rotated { .. }) => format!("{} by rotation", self.status),
+        match &self.inactive_because {
+            Some(Inactive::RevokedByRule { position, .. }) => format!("{} by rule @{position}", self.status),
+            Some(Inactive::Rotated { deadline, .. }) => {
+                format!("{} by rotation at {}", self.status, seconds(*deadline))
+            }
             _ => self.status.to_string(),
         }
     }
