@@ -89,16 +89,14 @@ impl Heard {
     }
 
     /// A page. One that took longer than another before it is older by that much: it may have been held back.
-    pub(crate) fn page(before: Option<&Self>, now: Now, time: i64, staleness: i64) -> Self {
+    pub(crate) fn page(before: &Self, now: Now, time: i64, staleness: i64) -> Self {
         let said = time.saturating_sub(now.monotonic);
-        let (known, highest) = before.map_or((said, said), |before| {
-            let elapsed = now.monotonic.saturating_sub(before.at.monotonic).max(0);
-            let drifted = before.catalog.saturating_sub(elapsed / DRIFT);
-            (drifted.max(before.highest.saturating_sub(DRIFTED_MAX)), before.highest)
-        });
+        let elapsed = now.monotonic.saturating_sub(before.at.monotonic).max(0);
+        let drifted = before.catalog.saturating_sub(elapsed / DRIFT);
+        let known = drifted.max(before.highest.saturating_sub(DRIFTED_MAX));
         let catalog = known.max(said);
         let staleness = staleness.saturating_add(catalog.saturating_sub(said));
-        Self { at: now, staleness, catalog, highest: highest.max(catalog) }
+        Self { at: now, staleness, catalog, highest: before.highest.max(catalog) }
     }
 
     /// How long ago the log's end was seen, by either clock.
@@ -129,7 +127,7 @@ mod tests {
 
     fn heard_at_ten_seconds() -> Freshness {
         let freshness = Freshness::stale();
-        let heard = Heard::page(None, now(10 * SECOND), START + 10 * SECOND, 0);
+        let heard = Heard::snapshot(now(10 * SECOND), now(10 * SECOND), START + 10 * SECOND, 0);
         freshness.publish(&heard, 5 * SECOND);
         freshness
     }
@@ -161,7 +159,7 @@ mod tests {
         for (ahead, expected) in [(-HOUR, true), (5 * SECOND, true), (5 * SECOND + 1, false), (HOUR, false)] {
             let freshness = Freshness::stale();
 
-            freshness.publish(&Heard::page(None, now(0), START + ahead, 0), 5 * SECOND);
+            freshness.publish(&Heard::snapshot(now(0), now(0), START + ahead, 0), 5 * SECOND);
 
             assert_eq!(freshness.is_fresh(now(0)), expected, "{ahead}");
             assert_eq!(freshness.latest(now(SECOND)), START + SECOND + ahead.max(0), "{ahead}");
@@ -170,16 +168,13 @@ mod tests {
 
     #[test]
     fn a_page_that_was_held_back_is_as_old_as_it_is() {
-        let first = Heard::page(None, now(0), START, 0);
+        let first = Heard::snapshot(now(0), now(0), START, 0);
 
-        let second = Heard::page(Some(&first), now(10 * SECOND), START + 4 * SECOND, 7);
+        let second = Heard::page(&first, now(10 * SECOND), START + 4 * SECOND, 7);
 
         let drifted = 10 * SECOND / DRIFT;
         assert_eq!(second.staleness(now(10 * SECOND)), 6 * SECOND + 7 - drifted);
-        assert_eq!(
-            Heard::page(Some(&second), now(11 * SECOND), START + 11 * SECOND, 0).staleness(now(12 * SECOND)),
-            SECOND
-        );
+        assert_eq!(Heard::page(&second, now(11 * SECOND), START + 11 * SECOND, 0).staleness(now(12 * SECOND)), SECOND);
         assert_eq!(Heard::snapshot(now(0), now(SECOND), START - HOUR, 3).staleness(now(2 * SECOND)), 2 * SECOND + 3);
     }
 
@@ -189,7 +184,7 @@ mod tests {
         for second in 1..=10_000 {
             // Each a millisecond later than the one before it.
             let (at, written) = (second * SECOND, second * SECOND - second * 1_000);
-            heard = Heard::page(Some(&heard), now(at), START + written, 0);
+            heard = Heard::page(&heard, now(at), START + written, 0);
 
             let age = at - written;
             assert!(heard.staleness(now(at)) >= age - SECOND, "{second}");

@@ -223,13 +223,22 @@ impl RevocationSet {
     /// # Errors
     /// [`ApplyError`] for a page that does not go on where the set is.
     pub fn apply(&self, page: &Page, now: Now) -> Result<Applied, ApplyError> {
+        self.apply_answer(page, now, now)
+    }
+
+    /// The same of a page that was asked for at some instant. What is heard first, after a [restart](Self::restore), is as old as the
+    /// question: nothing says how long the answer was under way.
+    ///
+    /// # Errors
+    /// [`ApplyError`] for a page that does not go on where the set is.
+    pub fn apply_answer(&self, page: &Page, asked: Now, now: Now) -> Result<Applied, ApplyError> {
         if page.after.is_none() {
-            let mut loader = Loader::new(now);
+            let mut loader = Loader::new(asked);
             page.items.iter().for_each(|item| loader.push(item));
             return self.replace(loader, page, now);
         }
         let shared = &*self.0;
-        shared.writer().follow(page, now, shared)
+        shared.writer().follow(page, (asked, now), shared)
     }
 
     /// Learns a snapshot piece by piece, of which the last is `head`, the page without its items, that began to arrive at some

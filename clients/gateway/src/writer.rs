@@ -71,8 +71,13 @@ impl Writer {
         self.heard.map(|heard| heard.staleness(now))
     }
 
-    /// Learns a page that is no snapshot.
-    pub(crate) fn follow(&mut self, page: &Page, now: Now, readers: &impl Readers) -> Result<Applied, ApplyError> {
+    /// Learns a page that is no snapshot, which was asked for at one instant and came at another.
+    pub(crate) fn follow(
+        &mut self,
+        page: &Page,
+        (asked, now): (Now, Now),
+        readers: &impl Readers,
+    ) -> Result<Applied, ApplyError> {
         let place = self.place.filter(|_| !self.is_astray).ok_or(ApplyError::NeedsSnapshot)?;
         let is_next = place.is_next(page).inspect_err(|_| self.go_astray(readers))?;
         if !is_next {
@@ -82,7 +87,11 @@ impl Writer {
         self.place = Some(place.after(page));
         // What has come of a change that comes in pieces, or before others that have happened already, is no news of the end.
         if !page.is_partial && !page.has_more {
-            let heard = Heard::page(self.heard.as_ref(), now, page.time.timestamp_micros(), staleness(page));
+            let (time, staleness) = (page.time.timestamp_micros(), staleness(page));
+            let heard = match &self.heard {
+                Some(before) => Heard::page(before, now, time, staleness),
+                None => Heard::snapshot(asked, now, time, staleness),
+            };
             self.sweep(&heard, now, readers);
             self.vouch(heard, readers);
         }

@@ -50,7 +50,7 @@ impl Run {
 
     /// Asks for what has happened meanwhile, and tells whether there is more.
     pub(super) async fn ask_for_page(&mut self) -> Result<bool, End> {
-        let within = self.settings.answer_time_max;
+        let (within, asked) = (self.settings.answer_time_max, self.settings.clock.now());
         let request = self.catalog.request(Method::GET, "revocations")?.query(&[("after", self.next()?)]);
         let request = request.header(reqwest::header::ACCEPT, "application/json");
         let response = checked(self.catalog.send(request, within).await?, within).await?;
@@ -58,7 +58,7 @@ impl Run {
         let page: Page = serde_json::from_slice(&body).map_err(AskError::Json)?;
         self.set.resume();
         let (has_more, cursor) = (page.has_more || page.is_partial, page.next.clone());
-        self.apply(page, cursor).await?;
+        self.apply(page, cursor, asked).await?;
         Ok(has_more)
     }
 

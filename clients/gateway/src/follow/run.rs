@@ -9,6 +9,7 @@ use crate::{
     causes::Causes,
     client::{AskError, Catalog},
     error::ApplyError,
+    now::Now,
     set::{Applied, RevocationSet},
     wire::{Cursor, Page},
 };
@@ -139,13 +140,13 @@ impl Run {
         self.tell.send_modify(|progress| progress.reloads += 1);
     }
 
-    /// Learns a page that came just now. The cursor is where the catalog would go on.
-    pub(super) async fn apply(&mut self, page: Page, cursor: Option<String>) -> Result<(), End> {
+    /// Learns a page that came just now, and was asked for at some instant. The cursor is where the catalog would go on.
+    pub(super) async fn apply(&mut self, page: Page, cursor: Option<String>, asked: Now) -> Result<(), End> {
         if page.after.is_none() {
             return Err(AskError::Answer("is a snapshot, and a page was asked for").into());
         }
         let (set, now) = (self.set.clone(), self.settings.clock.now());
-        let applied = tokio::task::spawn_blocking(move || set.apply(&page, now)).await??;
+        let applied = tokio::task::spawn_blocking(move || set.apply_answer(&page, asked, now)).await??;
         if applied == Applied::Followed {
             self.cursor = cursor.or_else(|| self.cursor.take());
             self.pauses.reset();

@@ -57,7 +57,8 @@ impl Run {
         match event.name.as_str() {
             EVENT_PAGE | EVENT_HEARTBEAT => {
                 let page = serde_json::from_str(&event.data).map_err(AskError::Json)?;
-                self.apply(page, event.id).await?;
+                let now = self.settings.clock.now();
+                self.apply(page, event.id, now).await?;
                 Ok(true)
             }
             EVENT_RELOAD => Err(End::Reload),

@@ -324,3 +324,19 @@ fn what_was_known_before_a_restart_is_known_after_it_and_vouches_for_nothing() {
     assert_eq!(check(&after, 2, at(1_000)), Verdict::NotRevoked);
     assert_eq!(after.restore(Loader::new(at(0)), &page(None, 20, vec![], 0)), Ok(Applied::Ignored));
 }
+
+#[test]
+fn what_is_heard_first_after_a_restart_is_as_old_as_its_question() {
+    let set = RevocationSet::new(Duration::from_secs(5));
+    set.restore(Loader::new(at(0)), &page(None, 10, vec![], 0)).unwrap();
+
+    // It was written at an instant that nobody knows between the question and the answer.
+    assert_eq!(set.apply_answer(&heartbeat(10, 1_000), at(1_000), at(4_000)), Ok(Applied::Followed));
+    assert_eq!(set.check(jti(1), "key", at(6_000)), Verdict::NotRevoked);
+    assert_eq!(set.check(jti(1), "key", at(6_001)), Verdict::Stale);
+
+    // From then on pages are compared with each other.
+    assert_eq!(set.apply_answer(&heartbeat(10, 5_000), at(5_000), at(8_000)), Ok(Applied::Followed));
+    assert_eq!(set.check(jti(1), "key", at(13_000)), Verdict::NotRevoked);
+    assert_eq!(set.check(jti(1), "key", at(13_001)), Verdict::Stale);
+}
