@@ -1,7 +1,7 @@
 //! Lines of comma-separated values (RFC 4180) that a spreadsheet shows and never calculates.
 
-/// What makes a spreadsheet take a cell for a formula.
-const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+/// What makes a spreadsheet take a cell for a formula, also as wide as a Chinese character.
+const FORMULA: [char; 10] = ['=', '+', '-', '@', '\t', '\r', '\u{FF1D}', '\u{FF0B}', '\u{FF0D}', '\u{FF20}'];
 
 /// One line, its break included. A cell that a spreadsheet would take for a formula begins with an apostrophe; what could
 /// command a terminal or turn the direction of a line is replaced.
@@ -34,6 +34,8 @@ mod tests {
             ("+1", "'+1"),
             ("-1", "'-1"),
             ("@SUM(A1)", "'@SUM(A1)"),
+            ("\u{FF1D}cmd()", "'\u{FF1D}cmd()"),
+            ("\u{FF0D}1", "'\u{FF0D}1"),
             ("\tx", "'\tx"),
             ("\rx", "\"'\rx\""),
             ("=1,2", "\"'=1,2\""),
