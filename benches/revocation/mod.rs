@@ -46,6 +46,8 @@ const QUIET: Duration = Duration::from_secs(5);
 const CHECKS: usize = 20;
 /// How many tokens are revoked one by one before the first rule.
 const SINGLE: usize = 300;
+/// How many are revoked one by one beside the others before each rule, to be compared with it.
+const COMPARED: usize = 10;
 
 /// The catalog that is measured.
 struct Bench {
@@ -58,6 +60,7 @@ struct Bench {
 #[derive(Default)]
 struct Row {
     refused_ms: Figures,
+    single_ms: Figures,
     filled_ms: Figures,
     issuer: Waits,
     revoker: Waits,
@@ -171,10 +174,18 @@ impl Bench {
         let mut rule =
             self.caller(Ask::post(&self.address, &self.token, "/revocations", &body).answered("200")).await?;
         let ids = self.newest(2_000, 20_000).await?;
+        let compared = self.newest(1_000, COMPARED).await?;
         // What the tokens' making and earlier rules have left to be written to disk is not this rule's.
         execute(&mut self.superuser, "checkpoint".to_owned()).await?;
         let (issuer, revoker) = (self.issuer(), self.revoker(ids));
+        let quiet = Instant::now();
         tokio::time::sleep(QUIET).await;
+        let quiet = (quiet, Instant::now());
+        let mut singles = Vec::with_capacity(compared.len());
+        for jti in compared {
+            singles.push(self.refused(&jti).await?);
+        }
+        row.single_ms.push(percentile_ms(&mut singles, 0.5));
 
         let begun = Instant::now();
         rule.once().await?;
@@ -186,10 +197,26 @@ impl Bench {
         self.filled().await?;
         let ended = Instant::now();
         row.filled_ms.push(ended.duration_since(begun).as_secs_f64() * 1_000.0);
-        issuer.waits(begun, ended, &mut row.issuer).await?;
-        revoker.waits(begun, ended, &mut row.revoker).await?;
-        eprintln!("a rule over {covered} tokens: refused after {:.1} ms", row.refused_ms.last());
+        issuer.waits(quiet, (begun, ended), &mut row.issuer).await?;
+        revoker.waits(quiet, (begun, ended), &mut row.revoker).await?;
+        let (refused, single) = (row.refused_ms.last(), row.single_ms.last());
+        eprintln!("a rule over {covered} tokens: refused after {refused:.1} ms, a single one after {single:.1} ms");
         Ok(())
+    }
+
+    /// How long one revocation takes until as many checks as after a rule have refused its token.
+    async fn refused(&self, jti: &str) -> Result<Duration, Error> {
+        let mut delete = self.caller(Ask::delete(&self.address, &self.token, &format!("/tokens/{jti}"))).await?;
+        let mut checks = Vec::with_capacity(CHECKS);
+        for _ in 0..CHECKS {
+            checks.push(self.caller(self.get(&format!("/revocations/{jti}"))).await?);
+        }
+        let begun = Instant::now();
+        delete.once().await?;
+        try_join_all(checks.iter_mut().map(Caller::once)).await?;
+        let taken = begun.elapsed();
+        checks.iter().try_for_each(expect_revoked)?;
+        Ok(taken)
     }
 
     /// When the token was issued that so many were issued before.
@@ -263,23 +290,26 @@ impl Watched {
         Self { task: tokio::spawn(work(stop.clone())), stop }
     }
 
-    /// The longest that it waited between two instants, and the most usual of such times before.
-    async fn waits(self, begun: Instant, ended: Instant, waits: &mut Waits) -> Result<(), Error> {
+    /// The longest that it waited between two instants, and the most usual of such times in a quiet while before.
+    async fn waits(
+        self,
+        quiet: (Instant, Instant),
+        (begun, ended): (Instant, Instant),
+        waits: &mut Waits,
+    ) -> Result<(), Error> {
         self.stop.store(true, Ordering::Relaxed);
         let latencies = self.task.await??;
         let longest = |from: Instant, to: Instant| {
             let within = latencies.iter().filter(|(at, taken)| *at + *taken >= from && *at <= to);
             within.map(|(_, taken)| *taken).max().unwrap_or_default()
         };
-        let mut before: Vec<Duration> =
-            latencies.iter().filter(|(at, taken)| *at + *taken < begun).map(|(_, taken)| *taken).collect();
+        let is_before = |(at, taken): &&(Instant, Duration)| *at >= quiet.0 && *at + *taken < quiet.1;
+        let mut before: Vec<Duration> = latencies.iter().filter(is_before).map(|(_, taken)| *taken).collect();
         let p99 = percentile_ms(&mut before, 0.99);
         let took = ended.duration_since(begun).min(QUIET / 2);
-        let starts = std::iter::successors(begun.checked_sub(took), |from| from.checked_sub(took));
-        let mut without: Vec<Duration> = starts
-            .take_while(|from| begun.duration_since(*from) < QUIET)
-            .map(|from| longest(from, from + took))
-            .collect();
+        let starts = std::iter::successors(quiet.1.checked_sub(took), |from| from.checked_sub(took));
+        let mut without: Vec<Duration> =
+            starts.take_while(|from| *from > quiet.0).map(|from| longest(from, from + took)).collect();
         waits.beside.push(longest(begun, ended).as_secs_f64() * 1_000.0 / p99);
         waits.without.push(percentile_ms(&mut without, 0.5) / p99);
         Ok(())
@@ -295,13 +325,14 @@ fn print(arguments: &Arguments, rows: &[Row]) {
     println!("{} rules of each size among {} tokens; median (least–most)", arguments.rounds, arguments.tokens);
     println!();
     println!(
-        "| covered | every check refused after ms | rows filled after ms | issuer's longest wait, × its p99 | in as long without a rule | revoker's longest wait, × its p99 | in as long without a rule |"
+        "| covered | every check refused after ms | of a single revocation | rows filled after ms | issuer's longest wait, × its p99 | in as long without a rule | revoker's longest wait, × its p99 | in as long without a rule |"
     );
-    println!("|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|");
     for (covered, row) in arguments.covered.iter().zip(rows) {
         println!(
-            "| {covered} | {} | {} | {} | {} | {} | {} |",
+            "| {covered} | {} | {} | {} | {} | {} | {} | {} |",
             row.refused_ms.spread(1),
+            row.single_ms.spread(1),
             row.filled_ms.spread(0),
             row.issuer.beside.spread(2),
             row.issuer.without.spread(2),

@@ -79,7 +79,7 @@ use crate::{
     },
     signing::{SignedToken, SigningError},
     store::{
-        AppendError, Appender, Database, LiveTokens, Lookups,
+        AppendError, Appender, Connections, Database, LiveTokens, Lookups,
         follower::{self, Followed, Staleness},
     },
 };
@@ -294,6 +294,12 @@ impl Catalog {
     #[must_use]
     pub fn is_stale_and_allowed(&self) -> bool {
         self.live_tokens.is_stale_and_allowed()
+    }
+
+    /// The connections to the database that reads and checks go through, now.
+    #[must_use]
+    pub fn connections(&self) -> [Connections; 2] {
+        [self.database.connections(), self.lookups.connections()]
     }
 
     /// How many tokens checks wait for that no statement reads yet.

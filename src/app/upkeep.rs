@@ -35,7 +35,8 @@ impl Catalog {
 
     /// Takes the live tokens into memory, so that the first checks are answered from it, too.
     pub async fn load_live_tokens(&self) {
-        if let Err(error) = follower::catch_up(&self.database, &self.live_tokens, &self.ambient.clock).await {
+        let caught_up = Box::pin(follower::catch_up(&self.database, &self.live_tokens, &self.ambient.clock));
+        if let Err(error) = caught_up.await {
             tracing::warn!(error = %Causes(&error), "live tokens are not in memory yet");
         }
     }

@@ -180,10 +180,12 @@ pub(super) fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Problem> {
     let (Ok(text), None) = (value.to_str(), values.next()) else { return Err(Problem::bad_credential()) };
     let (scheme, credentials) = text.split_once(' ').ok_or_else(Problem::no_credential)?;
     let credentials = credentials.trim_matches(' ');
-    match scheme.to_ascii_lowercase().as_str() {
-        "bearer" => Ok(Presented::Bearer(credentials)),
-        "basic" => Ok(Presented::Basic(credentials)),
-        _ => Err(Problem::no_credential()),
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(Presented::Bearer(credentials))
+    } else if scheme.eq_ignore_ascii_case("basic") {
+        Ok(Presented::Basic(credentials))
+    } else {
+        Err(Problem::no_credential())
     }
 }
 

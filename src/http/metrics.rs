@@ -163,7 +163,7 @@ fn happened(tally: &Tally) {
 
 /// What has a value at any time, as it is now.
 fn sample(catalog: &Catalog) {
-    for Connections { pool, in_use, idle, max } in catalog.database().connections() {
+    for Connections { pool, in_use, idle, max } in catalog.connections() {
         gauge!(CONNECTIONS, "pool" => pool, "state" => "in_use").set(in_use);
         gauge!(CONNECTIONS, "pool" => pool, "state" => "idle").set(idle);
         gauge!(CONNECTIONS_MAX, "pool" => pool).set(max);

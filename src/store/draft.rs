@@ -23,12 +23,20 @@ use crate::domain::{
 
 /// Writes a batch that issues tokens: the head, the events, the tokens, and what listings find them by.
 static ISSUED: &str = concat!(include_str!("append_events.sql"), include_str!("append_issued.sql"), "select from head");
-/// Writes a batch that changes tokens: the head, the events, revocations, and what else may change of a token.
-static CHANGED: &str =
-    concat!(include_str!("append_events.sql"), include_str!("append_changed.sql"), "select from head");
-/// Writes a batch that does both. Neither of the others opens an index that it does not need.
+/// Writes a batch that issues no token, and changes none but by revoking it: the head, the events, and revocations.
+static REVOKED: &str =
+    concat!(include_str!("append_events.sql"), include_str!("append_revoked.sql"), "select from head");
+/// Writes a batch that changes more of tokens.
+static CHANGED: &str = concat!(
+    include_str!("append_events.sql"),
+    include_str!("append_revoked.sql"),
+    include_str!("append_changed.sql"),
+    "select from head"
+);
+/// Writes a batch that does all of it. None of the others opens an index that it does not need.
 static BOTH: &str = concat!(
     include_str!("append_events.sql"),
+    include_str!("append_revoked.sql"),
     include_str!("append_changed.sql"),
     include_str!("append_issued.sql"),
     "select from head"
@@ -46,6 +54,8 @@ pub(super) struct Draft {
     state: State,
     rows: Vec<EventRow>,
     named: Vec<(Scope, Answered)>,
+    /// Whether more becomes different of tokens than that they are revoked.
+    changes_tokens: bool,
 }
 
 /// An event's columns, but for the time, which the batch shares.
@@ -72,12 +82,14 @@ impl Draft {
             state,
             rows: Vec::new(),
             named: Vec::new(),
+            changes_tokens: false,
         }
     }
 
     /// Events that are in the log already, applied to what they need to know.
     pub(super) fn replayed(begun: Head, end: &Head, state: State) -> Self {
-        Self { position: end.position, digest: end.digest, ..Self::new(begun, end.recorded_at, state) }
+        let begun = Self::new(begun, end.recorded_at, state);
+        Self { position: end.position, digest: end.digest, changes_tokens: true, ..begun }
     }
 
     pub(super) fn decide(&mut self, command: &Command, entropy: &dyn Entropy) -> Result<Decision, StoreError> {
@@ -144,6 +156,7 @@ impl Draft {
             commitment,
             digest,
         });
+        self.changes_tokens |= changes_tokens(&occurrence.event);
         let recorded = Recorded { position, recorded_at: self.now, occurrence };
         self.state.apply(&recorded);
         (self.position, self.digest) = (position, digest);
@@ -187,11 +200,15 @@ impl Draft {
         let (changed, issued) = rows.split_at(first_issued);
         let is_changed = !changed.is_empty() || rows.iter().any(TokenRow::is_revoked);
         let sql = match (issued.is_empty(), is_changed) {
+            (true, _) if !self.changes_tokens => REVOKED,
             (true, _) => CHANGED,
             (false, true) => BOTH,
             (false, false) => ISSUED,
         };
-        let mut query = row::bind_changed(row::bind_revoked(self.bind(sqlx::query(sql)), &rows), changed);
+        let mut query = row::bind_revoked(self.bind(sqlx::query(sql)), &rows);
+        if self.changes_tokens || !issued.is_empty() {
+            query = row::bind_changed(query, changed);
+        }
         if !issued.is_empty() {
             let reach = Reach::of(touched[first_issued..].iter().copied());
             query = status_lists::bind(row::bind_issued(reach.bind(query), issued), self.state.entries());
@@ -222,6 +239,15 @@ impl Draft {
 
     pub(super) fn known(self) -> Known {
         Known { log_id: self.begun.log_id, position: self.position, digest: self.digest, settings: self.state.settings }
+    }
+}
+
+/// Whether an event makes a token different in another way than that it is revoked.
+fn changes_tokens(event: &Event) -> bool {
+    match event {
+        Event::TokenSuspended(_) | Event::TokenResumed(_) => true,
+        Event::TokenRevoked(revoked) => revoked.successor.is_some(),
+        _ => false,
     }
 }
 

@@ -29,12 +29,20 @@ fn hex_digest<S: Serializer>(digest: &Sha256Digest, serializer: S) -> Result<S::
 
 impl Head {
     pub(super) fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
-        let digest: Vec<u8> = row.try_get("digest")?;
+        Self::of_columns(row, ["log_id", "position", "digest", "recorded_at"])
+    }
+
+    /// That of a row in which its columns have other names.
+    pub(super) fn of_columns(
+        row: &PgRow,
+        [log_id, position, digest, recorded_at]: [&str; 4],
+    ) -> Result<Self, sqlx::Error> {
+        let digest: Vec<u8> = row.try_get(digest)?;
         Ok(Self {
-            log_id: row.try_get("log_id")?,
-            position: Position(row.try_get("position")?),
+            log_id: row.try_get(log_id)?,
+            position: Position(row.try_get(position)?),
             digest: digest.try_into().map_err(|_| sqlx::Error::Decode("log_head.digest is not 32 bytes".into()))?,
-            recorded_at: row.try_get("recorded_at")?,
+            recorded_at: row.try_get(recorded_at)?,
         })
     }
 }

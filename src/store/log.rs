@@ -4,11 +4,11 @@ use std::pin::pin;
 
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, TryStreamExt, stream};
-use sqlx::{Connection, Executor, FromRow, PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder};
+use sqlx::{Connection, Executor, FromRow, PgConnection, PgExecutor, PgPool, Postgres, QueryBuilder, Row};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
-use super::{Database, StoreError, chain::Sha256Digest, codec, head, postgres::bounded};
+use super::{Database, Head, StoreError, chain::Sha256Digest, codec, head, postgres::bounded};
 use crate::domain::{Path, Position, Recorded, Settings};
 
 /// How many events wait for a slow reader.
@@ -90,11 +90,20 @@ pub async fn page(pool: &PgPool, selection: &Selection, limit: u16) -> Result<Ve
     rows.iter().map(EventRow::decode).collect()
 }
 
-/// The rows from a position on, in order, and no more than `limit`.
-pub(super) async fn rows_from(pool: &PgPool, position: Position, limit: u16) -> Result<Vec<EventRow>, StoreError> {
-    let mut query = select(&Selection { after: Position(position.0 - 1), ..Selection::default() });
-    query.push(" limit ").push_bind(i64::from(limit));
-    bounded(async { Ok(query.build_query_as().fetch_all(pool).await?) }).await
+/// The end of the log, and the rows from a position on, in order and no more than `limit`, as one statement sees them.
+pub(super) async fn ahead(
+    connection: &mut PgConnection,
+    position: Position,
+    limit: u16,
+) -> Result<(Head, Vec<EventRow>), StoreError> {
+    let query = sqlx::query(include_str!("ahead.sql")).bind(position.0).bind(i64::from(limit));
+    let rows = query.fetch_all(connection).await?;
+    let first = rows.first().ok_or(StoreError::Headless)?;
+    let head = Head::of_columns(first, ["log_id", "head_position", "head_digest", "head_recorded_at"])?;
+    // Where nothing comes after the position there is a row without an event.
+    let is_event = first.try_get::<Option<i64>, _>("position")?.is_some();
+    let events = rows.iter().filter(|_| is_event).map(EventRow::from_row).collect::<Result<_, _>>()?;
+    Ok((head, events))
 }
 
 /// The events at these positions, in order.

@@ -1,30 +1,45 @@
 //! The tokens that checks ask for, by identifier: what is asked for while statements are under way shares the next
 //! statement. Nothing lingers, and nothing is remembered: each answer was read after it was asked for.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
-use sqlx::PgPool;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use uuid::Uuid;
 
 use super::{
-    Database, StoreError, metrics,
-    postgres::{CHECKERS_MAX, bounded},
+    Connections, Database, StoreError,
+    kept::Kept,
+    metrics,
+    postgres::{bounded, count},
     tokens,
 };
 use crate::domain::Token;
 
 /// How many statements are under way at once: one that does not answer holds up nobody but those who share it.
-const TURNS: usize = CHECKERS_MAX as usize;
+const TURNS: usize = 2;
 /// The most identifiers in one statement.
 const BATCH_MAX: usize = 500;
-/// The most that wait for a connection.
+/// The most that wait for a turn.
 const QUEUE_MAX: usize = 8_192;
 
 /// Where checks ask.
 #[derive(Debug, Clone)]
 pub struct Lookups {
     queue: mpsc::Sender<Asked>,
+    idle: Idle,
+}
+
+/// The connections that nobody asks by at the moment, of those that only checks ask by.
+#[derive(Debug, Clone)]
+struct Idle(Arc<Mutex<Vec<Kept>>>);
+
+impl Idle {
+    fn lock(&self) -> MutexGuard<'_, Vec<Kept>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Who waits for a token.
@@ -39,8 +54,17 @@ impl Lookups {
     #[must_use]
     pub fn start(database: &Database) -> Self {
         let (queue, asked) = mpsc::channel(QUEUE_MAX);
-        tokio::spawn(serve(asked, database.checks().clone()));
-        Self { queue }
+        let idle = Idle(Arc::new(Mutex::new((0..TURNS).map(|_| Kept::new(database)).collect())));
+        tokio::spawn(serve(asked, database.clone(), idle.clone()));
+        Self { queue, idle }
+    }
+
+    /// The connections that checks ask by, now.
+    #[must_use]
+    pub fn connections(&self) -> Connections {
+        let waiting = self.idle.lock();
+        let (in_use, idle) = (TURNS - waiting.len(), waiting.iter().filter(|kept| kept.is_connected()).count());
+        Connections { pool: "checks", in_use: count(in_use), idle: count(idle), max: count(TURNS) }
     }
 
     /// How many wait for a statement.
@@ -64,30 +88,33 @@ impl Lookups {
 }
 
 /// A turn comes first: whoever asks while it is waited for comes along.
-async fn serve(mut asked: mpsc::Receiver<Asked>, pool: PgPool) {
+async fn serve(mut asked: mpsc::Receiver<Asked>, database: Database, idle: Idle) {
     let turns = Arc::new(Semaphore::new(TURNS));
     while let Ok(turn) = turns.clone().acquire_owned().await {
         let mut batch = Vec::new();
         if asked.recv_many(&mut batch, BATCH_MAX).await == 0 {
             return;
         }
-        let pool = pool.clone();
+        // There is one for each turn.
+        let mut kept = idle.lock().pop().unwrap_or_else(|| Kept::new(&database));
+        let idle = idle.clone();
         tokio::spawn(async move {
-            answer(&pool, batch).await;
+            answer(&mut kept, batch).await;
+            idle.lock().push(kept);
             drop(turn);
         });
     }
 }
 
 /// Whoever gave up has been told so. A row that cannot be read fails alone.
-async fn answer(pool: &PgPool, mut batch: Vec<Asked>) {
+async fn answer(kept: &mut Kept, mut batch: Vec<Asked>) {
     batch.retain(|asked| !asked.reply.is_closed());
     if batch.is_empty() {
         return;
     }
     metrics::lookup(batch.len());
     let ids: Vec<Uuid> = batch.iter().map(|asked| asked.jti).collect();
-    match bounded(tokens::each_by_jti(pool, &ids)).await {
+    match kept.read(async move |connection| tokens::each_by_jti(connection, ids.clone()).await).await {
         Ok(found) => {
             let found: HashMap<Uuid, Result<Token, Arc<StoreError>>> =
                 found.into_iter().map(|(jti, token)| (jti, token.map_err(Arc::new))).collect();

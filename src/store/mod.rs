@@ -15,6 +15,7 @@ pub mod fill;
 pub mod follower;
 pub mod head;
 pub mod idempotency;
+mod kept;
 pub mod key_usage;
 pub mod life;
 mod listing;

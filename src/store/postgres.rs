@@ -27,7 +27,6 @@ pub(super) const SNAPSHOT: &str =
     "begin isolation level repeatable read read only; lock table log_head in access share mode";
 
 const READERS_MAX: u32 = 14;
-pub(super) const CHECKERS_MAX: u32 = 2;
 const SIGNALLERS: u32 = 2;
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -82,13 +81,12 @@ pub struct Connections {
     pub max: u32,
 }
 
-/// One catalog in one database: how to reach it, and the pools that reads go through.
+/// One catalog in one database: how to reach it, the pool that reads go through, and that of the signals.
 #[derive(Debug, Clone)]
 pub struct Database {
     options: PgConnectOptions,
     schema: Schema,
     reads: PgPool,
-    checks: PgPool,
     signals: PgPool,
 }
 
@@ -98,9 +96,8 @@ impl Database {
     pub fn new(options: PgConnectOptions, schema: Schema) -> Self {
         let options = options.application_name("catalog").disable_statement_logging();
         let reads = pool(READERS_MAX, session_sql(&schema)).connect_lazy_with(options.clone());
-        let checks = pool(CHECKERS_MAX, keyed_session_sql(&schema)).connect_lazy_with(options.clone());
         let signals = pool(SIGNALLERS, signal_session_sql(&schema)).connect_lazy_with(options.clone());
-        Self { options, schema, reads, checks, signals }
+        Self { options, schema, reads, signals }
     }
 
     /// Another catalog in the same database.
@@ -120,23 +117,16 @@ impl Database {
         &self.reads
     }
 
-    /// The pool that checks go through, which no long read can use up.
-    pub(super) fn checks(&self) -> &PgPool {
-        &self.checks
-    }
-
     /// The pool of the two connections by which processes tell each other that they have appended.
     pub(super) fn signals(&self) -> &PgPool {
         &self.signals
     }
 
-    /// The connections of each pool, now.
+    /// The connections that reads go through, now.
     #[must_use]
-    pub fn connections(&self) -> [Connections; 2] {
-        [("reads", &self.reads, READERS_MAX), ("checks", &self.checks, CHECKERS_MAX)].map(|(name, pool, max)| {
-            let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
-            Connections { pool: name, in_use: pool.size().saturating_sub(idle), idle, max }
-        })
+    pub fn connections(&self) -> Connections {
+        let idle = count(self.reads.num_idle());
+        Connections { pool: "reads", in_use: self.reads.size().saturating_sub(idle), idle, max: READERS_MAX }
     }
 
     /// A connection of its own as the writer role.
@@ -161,12 +151,21 @@ impl Database {
         timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
     }
 
-    /// Closes the pools.
+    /// Whether nothing is read any more.
+    pub(super) fn is_closed(&self) -> bool {
+        self.reads.is_closed()
+    }
+
+    /// Closes the pools. Nothing is read by a kept session any more, either.
     pub async fn close(&self) {
         self.reads.close().await;
-        self.checks.close().await;
         self.signals.close().await;
     }
+}
+
+/// A number of connections.
+pub(super) fn count(connections: usize) -> u32 {
+    u32::try_from(connections).unwrap_or(u32::MAX)
 }
 
 fn pool(connections_max: u32, setup: String) -> PgPoolOptions {
@@ -234,7 +233,7 @@ fn signal_session_sql(schema: &Schema) -> String {
     format!("{}\n         set synchronous_commit to off;", session_sql(schema))
 }
 
-/// The same for a session whose every statement looks rows up by a key: there is one good plan for all values.
+/// The same for a session whose every statement looks rows up by a key, or reads on from a position: there is one good plan for all values.
 fn keyed_session_sql(schema: &Schema) -> String {
     format!("{}\n         set plan_cache_mode to force_generic_plan;", session_sql(schema))
 }

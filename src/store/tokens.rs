@@ -168,10 +168,10 @@ fn read_one(row: &PgRow, rules: &[Rule]) -> Result<Token, StoreError> {
 
 /// The same, each by itself: one whose row cannot be read is an error of its own.
 pub(super) async fn each_by_jti(
-    executor: impl PgExecutor<'_>,
-    ids: &[Uuid],
+    connection: &mut PgConnection,
+    ids: Vec<Uuid>,
 ) -> Result<Vec<(Uuid, Result<Token, StoreError>)>, StoreError> {
-    let rows = sqlx::query(BY_JTI).bind(ids).fetch_all(executor).await?;
+    let rows = sqlx::query(BY_JTI).bind(ids).fetch_all(connection).await?;
     let Some(first) = rows.first() else { return Ok(Vec::new()) };
     let rules = rules::read_with(first)?;
     rows.iter().map(|row| Ok((row.try_get("jti")?, read_one(row, &rules)))).collect()

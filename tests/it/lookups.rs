@@ -1,10 +1,14 @@
 //! Checks that arrive together share statements, and nothing else: each has the answer that it would have had alone.
 
+use catalog::domain::Position;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions, Connection, Executor};
 
-use crate::support::{World, process::until, world::plain};
+use crate::{
+    feed::keep_house,
+    support::{World, process::until, world::plain},
+};
 
 /// Many more than there are connections for checks.
 const CHECKS: usize = 60;
@@ -64,6 +68,36 @@ async fn while_the_tokens_cannot_be_read_no_check_has_a_verdict_and_afterwards_e
     locking.close().await.unwrap();
     let reply = world.introspect(issued.signed.expose(), &admin).await;
     assert_eq!((reply.status.as_u16(), &reply.json()["active"]), (200, &Value::Bool(true)), "{}", reply.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn checks_whose_sessions_were_ended_are_answered_by_others_and_so_is_who_follows_the_log() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let issued = world.issue_dev(plain("alice@example.com")).await;
+    let check = || world.introspect(issued.signed.expose(), &admin);
+    let follower = world.another_process().await;
+    let house = keep_house(&follower).await;
+    let has_come = async |position: Position| {
+        let reached = || follower.catalog.followed().filter(|followed| followed.position >= position);
+        until("another process has followed", async || reached()).await
+    };
+    has_come(issued.token.issued).await;
+    check().await;
+
+    let ended = "select count(*) filter (where pg_terminate_backend(pid, 5000)) from pg_stat_activity \
+                 where application_name = 'catalog' and datname = current_database()";
+    let mut superuser = world.database.superuser().connect().await.unwrap();
+    let ended: i64 = sqlx::query_scalar(ended).fetch_one(&mut superuser).await.unwrap();
+    let replies = join_all((0..CHECKS).map(|_| check())).await;
+    let next = world.issue_dev(plain("bob@example.com")).await;
+
+    assert!(ended > 3, "the appender, checks, the follower, and the signals: {ended}");
+    has_come(next.token.issued).await;
+    house.abort();
+    for reply in replies {
+        assert_eq!((reply.status.as_u16(), &reply.json()["active"]), (200, &Value::Bool(true)), "{}", reply.text);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -65,16 +65,18 @@ async fn every_statement_of_the_store_agrees_with_the_schema_and_is_the_writers_
     let mut writer = database.connect_as_writer().await.unwrap();
 
     let files = sql_files("src/store");
-    // The statements of a batch are made from these three.
+    // The statements of a batch are made from these four.
     let part = |name: &str| files.iter().find(|(file, _)| file == name).unwrap().1.clone();
-    let (events, changed) = (part("append_events.sql"), part("append_changed.sql"));
+    let (events, revoked, changed) =
+        (part("append_events.sql"), part("append_revoked.sql"), part("append_changed.sql"));
     for (file, sql) in files {
         let sql = match file.as_str() {
             // Templates of several statements, which every migration or rebuilding runs.
             "privileges.sql" | "append_events.sql" => continue,
             name if name.starts_with("rebuild_") => continue,
-            "append_changed.sql" => format!("{events}{sql} select from head"),
-            "append_issued.sql" => format!("{events}{changed}{sql} select from head"),
+            "append_revoked.sql" => format!("{events}{sql} select from head"),
+            "append_changed.sql" => format!("{events}{revoked}{sql} select from head"),
+            "append_issued.sql" => format!("{events}{revoked}{changed}{sql} select from head"),
             _ => sql,
         };
         let statement = writer.prepare(AssertSqlSafe(sql.clone()).into_sql_str()).await;

@@ -34,7 +34,7 @@ pub use news::News;
 use staleness::{Look, Sighting};
 pub use staleness::{Stale, Staleness};
 
-use super::{Database, Head, StoreError, chain::Sha256Digest, log};
+use super::{Database, Head, StoreError, chain::Sha256Digest, kept::Kept, log};
 use crate::domain::{
     Position, Recorded,
     ambient::Clock,
@@ -243,7 +243,7 @@ impl LiveTokens {
 /// # Errors
 /// [`FollowError`].
 pub async fn catch_up(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Result<(), FollowError> {
-    advance(database, live, clock.now()).await
+    advance(database, &mut Kept::new(database), live, clock.now()).await
 }
 
 /// Follows the log for as long as it is polled, and tells others of what is appended here, as the process `own`.
@@ -271,8 +271,9 @@ pub async fn tell_the_rest(database: &Database, live: &LiveTokens) -> Result<(),
 
 async fn keep_following(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Infallible {
     let (mut is_told, mut is_stale, mut swept) = (false, false, Instant::now());
+    let mut connection = Kept::new(database);
     loop {
-        match advance(database, live, clock.now()).await {
+        match advance(database, &mut connection, live, clock.now()).await {
             Ok(()) => is_told = false,
             // What is known is of another log: it is let go at once, and the whole read anew.
             Err(error @ FollowError::AnotherLog(_)) => {
@@ -313,7 +314,12 @@ fn tell_stale(live: &LiveTokens, was_stale: bool) -> bool {
 }
 
 /// Brings the memory to the end of the log.
-async fn advance(database: &Database, live: &LiveTokens, now: DateTime<Utc>) -> Result<(), FollowError> {
+async fn advance(
+    database: &Database,
+    connection: &mut Kept,
+    live: &LiveTokens,
+    now: DateTime<Utc>,
+) -> Result<(), FollowError> {
     if live.read().is_none() {
         let look = live.sighting.look();
         let load = live.loads.fetch_add(1, Ordering::Relaxed);
@@ -323,16 +329,18 @@ async fn advance(database: &Database, live: &LiveTokens, now: DateTime<Utc>) -> 
         live.see(&look);
         live.told.notify_one();
     }
-    while step(database, live).await? {}
+    while step(connection, live).await? {}
     Ok(expand::rules(database, live, now).await?)
 }
 
 /// Takes in the next events; whether there may be more.
-async fn step(database: &Database, live: &LiveTokens) -> Result<bool, FollowError> {
+async fn step(connection: &mut Kept, live: &LiveTokens) -> Result<bool, FollowError> {
     // First what is known: what this process appends meanwhile only makes the log longer than that.
     let Some((log_id, position, digest)) = live.read().as_ref().map(Memory::mark) else { return Ok(false) };
     let look = live.sighting.look();
-    let head = log::head(database.reads()).await?;
+    // The event that is known comes along, and shows that it is still the same.
+    let read = connection.read(async move |connection| log::ahead(connection, position, PAGE_MAX).await);
+    let (head, rows) = read.await?;
     if head.log_id != log_id || head.position < position || (head.position == position && head.digest != digest) {
         return Err(FollowError::AnotherLog(position));
     }
@@ -340,22 +348,28 @@ async fn step(database: &Database, live: &LiveTokens) -> Result<bool, FollowErro
         live.see(&look);
         return Ok(false);
     }
-    let rows = log::rows_from(database.reads(), position, PAGE_MAX).await?;
     let events = match rows.split_first() {
         Some((known, events)) if known.position == position.0 && known.digest == digest => events,
         _ if position == Position(0) => &rows[..],
         _ => return Err(FollowError::AnotherLog(position)),
     };
-    let Some(last) = events.last() else { return Ok(true) };
+    let last = events.last().ok_or(FollowError::AnotherLog(position))?;
     let events = events.iter().map(log::EventRow::decode).collect::<Result<Vec<_>, _>>()?;
     if let Some(memory) = live.write().as_mut() {
-        memory.take(events.iter(), last.digest()?);
+        // An event is missing between.
+        if !memory.take(events.iter(), last.digest()?) {
+            return Err(FollowError::AnotherLog(position));
+        }
         if memory.index.has_changes() {
             live.told.notify_one();
         }
     }
+    let is_end = last.position == head.position.0;
+    if is_end {
+        live.see(&look);
+    }
     live.moved.notify_waiters();
-    Ok(true)
+    Ok(!is_end)
 }
 
 impl Memory {
