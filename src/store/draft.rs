@@ -15,7 +15,7 @@ use super::{
     rules, status_lists,
 };
 use crate::domain::{
-    Command, Event, Occurrence, Position, Recorded, Refusal, State, Token,
+    Command, Event, Occurrence, Position, Recorded, Refusal, Rule, State, Token,
     ambient::Entropy,
     command::Decision as Decided,
     idempotency::{Answered, Scope},
@@ -26,6 +26,8 @@ static ISSUED: &str = concat!(include_str!("append_events.sql"), include_str!("a
 /// Writes a batch that issues no token, and changes none but by revoking it: the head, the events, and revocations.
 static REVOKED: &str =
     concat!(include_str!("append_events.sql"), include_str!("append_revoked.sql"), "select from head");
+/// Writes a batch that adds one rule, and says nothing of tokens.
+static RULED: &str = concat!(include_str!("append_events.sql"), include_str!("append_rule.sql"), "select from head");
 /// Writes a batch that changes more of tokens.
 static CHANGED: &str = concat!(
     include_str!("append_events.sql"),
@@ -177,13 +179,21 @@ impl Draft {
     pub(super) fn is_one_statement(&self) -> bool {
         self.named.is_empty()
             && self.state.past().is_empty()
-            && self.state.rules().is_empty()
+            && (self.state.rules().is_empty() || self.only_rule().is_some())
             && !people::are_new(&self.state)
+    }
+
+    /// The rule of a batch in which nothing else is said of tokens.
+    fn only_rule(&self) -> Option<&Rule> {
+        let [rule] = self.state.rules() else { return None };
+        self.state.touched().next().is_none().then_some(rule)
     }
 
     /// Records what [`write`](Self::write) does not.
     pub(super) async fn write_rest(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
-        rules::insert(connection, self.state.rules()).await?;
+        if self.only_rule().is_none() {
+            rules::insert(connection, self.state.rules()).await?;
+        }
         people::insert(connection, &self.state).await?;
         past::insert(connection, self.state.past()).await?;
         idempotency::insert(connection, &self.named).await
@@ -192,6 +202,10 @@ impl Draft {
     /// Records the head, the events, each touched token once, and what listings find new tokens by, in one statement.
     /// Tells whether the head was the one that the batch was decided on; if not, nothing is recorded.
     pub(super) async fn write(&self, connection: &mut PgConnection) -> Result<bool, StoreError> {
+        if let Some(rule) = self.only_rule() {
+            let query = rules::bind(self.bind(sqlx::query(RULED)), rule);
+            return Ok(query.execute(connection).await?.rows_affected() == 1);
+        }
         let mut touched: Vec<&Token> = self.state.touched().collect();
         // Neighbours in the log are neighbours in the tables, too: a listing finds them on the same pages.
         touched.sort_unstable_by_key(|token| token.issued);

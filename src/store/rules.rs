@@ -7,7 +7,12 @@
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Row, postgres::PgRow, types::Json};
+use sqlx::{
+    FromRow, PgConnection, PgExecutor, PgPool, Postgres, Row,
+    postgres::{PgArguments, PgRow},
+    query::Query,
+    types::Json,
+};
 use uuid::Uuid;
 
 use super::{StoreError, postgres::bounded};
@@ -155,26 +160,32 @@ pub async fn covering(pool: &PgPool, token: &Token) -> Result<Vec<Position>, Sto
 
 /// Adds the rules of a batch. No row of a token says anything of them yet.
 pub(super) async fn insert(connection: &mut PgConnection, rules: &[Rule]) -> Result<(), StoreError> {
-    for Rule { position, from, at, predicate, reason, note, by, is_whole: _ } in rules {
-        sqlx::query(include_str!("rule_insert.sql"))
-            .bind(position.0)
-            .bind(predicate.sub.as_ref().map(Subject::as_str))
-            .bind(predicate.team.as_ref().map(TeamId::as_str))
-            .bind(predicate.path.map(Path::as_str))
-            .bind(predicate.kid.as_ref().map(Kid::as_str))
-            .bind(predicate.permission.as_ref().map(Permission::as_str))
-            .bind(predicate.name.as_ref().map(Name::as_str))
-            .bind(predicate.issued_after)
-            .bind(predicate.issued_before)
-            .bind(predicate.family)
-            .bind(predicate.successors)
-            .bind(at)
-            .bind(reason.as_str())
-            .bind(note.as_ref().map(Note::as_str))
-            .bind(by)
-            .bind(from.0)
-            .execute(&mut *connection)
-            .await?;
+    for rule in rules {
+        bind(sqlx::query(include_str!("rule_insert.sql")), rule).execute(&mut *connection).await?;
     }
     Ok(())
+}
+
+/// Binds the columns of a rule.
+pub(super) fn bind<'q>(
+    query: Query<'q, Postgres, PgArguments>,
+    Rule { position, from, at, predicate, reason, note, by, is_whole: _ }: &'q Rule,
+) -> Query<'q, Postgres, PgArguments> {
+    query
+        .bind(position.0)
+        .bind(predicate.sub.as_ref().map(Subject::as_str))
+        .bind(predicate.team.as_ref().map(TeamId::as_str))
+        .bind(predicate.path.map(Path::as_str))
+        .bind(predicate.kid.as_ref().map(Kid::as_str))
+        .bind(predicate.permission.as_ref().map(Permission::as_str))
+        .bind(predicate.name.as_ref().map(Name::as_str))
+        .bind(predicate.issued_after)
+        .bind(predicate.issued_before)
+        .bind(predicate.family)
+        .bind(predicate.successors)
+        .bind(at)
+        .bind(reason.as_str())
+        .bind(note.as_ref().map(Note::as_str))
+        .bind(by)
+        .bind(from.0)
 }

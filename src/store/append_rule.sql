@@ -1,0 +1,40 @@
+, rule as (
+    insert into revocation_rules (
+        position,
+        sub,
+        team,
+        path,
+        kid,
+        permission,
+        name,
+        issued_after,
+        issued_before,
+        family,
+        successors,
+        revoked_at,
+        reason,
+        note,
+        revoked_by,
+        issued_from,
+        filled_to
+    )
+    select
+        $16::bigint,
+        $17::text,
+        $18::text,
+        $19::text,
+        $20::text,
+        $21::text,
+        $22::text,
+        $23::timestamptz,
+        $24::timestamptz,
+        $25::uuid,
+        $26::boolean,
+        $27::timestamptz,
+        $28::text,
+        $29::text,
+        $30::text,
+        $31::bigint,
+        $16::bigint
+      from head
+)
