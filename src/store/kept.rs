@@ -5,13 +5,11 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use tokio::time::{Instant, timeout};
 
-use super::{
-    Database, StoreError, Trouble,
-    postgres::{CONNECT_TIMEOUT, READ_TIMEOUT, bounded},
-};
+use super::{Database, StoreError, Trouble, postgres::bounded};
 
-/// How long a kept connection may take to answer: past it, it is taken for dead, and there is time for another one.
-const KEPT_TIMEOUT: Duration = READ_TIMEOUT.saturating_sub(CONNECT_TIMEOUT);
+/// How long a kept connection may take to answer: past it, it is taken for dead. With the time between two looks at the
+/// log that is less than the second within which every server knows of what another has appended.
+const KEPT_TIMEOUT: Duration = Duration::from_millis(500);
 /// After so long without a read something between here and there may have forgotten the connection.
 const UNUSED_MAX: Duration = Duration::from_mins(10);
 
