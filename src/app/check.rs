@@ -3,6 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use futures_util::future::try_join_all;
 use uuid::Uuid;
 
 use super::{
@@ -16,7 +17,7 @@ use crate::{
         index::LiveToken, text::Kid,
     },
     signing::{Invalid, Signed, Verified},
-    store::{AppendError, StoreError, tokens},
+    store::{AppendError, StoreError},
 };
 
 /// What a check found. Only the first is good; outside, nobody can tell the others apart.
@@ -195,10 +196,8 @@ impl Catalog {
             ids.iter().filter_map(|jti| Some((*jti, self.live_tokens.get(*jti)?))).collect();
         let unknown: Vec<Uuid> = ids.iter().copied().filter(|jti| !known.contains_key(jti)).collect();
         self.count_answers(known.len(), unknown.len());
-        if !unknown.is_empty() {
-            let found = tokens::several(self.database.reads(), &unknown).await?;
-            known.extend(found.iter().map(|token| (token.jti, LiveToken::from(token))));
-        }
+        let found = self.tokens(&unknown).await?;
+        known.extend(found.iter().map(|token| (token.jti, LiveToken::from(token))));
         Ok(known)
     }
 
@@ -233,6 +232,16 @@ impl Catalog {
     /// [`StoreError`]; a token that was never issued is `None`.
     pub async fn token(&self, jti: Uuid) -> Result<Option<Token>, StoreError> {
         self.lookups.get(jti).await
+    }
+
+    /// The same of several tokens, those that were never issued left out. They share statements with each other and with
+    /// everybody else's, and take no connection from other reads.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn tokens(&self, ids: &[Uuid]) -> Result<Vec<Token>, StoreError> {
+        let found = try_join_all(ids.iter().map(|jti| self.token(*jti))).await?;
+        Ok(found.into_iter().flatten().collect())
     }
 
     /// A thief need not know how our tokens look: what is signed with our key and was not issued is evidence in any form.

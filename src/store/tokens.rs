@@ -114,14 +114,6 @@ fn push_past(query: &mut QueryBuilder<Postgres>, as_of: Option<Position>) {
     query.push_bind(position.0).push(") ");
 }
 
-/// The tokens of these identifiers, in no order.
-///
-/// # Errors
-/// [`StoreError`].
-pub async fn several(pool: &PgPool, ids: &[Uuid]) -> Result<Vec<Token>, StoreError> {
-    bounded(by_jti(pool, ids)).await
-}
-
 /// Whether there is any token.
 ///
 /// # Errors

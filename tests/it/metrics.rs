@@ -281,3 +281,33 @@ async fn checks_that_wait_for_the_database_are_seen_to_wait_and_share_the_next_s
     let small = after.number(r#"catalog_check_batch_tokens_bucket{le="10"}"#);
     assert!(small < after.number("catalog_check_batch_tokens_count"), "no statement read more than 10\n{}", after.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_checks_of_many_identifiers_leave_lists_their_connections() {
+    let database = TestDatabase::migrated().await;
+    let site = Site::on(&database.url());
+    let admin = site.admin();
+    let server = site.serve().await;
+    let client = &server.client;
+    // More than the two statements that are under way take together.
+    let unknown: Vec<String> = (1..=60).map(|number| uuid::Uuid::from_u128(number).to_string()).collect();
+    let ask = || client.post("/revocations/check", &admin, json!({ "jtis": unknown }));
+    ask().await;
+    let mut locking = database.superuser().connect().await.unwrap();
+    locking.execute("begin; lock table issued_tokens in access exclusive mode").await.unwrap();
+
+    let asked = join_all((0..24).map(|_| ask()));
+    let released = async {
+        let scrape = until("most of them wait", async || {
+            let scrape = Scrape::of(client).await;
+            (scrape.number("catalog_check_queue_tokens") > 100.0).then_some(scrape)
+        })
+        .await;
+        locking.close().await.unwrap();
+        scrape.number(r#"catalog_database_connections{pool="reads",state="in_use"}"#)
+    };
+    let (replies, in_use) = join(asked, released).await;
+
+    assert!(in_use < 4.0, "those that follow the log and answer this use one now and then, and not {in_use}");
+    assert!(replies.iter().all(|reply| reply.status == 200), "{replies:?}");
+}

@@ -74,8 +74,7 @@ async fn every_statement_of_the_store_agrees_with_the_schema_and_is_the_writers_
             // Templates of several statements, which every migration or rebuilding runs.
             "privileges.sql" | "append_events.sql" => continue,
             name if name.starts_with("rebuild_") => continue,
-            "append_revoked.sql" => format!("{events}{sql} select from head"),
-            "append_rule.sql" => format!("{events}{sql} select from head"),
+            "append_revoked.sql" | "append_rule.sql" => format!("{events}{sql} select from head"),
             "append_changed.sql" => format!("{events}{revoked}{sql} select from head"),
             "append_issued.sql" => format!("{events}{revoked}{changed}{sql} select from head"),
             _ => sql,

@@ -73,7 +73,7 @@ impl Model {
     /// Asserts that every way of reading says what is expected.
     pub(super) async fn assert_read(&self, world: &World, rules: &[i64]) {
         let ids: Vec<Uuid> = self.tokens.iter().map(|token| token.jti).collect();
-        let read = tokens::several(world.catalog.database().reads(), &ids).await.unwrap();
+        let read = world.catalog.tokens(&ids).await.unwrap();
         assert_eq!(read.len(), self.tokens.len());
         for token in &read {
             let position = token.revocation.as_ref().map(|revocation| revocation.position.0);

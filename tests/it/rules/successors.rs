@@ -205,7 +205,7 @@ async fn a_family_ends_as_one_and_alone_by_whichever_of_its_members() {
     assert_eq!(preview["active"], 3, "any of a family stands for all of it");
     assert!(done["rule"].is_i64());
     let ids = [first, second, third, other];
-    let read = catalog::store::tokens::several(world.catalog.database().reads(), &ids).await.unwrap();
+    let read = world.catalog.tokens(&ids).await.unwrap();
     let active: Vec<&Token> = read.iter().filter(|token| token.status(now(&world)) == Status::Active).collect();
     assert_eq!(active.iter().map(|token| token.jti).collect::<Vec<_>>(), [other]);
     world.verify().await;
