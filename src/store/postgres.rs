@@ -233,7 +233,8 @@ fn signal_session_sql(schema: &Schema) -> String {
     format!("{}\n         set synchronous_commit to off;", session_sql(schema))
 }
 
-/// The same for a session whose every statement looks rows up by a key, or reads on from a position: there is one good plan for all values.
+/// The same for a session whose every statement looks rows up by a key, or reads on from a position: there is one good plan
+/// for all values.
 fn keyed_session_sql(schema: &Schema) -> String {
     format!("{}\n         set plan_cache_mode to force_generic_plan;", session_sql(schema))
 }

@@ -65,7 +65,7 @@ async fn every_statement_of_the_store_agrees_with_the_schema_and_is_the_writers_
     let mut writer = database.connect_as_writer().await.unwrap();
 
     let files = sql_files("src/store");
-    // The statements of a batch are made from these four.
+    // The statements of a batch are made of parts.
     let part = |name: &str| files.iter().find(|(file, _)| file == name).unwrap().1.clone();
     let (events, revoked, changed) =
         (part("append_events.sql"), part("append_revoked.sql"), part("append_changed.sql"));
