@@ -81,16 +81,16 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
         paced(arguments, &stand, &server, &token).await?;
         if index == last {
             spread::run(&stand, &server, &token, arguments.revoked, arguments.streams).await?;
-            storm::run(&stand, &server, &token).await?;
             drop(server);
-            all_alive(&stand).await?;
+            all_alive(arguments, &stand, &token).await?;
         }
     }
     Ok(())
 }
 
-/// How soon a server listens, and what it needs in memory, when no token of the catalog is expired.
-async fn all_alive(stand: &Stand) -> Result<(), Error> {
+/// How soon a server listens, and what it needs in memory, when no token of the catalog is expired, and what its checks
+/// notice when many of them are revoked at once.
+async fn all_alive(arguments: &Arguments, stand: &Stand, token: &str) -> Result<(), Error> {
     let _cluster = stand.serve()?;
     let mut superuser = stand.superuser().await?;
     let later = "set session_replication_role = replica; \
@@ -106,7 +106,7 @@ async fn all_alive(stand: &Stand) -> Result<(), Error> {
         begun.elapsed().as_secs_f64(),
         server.resident_bytes()? / (1 << 20)
     );
-    Ok(())
+    storm::run(arguments.rounds, stand, &server, token).await
 }
 
 /// One live token, as a path.
@@ -225,8 +225,8 @@ async fn paced(arguments: &Arguments, stand: &Stand, server: &Server, token: &st
     let (mut p50, mut p99, mut reached) = (Figures::default(), Figures::default(), Figures::default());
     let mut absolute = [Figures::default(), Figures::default()];
     for _ in 0..arguments.rounds {
-        let mut plain = load::paced(&constant, CONNECTIONS, arguments.paced, time).await?;
-        let mut checked = load::paced(&check, CONNECTIONS, arguments.paced, time).await?;
+        let mut plain = load::paced(std::slice::from_ref(&constant), CONNECTIONS, arguments.paced, time).await?;
+        let mut checked = load::paced(std::slice::from_ref(&check), CONNECTIONS, arguments.paced, time).await?;
         let [plain_p50, plain_p99] = [0.5, 0.99].map(|share| percentile_ms(&mut plain.latencies, share));
         let [check_p50, check_p99] = [0.5, 0.99].map(|share| percentile_ms(&mut checked.latencies, share));
         p50.push(check_p50 / plain_p50);

@@ -3,6 +3,10 @@
 
 use std::{
     io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -19,6 +23,7 @@ pub struct Ask {
     address: String,
     request: Vec<u8>,
     expected: &'static str,
+    says: Option<(Arc<AtomicBool>, &'static str)>,
 }
 
 /// A connection that is kept open.
@@ -52,9 +57,14 @@ impl Ask {
         Self { expected, ..self }
     }
 
+    /// The same, of which every answer has this in it that was asked for once that was so.
+    pub fn saying(self, once: Arc<AtomicBool>, text: &'static str) -> Self {
+        Self { says: Some((once, text)), ..self }
+    }
+
     fn new(address: &str, token: &str, head: &str, body: &str, expected: &'static str) -> Self {
         let request = format!("{head}host: {address}\r\nauthorization: Bearer {token}\r\n\r\n{body}");
-        Self { address: address.to_owned(), request: request.into_bytes(), expected }
+        Self { address: address.to_owned(), request: request.into_bytes(), expected, says: None }
     }
 }
 
@@ -77,6 +87,7 @@ impl Caller {
 
     /// Asks once; tells how long the whole answer took to come, and how many bytes its body has.
     pub async fn once(&mut self) -> Result<(Duration, usize), Error> {
+        let says = self.ask.says.as_ref().filter(|(once, _)| once.load(Ordering::Acquire)).map(|(_, text)| *text);
         let begun = Instant::now();
         self.stream.write_all(&self.ask.request).await?;
         self.answer.clear();
@@ -88,7 +99,7 @@ impl Caller {
             if self.answer.len() < head + body {
                 continue;
             }
-            if status != self.ask.expected {
+            if status != self.ask.expected || says.is_some_and(|text| !self.said().contains(text)) {
                 return Err(String::from_utf8_lossy(&self.answer).into());
             }
             return Ok((begun.elapsed(), body));
@@ -130,18 +141,24 @@ pub async fn run(ask: &Ask, connections: usize, time: Duration) -> Result<Run, E
     Ok(Run { per_second, latencies })
 }
 
-/// Has requests begin at a steady `rate` a second in all. The latency of one that had to wait for the one before it is
+/// Has requests begin at a steady `rate` a second in all, each connection with every so-many-th of them in turn. The latency of one that had to wait for the one before it is
 /// counted from when it was due, so that a server which falls behind is seen to.
-pub async fn paced(ask: &Ask, connections: usize, rate: u32, time: Duration) -> Result<Run, Error> {
+pub async fn paced(asks: &[Ask], connections: usize, rate: u32, time: Duration) -> Result<Run, Error> {
     let period = Duration::from_secs(1) * u32::try_from(connections)? / rate;
     let begin = Instant::now() + Duration::from_millis(50);
     let mut tasks = Vec::with_capacity(connections);
     for index in 0..u32::try_from(connections)? {
-        let mut caller = Caller::connect(ask.clone()).await?;
+        let own = asks.iter().cycle().skip(usize::try_from(index)?).step_by(connections);
+        let own: Vec<Ask> = own.take(asks.len().div_ceil(connections)).cloned().collect();
+        let mut caller = Caller::connect(asks[0].clone()).await?;
         let mut due = begin + period * index / u32::try_from(connections)?;
         tasks.push(tokio::spawn(async move {
             let mut latencies = Vec::new();
+            let mut next = own.iter().cycle();
             while due < begin + time {
+                if own.len() > 1 || latencies.is_empty() {
+                    caller.ask = next.next().ok_or("nothing is asked")?.clone();
+                }
                 let is_late = due < Instant::now();
                 tokio::time::sleep_until(due.into()).await;
                 // How late the timer is says nothing of the server.
