@@ -111,7 +111,7 @@ pub enum AuthProvider {
 }
 
 /// `teams`: `null` reaches every team, a list those teams and what is public, an empty list only what is public.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Teams {
     /// Every team; only with `is_admin`.
     Every,
@@ -226,6 +226,17 @@ pub fn signing_input_digest(signing_input: &str) -> [u8; 32] {
 pub fn claims_of(signing_input: &str) -> Option<Claims> {
     let (_, payload) = signing_input.split_once('.')?;
     decode_part(payload)
+}
+
+/// `sub` of those claims, and nothing else of them.
+#[must_use]
+pub fn subject_of(signing_input: &str) -> Option<Subject> {
+    #[derive(Deserialize)]
+    struct Claims {
+        sub: Subject,
+    }
+    let (_, payload) = signing_input.split_once('.')?;
+    decode_part(payload).map(|Claims { sub }| sub)
 }
 
 /// One base64url part of a token as the JSON it carries. Padding, other alphabets and loose bits are refused.

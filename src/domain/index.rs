@@ -1,7 +1,10 @@
 //! What a check needs to know of the tokens that may still be used, in few bytes: every server keeps it in memory and
 //! follows the log with it. What it does not know, or not well enough, the log is asked for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    ops::Bound::{Excluded, Unbounded},
+};
 
 use catalog_gateway::wire::Item;
 use chrono::{DateTime, Utc};
@@ -9,9 +12,11 @@ use indexmap::IndexMap;
 use uuid::Uuid;
 
 use super::{
-    Event, Position, Recorded,
+    Event, Position, Predicate, Recorded, Rule,
     changes::Changes,
-    live_lists::{LiveLists, Slot, kept_until},
+    likeness::{Condition, Covered, Likeness, Pending, Shared},
+    live_lists::{LiveLists, kept_until},
+    packed::Packed,
     status_list::{Entry, StatusListBegun},
 };
 
@@ -20,58 +25,81 @@ pub use super::{
     live_token::{End, LiveToken},
 };
 
+/// How many tokens are looked at for one that meets a predicate: fewer than it takes a millisecond to.
+const LOOKED_AT_MAX: usize = 8_192;
+
 /// The tokens that may still be used, as of a position. Events are taken in the order of the log and none is left out.
 #[derive(Debug, Default)]
 pub struct LiveIndex {
-    tokens: IndexMap<Uuid, Known>,
+    tokens: IndexMap<Uuid, Packed>,
+    shared: Shared,
     position: Position,
     lists: LiveLists,
     // What is known to have happened after `position`: the latest event of a token, and rules.
     ahead: HashMap<Uuid, Position>,
-    // Rules of which is not known yet which tokens they cover.
-    rules: BTreeMap<Position, Covers>,
+    // Rules of which not every token is known yet that they cover: until then each token is held against them.
+    rules: BTreeMap<Position, Pending>,
     // Tokens that the log was asked for meanwhile: up to which of those rules none covers them.
     spared: HashMap<Uuid, Position>,
     looked_at: usize,
     changes: Changes,
 }
 
-#[derive(Debug)]
-struct Known {
-    token: LiveToken,
-    // Where its status list says what it is, if it has one.
-    slot: Option<Slot>,
-}
-
-/// How others are told what a rule covers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Covers {
-    /// Token by token.
-    Tokens,
-    /// By the key, which they were told of.
-    Key,
+/// What came of holding some tokens against a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Below which place the next are; 0 = there are none.
+    pub below: usize,
+    /// Those that it covers and that are not over.
+    pub covered: Vec<Uuid>,
+    /// Whether the log need not be asked for any of them.
+    pub is_sure: bool,
 }
 
 impl LiveIndex {
     /// An index as of a position, with room for so many tokens, which come by [`insert`](Self::insert), and with the rules
     /// whose tokens are not all revoked among them.
     #[must_use]
-    pub fn new(position: Position, rules: BTreeSet<Position>, lists: &[StatusListBegun], room: usize) -> Self {
-        let rules = rules.into_iter().map(|rule| (rule, Covers::Tokens)).collect();
-        let mut index = Self { tokens: IndexMap::with_capacity(room), position, rules, ..Self::default() };
+    pub fn new(
+        position: Position,
+        rules: impl IntoIterator<Item = Rule>,
+        lists: &[StatusListBegun],
+        room: usize,
+    ) -> Self {
+        let mut index = Self { tokens: IndexMap::with_capacity(room), position, ..Self::default() };
+        for rule in rules {
+            index.add_rule(&rule, false);
+        }
         for begun in lists {
             index.lists.begin(begun);
         }
         index
     }
 
+    /// What its tokens share: for whoever says what one is [like](Likeness).
+    pub fn shared(&mut self) -> &mut Shared {
+        &mut self.shared
+    }
+
     /// Adds a token as it stands in the log.
-    pub fn insert(&mut self, jti: Uuid, token: LiveToken, entry: Option<Entry>) {
+    pub fn insert(&mut self, jti: Uuid, token: LiveToken, like: Likeness, entry: Option<Entry>) {
         let slot = entry.and_then(|entry| self.lists.enter(entry));
         if let Some(slot) = slot {
-            self.lists.say(slot, jti, &token);
+            self.lists.say(slot, jti, token.end, token.is_suspended);
         }
-        self.tokens.insert(jti, Known { token, slot });
+        self.tokens.insert(jti, Packed::new(token, like, slot));
+    }
+
+    /// The same, where very many are added and there may be less room than expected: it grows by little at a time.
+    pub fn load(&mut self, jti: Uuid, token: LiveToken, like: Likeness, entry: Option<Entry>) {
+        if self.tokens.len() == self.tokens.capacity() {
+            self.tokens.reserve_exact(self.tokens.len() / 8 + 1);
+        }
+        self.insert(jti, token, like, entry);
+    }
+
+    fn add_rule(&mut self, rule: &Rule, is_of_key: bool) {
+        self.rules.insert(rule.position, Pending { condition: Condition::of(rule), is_of_key });
     }
 
     /// Up to where in the log it goes.
@@ -94,12 +122,40 @@ impl LiveIndex {
 
     /// A token, if it is known and nothing is known to have happened to it since. `None` = the log is to be asked.
     #[must_use]
-    pub fn get(&self, jti: Uuid) -> Option<&LiveToken> {
-        let token = &self.tokens.get(&jti)?.token;
-        let is_spared = |rule| self.spared.get(&jti).is_some_and(|spared| rule <= *spared);
-        let is_covered_perhaps = self.last_rule().is_some_and(|rule| token.issued < rule && !is_spared(rule));
-        let is_behind = !self.ahead.is_empty() && self.ahead.contains_key(&jti);
-        (!is_covered_perhaps && !is_behind).then_some(token)
+    pub fn get(&self, jti: Uuid) -> Option<LiveToken> {
+        let known = self.tokens.get(&jti)?;
+        if !self.ahead.is_empty() && self.ahead.contains_key(&jti) {
+            return None;
+        }
+        let end = match self.covered(jti, known) {
+            Covered::No => known.end(),
+            Covered::Perhaps => return None,
+            Covered::Yes => End::AtOnce,
+        };
+        Some(LiveToken { end, ..known.token() })
+    }
+
+    fn covered(&self, jti: Uuid, known: &Packed) -> Covered {
+        if self.rules.is_empty() {
+            return Covered::No;
+        }
+        let (place, like) = (known.place(jti), known.like());
+        // None of the rules up to here covers it.
+        let from = self.spared.get(&jti).copied().unwrap_or_default().max(known.issued());
+        let rules = self.rules.range((Excluded(from), Unbounded));
+        rules.map(|(_, rule)| self.shared.covered(&rule.condition, &place, &like)).max().unwrap_or(Covered::No)
+    }
+
+    /// Whether a rule of `now` with this predicate would end some token, by a look at a few of them: what it does not find
+    /// the log is to be asked for.
+    #[must_use]
+    pub fn is_met_by_some(&self, predicate: &Predicate, now: DateTime<Utc>) -> bool {
+        let condition = Condition::of_all(predicate);
+        let few = (0..self.tokens.len()).step_by(self.tokens.len().div_ceil(LOOKED_AT_MAX).max(1));
+        few.filter_map(|number| self.tokens.get_index(number)).any(|(jti, known)| {
+            self.shared.covered(&condition, &known.place(*jti), &known.like()) == Covered::Yes
+                && self.get(*jti).is_some_and(|token| !token.end.holds(now))
+        })
     }
 
     /// The last rule of which is not known yet which tokens it covers.
@@ -111,7 +167,7 @@ impl LiveIndex {
     /// Takes in what the log said of a token when it was asked, knowing every rule up to this one: where none covers the
     /// token, it need not be asked again.
     pub fn learn(&mut self, jti: Uuid, rule: Position, said: End) {
-        let knows_so = self.tokens.get(&jti).is_some_and(|known| known.token.end == said && said != End::AtOnce);
+        let knows_so = self.tokens.get(&jti).is_some_and(|known| known.end() == said && said != End::AtOnce);
         if !self.rules.is_empty() && knows_so {
             self.spared.insert(jti, rule);
         }
@@ -143,7 +199,8 @@ impl LiveIndex {
     fn apply(&mut self, recorded: &Recorded) {
         match &recorded.occurrence.event {
             Event::TokenIssued(issued) => {
-                self.insert(issued.jti, LiveToken::issued(issued, recorded), issued.status_list);
+                let like = self.shared.of_issued(issued);
+                self.insert(issued.jti, LiveToken::issued(issued, recorded), like, issued.status_list);
             }
             Event::StatusListBegun(begun) => self.lists.begin(begun),
             Event::TokenRevoked(revoked) => {
@@ -159,11 +216,9 @@ impl LiveIndex {
                 self.change(resumed.jti, |token| token.is_suspended = false);
                 self.tell(resumed.jti, |jti, exp| Item::Resumed { jti, exp });
             }
-            Event::TokensRevokedByRule(_) => {
-                self.rules.insert(recorded.position, Covers::Tokens);
-            }
+            Event::TokensRevokedByRule(added) => self.add_rule(&Rule::added(added, recorded), false),
             Event::KeyCompromised(compromised) => {
-                self.rules.insert(recorded.position, Covers::Key);
+                self.add_rule(&Rule::of_compromise(compromised, recorded), true);
                 self.changes.push(Item::KeyCompromised { kid: compromised.kid.to_string() });
             }
             // Exhaustive, so that whoever adds an event says here what it does to tokens.
@@ -192,11 +247,9 @@ impl LiveIndex {
 
     fn foresee(&mut self, recorded: &Recorded) {
         match (&recorded.occurrence.event, recorded.occurrence.event.jti()) {
-            (Event::TokensRevokedByRule(_), _) => {
-                self.rules.insert(recorded.position, Covers::Tokens);
-            }
-            (Event::KeyCompromised(_), _) => {
-                self.rules.insert(recorded.position, Covers::Key);
+            (Event::TokensRevokedByRule(added), _) => self.add_rule(&Rule::added(added, recorded), false),
+            (Event::KeyCompromised(compromised), _) => {
+                self.add_rule(&Rule::of_compromise(compromised, recorded), true);
             }
             (_, Some(jti)) => {
                 self.ahead.insert(jti, recorded.position);
@@ -206,10 +259,10 @@ impl LiveIndex {
     }
 
     fn change(&mut self, jti: Uuid, change: impl FnOnce(&mut LiveToken)) {
-        if let Some(Known { token, slot }) = self.tokens.get_mut(&jti) {
-            change(token);
-            if let Some(slot) = *slot {
-                self.lists.say(slot, jti, token);
+        if let Some(known) = self.tokens.get_mut(&jti) {
+            known.change(change);
+            if let Some(slot) = known.slot {
+                self.lists.say(slot, jti, known.end(), known.is_suspended());
             }
         }
     }
@@ -217,7 +270,7 @@ impl LiveIndex {
     /// Has others told of a token. Of one that is not known nobody needs to hear: it is expired.
     fn tell(&mut self, jti: Uuid, item: impl FnOnce(Uuid, i64) -> Item) {
         if let Some(known) = self.tokens.get(&jti) {
-            self.changes.push(item(jti, known.token.expires_at.timestamp()));
+            self.changes.push(item(jti, known.expires_at().timestamp()));
         }
     }
 
@@ -236,27 +289,48 @@ impl LiveIndex {
     /// Whether others are told of a rule by its key, and of tokens that are spared.
     #[must_use]
     pub fn is_of_key(&self, rule: Position) -> bool {
-        self.rules.get(&rule) == Some(&Covers::Key)
+        self.rules.get(&rule).is_some_and(|rule| rule.is_of_key)
     }
 
-    /// A rule covers these tokens; with `is_last` no others.
-    pub fn cover(&mut self, rule: Position, covered: impl IntoIterator<Item = Uuid>, is_last: bool) {
+    /// Holds the next `most` tokens below a place against a rule. Whoever begins does so anywhere above the last: a token that
+    /// moves meanwhile moves to where it is still looked at, or was already.
+    #[must_use]
+    pub fn hold_against(&self, rule: Position, below: usize, most: usize) -> Held {
+        let below = below.min(self.tokens.len());
+        let from = below.saturating_sub(most);
+        let mut held = Held { below: from, covered: Vec::new(), is_sure: true };
+        if let Some((rule, tokens)) = self.rules.get(&rule).zip(self.tokens.get_range(from..below)) {
+            for (jti, known) in tokens.iter().filter(|(_, known)| known.end() != End::AtOnce) {
+                match self.shared.covered(&rule.condition, &known.place(*jti), &known.like()) {
+                    Covered::No => {}
+                    Covered::Perhaps => held.is_sure = false,
+                    Covered::Yes => held.covered.push(*jti),
+                }
+            }
+        }
+        held
+    }
+
+    /// A rule covers these tokens, and perhaps others.
+    pub fn cover(&mut self, rule: Position, covered: impl IntoIterator<Item = Uuid>) {
         let is_of_key = self.is_of_key(rule);
         for jti in covered {
-            let known = self.tokens.get_mut(&jti).filter(|known| known.token.end != End::AtOnce);
-            let Some(Known { token, slot }) = known else { continue };
-            token.end(End::AtOnce);
-            if let Some(slot) = *slot {
-                self.lists.say(slot, jti, token);
+            let known = self.tokens.get_mut(&jti).filter(|known| known.end() != End::AtOnce);
+            let Some(known) = known else { continue };
+            known.change(|token| token.end(End::AtOnce));
+            if let Some(slot) = known.slot {
+                self.lists.say(slot, jti, End::AtOnce, known.is_suspended());
             }
             if !is_of_key {
-                let exp = token.expires_at.timestamp();
+                let exp = known.expires_at().timestamp();
                 self.changes.push(Item::Revoked { jti, exp, effective_from: None });
             }
         }
-        if is_last {
-            self.rules.remove(&rule);
-        }
+    }
+
+    /// A rule covers no other tokens than those it was said to [cover](Self::cover).
+    pub fn expanded(&mut self, rule: Position) {
+        self.rules.remove(&rule);
         if self.rules.is_empty() {
             self.spared = HashMap::new();
         }
@@ -282,7 +356,7 @@ impl LiveIndex {
     /// The status lists at `now`, in the order in which they began.
     pub fn status_lists(&mut self, now: DateTime<Utc>) -> impl Iterator<Item = &LiveList> {
         while let Some(jti) = self.lists.due(now) {
-            let known = self.tokens.get(&jti).filter(|known| known.token.has_ended(now));
+            let known = self.tokens.get(&jti).filter(|known| known.end().holds(now));
             if let Some(slot) = known.and_then(|known| known.slot) {
                 self.lists.end(slot);
             }
@@ -303,7 +377,7 @@ impl LiveIndex {
                 self.looked_at = 0;
             }
             match self.tokens.get_index(self.looked_at) {
-                Some((_, known)) if known.is_over(now) => {
+                Some((_, known)) if is_over(known, now) => {
                     let forgotten = self.tokens.swap_remove_index(self.looked_at);
                     if let Some(slot) = forgotten.and_then(|(_, known)| known.slot) {
                         self.lists.leave(slot);
@@ -316,8 +390,7 @@ impl LiveIndex {
     }
 }
 
-impl Known {
-    fn is_over(&self, now: DateTime<Utc>) -> bool {
-        now >= self.slot.map_or(self.token.expires_at, |_| kept_until(&self.token))
-    }
+fn is_over(known: &Packed, now: DateTime<Utc>) -> bool {
+    let expires_at = known.expires_at();
+    now >= known.slot.map_or(expires_at, |_| kept_until(expires_at))
 }

@@ -1,13 +1,16 @@
 //! The status lists of the tokens that may still be used, packed as they are published: one change is two bits, and
 //! nothing has to be walked when a list is made.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    num::NonZeroU32,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{
-    live_token::{End, LiveToken},
+    live_token::End,
     status_list::{Entry, PackedList, StatusListBegun, StatusType},
 };
 
@@ -17,7 +20,7 @@ const LEEWAY: TimeDelta = TimeDelta::minutes(10);
 /// Where an entry is, in few bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Slot {
-    list: u32,
+    list: NonZeroU32,
     idx: u32,
 }
 
@@ -57,19 +60,19 @@ impl LiveLists {
     pub(super) fn enter(&mut self, entry: Entry) -> Option<Slot> {
         let list = *self.numbers.get(&entry.list)?;
         self.lists.get_mut(&list)?.tokens += 1;
-        Some(Slot { list, idx: entry.idx })
+        Some(Slot { list: NonZeroU32::new(list)?, idx: entry.idx })
     }
 
     /// The entry of a token says what it is.
-    pub(super) fn say(&mut self, slot: Slot, jti: Uuid, token: &LiveToken) {
-        if let End::From(deadline) = token.end {
+    pub(super) fn say(&mut self, slot: Slot, jti: Uuid, end: End, is_suspended: bool) {
+        if let End::From(deadline) = end {
             self.deadlines.insert((deadline, jti));
         }
         self.set(
             slot,
-            match token.end {
+            match end {
                 End::AtOnce => StatusType::Invalid,
-                End::From(_) | End::Never if token.is_suspended => StatusType::Suspended,
+                End::From(_) | End::Never if is_suspended => StatusType::Suspended,
                 End::From(_) | End::Never => StatusType::Valid,
             },
         );
@@ -89,13 +92,13 @@ impl LiveLists {
     /// The token cannot be used any more, whoever is lenient.
     pub(super) fn leave(&mut self, slot: Slot) {
         self.set(slot, StatusType::Valid);
-        if let Some(list) = self.lists.get_mut(&slot.list) {
+        if let Some(list) = self.lists.get_mut(&slot.list.get()) {
             list.tokens -= 1;
         }
     }
 
     fn set(&mut self, slot: Slot, status: StatusType) {
-        if let Some(list) = self.lists.get_mut(&slot.list) {
+        if let Some(list) = self.lists.get_mut(&slot.list.get()) {
             list.changes += u64::from(list.packed.set(slot.idx, status));
         }
     }
@@ -116,9 +119,9 @@ impl LiveLists {
     }
 }
 
-/// Until when a token with an entry is remembered.
-pub(super) fn kept_until(token: &LiveToken) -> DateTime<Utc> {
-    token.expires_at + LEEWAY
+/// Until when a token with an entry is remembered that expires then.
+pub(super) fn kept_until(expires_at: DateTime<Utc>) -> DateTime<Utc> {
+    expires_at + LEEWAY
 }
 
 /// The earliest `exp` of tokens that lists still speak of.

@@ -49,6 +49,16 @@ impl End {
     pub fn of(effective_from: Option<DateTime<Utc>>) -> Self {
         effective_from.map_or(Self::AtOnce, Self::From)
     }
+
+    /// Whether it has come.
+    #[must_use]
+    pub fn holds(self, now: DateTime<Utc>) -> bool {
+        match self {
+            Self::AtOnce => true,
+            Self::From(deadline) => now >= deadline,
+            Self::Never => false,
+        }
+    }
 }
 
 impl LiveToken {
@@ -80,19 +90,11 @@ impl LiveToken {
         self.end = self.end.min(end);
     }
 
-    pub(super) fn has_ended(&self, now: DateTime<Utc>) -> bool {
-        match self.end {
-            End::AtOnce => true,
-            End::From(deadline) => now >= deadline,
-            End::Never => false,
-        }
-    }
-
     /// The status at `now`: revoked before expired before suspended.
     #[must_use]
     pub fn status(&self, now: DateTime<Utc>) -> Status {
         match () {
-            () if self.has_ended(now) => Status::Revoked,
+            () if self.end.holds(now) => Status::Revoked,
             () if now >= self.expires_at => Status::Expired,
             () if self.is_suspended => Status::Suspended,
             () => Status::Active,
@@ -108,7 +110,7 @@ impl LiveToken {
     /// The token that took its place, if it is over.
     #[must_use]
     pub fn superseded_by(&self, now: DateTime<Utc>) -> Option<Uuid> {
-        self.lineage.as_ref().and_then(|lineage| lineage.successor).filter(|_| self.has_ended(now))
+        self.lineage.as_ref().and_then(|lineage| lineage.successor).filter(|_| self.end.holds(now))
     }
 
     /// The first of its family, for a successor.

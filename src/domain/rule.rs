@@ -154,8 +154,8 @@ impl Predicate {
     #[must_use]
     pub fn is_met_by(&self, token: &Token) -> bool {
         is_same(self.sub.as_ref(), token.sub.as_ref())
-            && self.team.as_ref().is_none_or(|team| reaches(token, team))
-            && self.permission.as_ref().is_none_or(|permission| may_use(token, permission))
+            && self.team.as_ref().is_none_or(|team| reaches(&token.teams, team))
+            && self.permission.as_ref().is_none_or(|permission| may_use(&token.scopes.permissions, permission))
             && is_same(self.name.as_ref(), token.name.as_ref())
             && self.family.is_none_or(|family| token.family() == family)
             && (self.is_met_by_issuance(token.path, &token.kid, token.issued_at)
@@ -222,15 +222,14 @@ fn is_same<T: PartialEq>(wanted: Option<&T>, found: Option<&T>) -> bool {
     wanted.is_none() || wanted == found
 }
 
-fn reaches(token: &Token, team: &TeamId) -> bool {
-    match &token.teams {
+pub(super) fn reaches(teams: &Teams, team: &TeamId) -> bool {
+    match teams {
         Teams::Every => true,
         Teams::These(teams) => teams.contains(team),
     }
 }
 
-fn may_use(token: &Token, permission: &Permission) -> bool {
-    let named = &token.scopes.permissions;
+pub(super) fn may_use(named: &[Permission], permission: &Permission) -> bool {
     named.is_empty() || named.iter().any(|held| held.covers(permission))
 }
 

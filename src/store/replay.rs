@@ -160,7 +160,7 @@ struct BoundRow<'a> {
 impl<'a> BoundRow<'a> {
     /// That of a message, if it has one.
     fn of(message: &'a [u8]) -> Result<Option<Self>, StoreError> {
-        let Some(mut fields) = Fields::of(message)? else { return Ok(None) };
+        let Some(mut fields) = Fields::of(message, copy_out::EVENT_FIELDS)? else { return Ok(None) };
         let stored = Stored {
             position: fields.position()?,
             kind: fields.text()?,

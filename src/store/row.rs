@@ -320,7 +320,7 @@ fn parsed<T: TryFrom<String, Error = Malformed>>(text: Option<String>) -> Result
     text.map(T::try_from).transpose()
 }
 
-fn each<T: TryFrom<String, Error = Malformed>>(texts: Vec<String>) -> Result<Vec<T>, Malformed> {
+pub(super) fn each<T: TryFrom<String, Error = Malformed>>(texts: Vec<String>) -> Result<Vec<T>, Malformed> {
     texts.into_iter().map(T::try_from).collect()
 }
 

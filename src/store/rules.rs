@@ -140,6 +140,13 @@ pub(super) async fn all_loose(executor: impl PgExecutor<'_>) -> Result<Vec<Loose
     Ok(sqlx::query_as(include_str!("rules_all.sql")).fetch_all(executor).await?)
 }
 
+/// The rules that are not in the rows of all the tokens that they cover.
+pub(super) async fn unfilled(executor: impl PgExecutor<'_>) -> Result<Vec<Rule>, StoreError> {
+    let unfilled = "select to_jsonb(rule) from revocation_rules as rule where filled_to > 0";
+    let rows: Vec<Json<RuleRow>> = sqlx::query_scalar(unfilled).fetch_all(executor).await?;
+    Ok(rows.into_iter().map(|Json(row)| Rule::from(row)).collect())
+}
+
 /// Every rule, in the order of the log.
 pub(super) async fn all(executor: impl PgExecutor<'_>) -> Result<Vec<RuleRow>, StoreError> {
     let rows: Vec<Json<RuleRow>> =

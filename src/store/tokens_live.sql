@@ -1,5 +1,11 @@
 select
     jti,
+    kid,
+    teams,
+    permissions,
+    sub,
+    name,
+    iat,
     claims_digest,
     issued_pos,
     path,
@@ -15,6 +21,6 @@ select
     idx
   from tokens
   left join status_list_entries using (issued_pos)
- where exp > $1
-    or exp > $2
+ where exp > {now}
+    or exp > {told_from}
    and list is not null

@@ -1,17 +1,25 @@
 //! What a server keeps in memory says of every token what the log says, and where it cannot tell the log is asked.
 
-use catalog::domain::{
-    Event, Recorded, Status,
-    event::{Position, TokensRevokedByRule},
-    index::{End, LiveIndex, LiveToken},
-    revoke::RevocationReason,
-    rule::Predicate,
+use std::sync::Arc;
+
+use catalog::{
+    domain::{
+        Event, Recorded, Status,
+        claims::Teams,
+        event::{Position, TokensRevokedByRule},
+        index::{End, LiveIndex, LiveToken},
+        revoke::RevocationReason,
+        rule::{Field, Predicate},
+    },
+    store::{LiveTokens, follower::follow},
 };
 use proptest::{
     prelude::{any, prop_assert, prop_assert_eq, proptest},
     sample::Index,
 };
 use serde_json::{Value, json};
+use sqlx::{ConnectOptions, Connection};
+use uuid::Uuid;
 
 use crate::{
     lifecycle::{at, clocks, fold, happenings, jti, tell},
@@ -22,11 +30,11 @@ use crate::{
     },
 };
 
-/// The rule of everything, at the end of a log.
-fn everything(log: &[Recorded]) -> Recorded {
+/// A rule at the end of a log, of which a condition was erased: only the log knows what it covers.
+fn unreadable(log: &[Recorded]) -> Recorded {
     let mut recorded = log[0].clone();
     recorded.position = Position(i64::try_from(log.len()).unwrap() + 1);
-    let (fields, predicate) = (Vec::new(), Predicate::default());
+    let (fields, predicate) = (vec![Field::Sub], Predicate::default());
     let reason = RevocationReason::Unspecified;
     recorded.occurrence.event =
         Event::TokensRevokedByRule(Box::new(TokensRevokedByRule { fields, predicate, reason, note: None }));
@@ -66,7 +74,7 @@ proptest! {
         prop_assert_eq!(index.len(), told.len());
         for number in 0..told.len() {
             let (known, token) = (index.get(jti(number)).unwrap(), state.token(jti(number)).unwrap());
-            prop_assert_eq!(known, &LiveToken::from(token));
+            prop_assert_eq!(&known, &LiveToken::from(token));
             for clock in clocks() {
                 prop_assert_eq!(known.status(at(clock)), token.status(at(clock)));
             }
@@ -79,7 +87,7 @@ proptest! {
         if told.is_empty() {
             return Ok(());
         }
-        let rule = everything(&log);
+        let rule = unreadable(&log);
         let mut index = LiveIndex::default();
         index.follow(&log[..log.len() - 1]);
 
@@ -91,9 +99,10 @@ proptest! {
 
         prop_assert_eq!(index.rule_to_expand(), Some(rule.position));
         prop_assert!((0..told.len()).all(|number| index.get(jti(number)).is_none()));
-        index.cover(rule.position, [jti(0)], false);
+        index.cover(rule.position, [jti(0)]);
         prop_assert!(index.get(jti(0)).is_none());
-        index.cover(rule.position, (1..told.len()).map(jti), true);
+        index.cover(rule.position, (1..told.len()).map(jti));
+        index.expanded(rule.position);
         for number in 0..told.len() {
             prop_assert_eq!(index.get(jti(number)).unwrap().status(at(0)), Status::Revoked);
         }
@@ -108,8 +117,8 @@ proptest! {
         }
         let mut index = LiveIndex::default();
         index.follow(&log);
-        let known = index.get(jti(0)).unwrap().clone();
-        let first = everything(&log);
+        let known = index.get(jti(0)).unwrap();
+        let first = unreadable(&log);
         index.follow([&first]);
         let second = Recorded { position: first.position.next(), ..first.clone() };
 
@@ -118,14 +127,14 @@ proptest! {
         prop_assert_eq!(index.get(jti(0)), None);
         index.learn(jti(0), first.position, known.end);
         let is_spared = known.end != End::AtOnce;
-        prop_assert_eq!(index.get(jti(0)), is_spared.then_some(&known));
+        prop_assert_eq!(index.get(jti(0)), is_spared.then(|| known.clone()));
         index.follow([&second]);
         prop_assert_eq!(index.get(jti(0)), None);
         index.learn(jti(0), second.position, known.end);
-        prop_assert_eq!(index.get(jti(0)), is_spared.then_some(&known));
-        index.cover(first.position, [], true);
-        index.cover(second.position, [], true);
-        prop_assert_eq!(index.get(jti(0)), Some(&known));
+        prop_assert_eq!(index.get(jti(0)), is_spared.then(|| known.clone()));
+        index.expanded(first.position);
+        index.expanded(second.position);
+        prop_assert_eq!(index.get(jti(0)), Some(known));
     }
 
     #[test]
@@ -341,4 +350,51 @@ async fn whoever_is_told_that_a_token_was_over_already_does_not_find_it_active_w
         let said = world.introspect(&text, &admin).await.json();
         assert_eq!(said, json!({ "active": false }), "{method} {path} {body}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_rule_covers_may_take_long_to_be_read_and_what_comes_after_it_is_known_at_once() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    // How the family of a successor began only the log knows, so it is asked what the rule covers.
+    let body = json!({ "where": { "team": "ops", "path": "cli-dev" }, "successors": true, "reason": "unspecified" });
+    let mut command = plain("bob@example.com");
+    command.teams = Some(Teams::These(vec!["ops".parse().unwrap()]));
+    let first = world.issue_dev(command).await.token.jti;
+    let rotated = world.post(&format!("/tokens/{first}/rotate"), &admin, json!({ "overlap": "10m" })).await;
+    assert_eq!(rotated.status, 201, "{rotated:?}");
+    assert_eq!(world.post("/revocations", &admin, body).await.status, 200);
+    // Who reaches every team reached that one.
+    let admin = world.admin().await;
+    let mut later = Vec::new();
+    for _ in 0..5 {
+        later.push(world.issue_dev(plain("alice@example.com")).await.token.jti);
+    }
+    // Nobody can read which tokens reach a team, so that reading takes as long as of a rule over very many tokens.
+    let mut reader = world.database.superuser().connect().await.unwrap();
+    let mut locked = reader.begin().await.unwrap();
+    sqlx::query("lock table token_teams in access exclusive mode").execute(&mut *locked).await.unwrap();
+    let live = Arc::new(LiveTokens::default());
+    let (catalog, there) = (world.catalog.clone(), live.clone());
+    let following = tokio::spawn(async move {
+        Box::pin(follow(catalog.database(), &there, &catalog.ambient().clock, Uuid::nil())).await;
+    });
+    let mut observer = world.database.superuser().connect().await.unwrap();
+    let mut waiting = async || {
+        let sql = "select pid::text || '@' || query_start::text from pg_stat_activity \
+                   where datname = current_database() and wait_event_type = 'Lock' and query like '%token_teams%'";
+        sqlx::query_scalar::<_, String>(sql).fetch_optional(&mut observer).await.unwrap()
+    };
+
+    let mut is_known_meanwhile = false;
+    for jti in later {
+        let before = until("somebody wants to know what the rule covers", &mut waiting).await;
+        assert_eq!(world.delete(&format!("/tokens/{jti}"), &admin, json!(null)).await.status, 204);
+        until("the revocation is known", async || live.last_known(jti)?.end.eq(&End::AtOnce).then_some(())).await;
+        // A machine that is very busy may take longer than anybody waits for a lock.
+        is_known_meanwhile |= waiting().await == Some(before);
+    }
+
+    assert!(is_known_meanwhile, "what came after the rule was known only once it was given up to read what it covers");
+    following.abort();
 }

@@ -1,6 +1,14 @@
-//! Which tokens a rule covers: the memory does not know what a token is like, so the database is asked.
+//! Which tokens a rule covers, one by one: for readers of the feed, and so that no token need be held against the rule any
+//! more. The memory tells; where it cannot, the database does.
+
+use std::{convert::Infallible, sync::Arc};
 
 use chrono::{DateTime, Utc};
+use tokio::{
+    task::yield_now,
+    time::{Duration, sleep, timeout},
+};
+use uuid::Uuid;
 
 use super::{
     super::{
@@ -8,21 +16,46 @@ use super::{
         feed::expansion::{Covered, Expansion},
         log,
     },
-    LiveTokens,
+    LiveTokens, POLL_PERIOD,
 };
-use crate::domain::{Event, Position};
+use crate::domain::{Event, Position, ambient::Clock, causes::Causes, index::LiveIndex};
 
-/// The most tokens of a rule that are taken in at once.
-const COVERED_MAX: u16 = 5_000;
+/// The most tokens of a rule that are read at once.
+const READ_MAX: u16 = 5_000;
+/// The most that are looked at in memory at once.
+const LOOKED_AT_MAX: usize = 1_000;
+/// The most that are ended at once: no check is answered meanwhile.
+const ENDED_MAX: usize = 250;
+/// After so many whoever hears of them, and whoever else needs the processors, is let go first.
+const TOLD_MAX: usize = 1_000;
+const PAUSE: Duration = Duration::from_millis(5);
 
-/// Takes in what the rules cover that were added since. Until then the log is asked for every token that they may cover.
+/// Has it known what rules cover, for as long as it is polled. It has a task's time of its own: what a rule over very many
+/// tokens takes to be read must not keep anybody from hearing of what came after it.
+pub(super) async fn keep_expanding(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Infallible {
+    let mut is_told = false;
+    loop {
+        match rules(database, live, clock.now()).await {
+            Ok(()) => is_told = false,
+            // Once is enough, as where the log is followed.
+            Err(_) if is_told => {}
+            Err(error) => {
+                tracing::warn!(error = %Causes(&error), "which tokens rules cover cannot be read; readers of the feed wait for them");
+                is_told = true;
+            }
+        }
+        let _ = timeout(POLL_PERIOD, live.ruled.notified()).await;
+    }
+}
+
+/// Takes in which tokens the rules cover that were added since.
 pub(super) async fn rules(database: &Database, live: &LiveTokens, now: DateTime<Utc>) -> Result<(), StoreError> {
     loop {
         let next = live.read().as_ref().and_then(|memory| {
-            let rule = memory.index.rule_to_expand()?;
-            Some((rule, memory.index.is_of_key(rule)))
+            let position = memory.index.rule_to_expand()?;
+            Some((memory.index.is_of_key(position), Expanded { position, load: memory.load }))
         });
-        let Some((rule, is_of_key)) = next else { return Ok(()) };
+        let Some((is_of_key, rule)) = next else { return Ok(()) };
         if is_of_key {
             spare(database, live, rule, now).await?;
         }
@@ -30,46 +63,103 @@ pub(super) async fn rules(database: &Database, live: &LiveTokens, now: DateTime<
     }
 }
 
-async fn cover(database: &Database, live: &LiveTokens, rule: Position) -> Result<(), StoreError> {
-    let expansion = Expansion::of_rule_at(database.reads(), rule).await?;
-    each(database, &expansion, |found, is_last| {
-        if let Some(memory) = live.write().as_mut() {
-            memory.index.cover(rule, found.iter().map(|token| token.jti), is_last);
+/// A rule of which the memory is to know what it covers. One that was loaded anew meanwhile may be of another log.
+#[derive(Clone, Copy)]
+struct Expanded {
+    position: Position,
+    load: u64,
+}
+
+impl Expanded {
+    /// Looks at the memory, if it is still the one that had the rule.
+    fn look<T>(self, live: &LiveTokens, look: impl FnOnce(&LiveIndex) -> T) -> Option<T> {
+        live.read().as_ref().filter(|memory| memory.load == self.load).map(|memory| look(&memory.index))
+    }
+
+    /// Does something to it.
+    fn change(self, live: &LiveTokens, change: impl FnOnce(&mut LiveIndex)) {
+        if let Some(memory) = live.write().as_mut().filter(|memory| memory.load == self.load) {
+            change(&mut memory.index);
         }
-        live.moved.notify_waiters();
+    }
+
+    /// Ends tokens that it covers, a few at a time, and has others told.
+    async fn end(self, live: &LiveTokens, covered: &[Uuid]) {
+        for few in covered.chunks(ENDED_MAX) {
+            self.change(live, |index| index.cover(self.position, few.iter().copied()));
+            yield_now().await;
+        }
         live.told.notify_one();
-    })
-    .await
+    }
+}
+
+async fn cover(database: &Database, live: &LiveTokens, rule: Expanded) -> Result<(), StoreError> {
+    if !look_through(live, rule).await {
+        let mut read = Read::new(Expansion::of_rule_at(database.reads(), rule.position).await?);
+        while let Some(found) = read.next(database).await? {
+            let covered: Vec<Uuid> = found.iter().map(|token| token.jti).collect();
+            rule.end(live, &covered).await;
+        }
+    }
+    rule.change(live, |index| index.expanded(rule.position));
+    live.told.notify_one();
+    live.moved.notify_waiters();
+    Ok(())
+}
+
+/// Ends what the memory knows that the rule covers. Whether it could tell of every token.
+async fn look_through(live: &LiveTokens, rule: Expanded) -> bool {
+    let (mut below, mut covered, mut is_sure) = (usize::MAX, Vec::new(), true);
+    // Checks look beside this: only what is covered makes them wait.
+    while let Some(held) = rule.look(live, |index| index.hold_against(rule.position, below, LOOKED_AT_MAX)) {
+        (below, is_sure) = (held.below, is_sure && held.is_sure);
+        covered.extend(held.covered);
+        if below == 0 {
+            rule.end(live, &covered).await;
+            return is_sure;
+        }
+        if covered.len() < TOLD_MAX {
+            yield_now().await;
+        } else {
+            rule.end(live, &covered).await;
+            covered.clear();
+            sleep(PAUSE).await;
+        }
+    }
+    // What was loaded anew meanwhile has the rule, too.
+    true
 }
 
 /// Has others told of the tokens that the compromise of a key leaves good.
-async fn spare(database: &Database, live: &LiveTokens, rule: Position, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let said = log::at(database.reads(), &[rule]).await?.pop();
+async fn spare(database: &Database, live: &LiveTokens, rule: Expanded, now: DateTime<Utc>) -> Result<(), StoreError> {
+    let said = log::at(database.reads(), &[rule.position]).await?.pop();
     let Some(Event::KeyCompromised(event)) = said.map(|recorded| recorded.occurrence.event) else { return Ok(()) };
-    let expansion = Expansion::of_key(database.reads(), rule, &event).await?;
-    each(database, &expansion, |found, _| {
-        if let Some(memory) = live.write().as_mut() {
-            memory.index.tell_of_key(expansion.items(found, now));
-        }
+    let mut read = Read::new(Expansion::of_key(database.reads(), rule.position, &event).await?);
+    while let Some(found) = read.next(database).await? {
+        rule.change(live, |index| index.tell_of_key(read.expansion.items(&found, now)));
         live.told.notify_one();
-    })
-    .await
+    }
+    Ok(())
 }
 
-/// Takes in the tokens, some at a time.
-async fn each(
-    database: &Database,
-    expansion: &Expansion,
-    mut take: impl FnMut(&[Covered], bool),
-) -> Result<(), StoreError> {
-    let mut before = expansion.before;
-    loop {
-        let found = expansion.tokens(database.reads(), before, COVERED_MAX).await?;
-        let is_last = found.len() < usize::from(COVERED_MAX);
-        take(&found, is_last);
-        match found.iter().map(|token| Position(token.issued_pos)).min() {
-            Some(earliest) if !is_last => before = earliest,
-            _ => return Ok(()),
-        }
+/// The tokens of an expansion as the database has them.
+struct Read {
+    expansion: Expansion,
+    /// The next were issued before; `None` = there are none.
+    before: Option<Position>,
+}
+
+impl Read {
+    fn new(expansion: Expansion) -> Self {
+        Self { before: Some(expansion.before), expansion }
+    }
+
+    /// The next of them, some thousand.
+    async fn next(&mut self, database: &Database) -> Result<Option<Vec<Covered>>, StoreError> {
+        let Some(before) = self.before else { return Ok(None) };
+        let found = self.expansion.tokens(database.reads(), before, READ_MAX).await?;
+        let earliest = found.iter().map(|token| Position(token.issued_pos)).min();
+        self.before = earliest.filter(|_| found.len() == usize::from(READ_MAX));
+        Ok(Some(found))
     }
 }

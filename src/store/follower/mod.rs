@@ -6,6 +6,7 @@
 
 mod expand;
 mod lists;
+mod memory;
 mod news;
 mod signal;
 mod snapshot;
@@ -30,16 +31,17 @@ use tokio::{
 use uuid::Uuid;
 
 pub use lists::{ListVersion, ListedTokens};
+use memory::Memory;
 pub use news::News;
 use staleness::{Look, Sighting};
 pub use staleness::{Stale, Staleness};
 
-use super::{Database, Head, StoreError, chain::Sha256Digest, kept::Kept, log};
+use super::{Database, StoreError, chain::Sha256Digest, kept::Kept, log};
 use crate::domain::{
-    Position, Recorded,
+    Position, Predicate, Recorded,
     ambient::Clock,
     causes::Causes,
-    index::{End, LiveIndex, LiveToken},
+    index::{End, LiveToken},
 };
 
 /// How soon what another process has appended is known here when no signal came.
@@ -55,22 +57,14 @@ pub struct LiveTokens {
     memory: RwLock<Option<Memory>>,
     sighting: Sighting,
     wake: Notify,
+    // That there is a rule of which is not known what it covers.
+    ruled: Notify,
     moved: Notify,
     appended: Notify,
     // That there is something to tell others.
     told: Notify,
     loads: AtomicU64,
     is_followed: AtomicBool,
-}
-
-#[derive(Debug)]
-struct Memory {
-    index: LiveIndex,
-    log_id: Uuid,
-    // Of the event at the index's position.
-    digest: Sha256Digest,
-    // How often the memory had been loaded before.
-    load: u64,
 }
 
 /// What the memory of a process has.
@@ -107,9 +101,9 @@ impl LiveTokens {
     /// Live tokens that are answered from within this limit.
     #[must_use]
     pub fn new(limit: Staleness) -> Self {
-        let (wake, moved, appended, told) = (Notify::new(), Notify::new(), Notify::new(), Notify::new());
+        let [wake, ruled, moved, appended, told] = std::array::from_fn(|_| Notify::new());
         let (memory, sighting, loads) = (RwLock::default(), Sighting::new(limit), AtomicU64::new(0));
-        Self { memory, sighting, wake, moved, appended, told, loads, is_followed: AtomicBool::new(false) }
+        Self { memory, sighting, wake, ruled, moved, appended, told, loads, is_followed: AtomicBool::new(false) }
     }
 
     /// A token, if the memory can tell. `None` = the log is to be asked.
@@ -121,7 +115,13 @@ impl LiveTokens {
     /// The same, however long ago the end of the log was seen.
     #[must_use]
     pub fn last_known(&self, jti: Uuid) -> Option<LiveToken> {
-        self.read().as_ref()?.index.get(jti).cloned()
+        self.read().as_ref()?.index.get(jti)
+    }
+
+    /// Whether a rule of `now` would end some token that is in memory; else the log is to be asked.
+    #[must_use]
+    pub fn is_met_by_some(&self, predicate: &Predicate, now: DateTime<Utc>) -> bool {
+        self.is_fresh() && self.read().as_ref().is_some_and(|memory| memory.index.is_met_by_some(predicate, now))
     }
 
     /// The last rule of which is not known yet which tokens it covers.
@@ -193,10 +193,8 @@ impl LiveTokens {
         let Some(memory) = memory.as_mut().filter(|memory| memory.log_id == log_id) else { return };
         let is_gap = !memory.take(events.iter().copied(), digest);
         self.moved.notify_waiters();
-        if memory.index.has_changes() {
-            self.told.notify_one();
-        }
-        if is_gap || memory.index.rule_to_expand().is_some() {
+        self.tell(memory);
+        if is_gap {
             self.wake.notify_one();
         }
     }
@@ -223,6 +221,16 @@ impl LiveTokens {
         self.sighting.see(look);
     }
 
+    /// Wakes those who carry on what was taken in.
+    fn tell(&self, memory: &Memory) {
+        if memory.index.has_changes() {
+            self.told.notify_one();
+        }
+        if memory.index.rule_to_expand().is_some() {
+            self.ruled.notify_one();
+        }
+    }
+
     /// What is known is of another log.
     fn forget(&self) {
         *self.write() = None;
@@ -243,7 +251,8 @@ impl LiveTokens {
 /// # Errors
 /// [`FollowError`].
 pub async fn catch_up(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Result<(), FollowError> {
-    advance(database, &mut Kept::new(database), live, clock.now()).await
+    advance(database, &mut Kept::new(database), live, clock.now()).await?;
+    Ok(expand::rules(database, live, clock.now()).await?)
 }
 
 /// Follows the log for as long as it is polled, and tells others of what is appended here, as the process `own`.
@@ -252,6 +261,7 @@ pub async fn follow(database: &Database, live: &LiveTokens, clock: &Arc<dyn Cloc
     let own = own.to_string();
     let (never, ..) = tokio::join!(
         keep_following(database, live, clock),
+        expand::keep_expanding(database, live, clock),
         signal::listen(database, &own, &live.wake),
         signal::tell(database, &own, &live.appended)
     );
@@ -323,14 +333,15 @@ async fn advance(
     if live.read().is_none() {
         let look = live.sighting.look();
         let load = live.loads.fetch_add(1, Ordering::Relaxed);
-        let memory = Memory { load, ..snapshot::load(database, now).await? };
+        let memory = snapshot::load(database, now, load).await?;
         tracing::info!(tokens = memory.index.len(), position = memory.index.position().0, "live tokens are in memory");
         *live.write() = Some(memory);
         live.see(&look);
         live.told.notify_one();
+        live.ruled.notify_one();
     }
     while step(connection, live).await? {}
-    Ok(expand::rules(database, live, now).await?)
+    Ok(())
 }
 
 /// Takes in the next events; whether there may be more.
@@ -360,9 +371,7 @@ async fn step(connection: &mut Kept, live: &LiveTokens) -> Result<bool, FollowEr
         if !memory.take(events.iter(), last.digest()?) {
             return Err(FollowError::AnotherLog(position));
         }
-        if memory.index.has_changes() {
-            live.told.notify_one();
-        }
+        live.tell(memory);
     }
     let is_end = last.position == head.position.0;
     if is_end {
@@ -370,24 +379,4 @@ async fn step(connection: &mut Kept, live: &LiveTokens) -> Result<bool, FollowEr
     }
     live.moved.notify_waiters();
     Ok(!is_end)
-}
-
-impl Memory {
-    fn mark(&self) -> (Uuid, Position, Sha256Digest) {
-        (self.log_id, self.index.position(), self.digest)
-    }
-
-    /// Takes in what was appended, the last of it with this digest; whether it follows on what is known.
-    fn take<'a>(&mut self, events: impl Iterator<Item = &'a Recorded>, digest: Sha256Digest) -> bool {
-        let before = self.index.position();
-        let follows = self.index.follow(events);
-        if follows && self.index.position() > before {
-            self.digest = digest;
-        }
-        follows
-    }
-
-    fn new(head: &Head, index: LiveIndex) -> Self {
-        Self { index, log_id: head.log_id, digest: head.digest, load: 0 }
-    }
 }

@@ -5,6 +5,7 @@ use catalog::domain::{
     RevokeToken, RotateToken, State, Status, Token, TokenRevoked, TokensRevokedByRule,
     command::Decision,
     event::First,
+    index::LiveIndex,
     key::KeyRecord,
     policy::Rules,
     revoke::RevocationReason,
@@ -117,10 +118,11 @@ fn at(second: i64) -> DateTime<Utc> {
     noon() + TimeDelta::seconds(second)
 }
 
-/// Commands are decided on a log that grows.
+/// Commands are decided on a log that grows, and a server follows it.
 struct Log {
     state: State,
     issued: Vec<Uuid>,
+    memory: LiveIndex,
 }
 
 impl Log {
@@ -129,7 +131,7 @@ impl Log {
         rules.shell.elevated = catalog::domain::policy::Switch::Allow;
         let mut settings = settings(rules);
         settings.keys.push(KeyRecord { kid: "k2".parse().unwrap(), ..settings.keys[0].clone() });
-        Self { state: State::new(settings), issued: Vec::new() }
+        Self { state: State::new(settings), issued: Vec::new(), memory: LiveIndex::default() }
     }
 
     fn apply(&mut self, position: i64, event: Event, path: Path, second: i64) {
@@ -138,7 +140,10 @@ impl Log {
             _ => None,
         });
         let occurrence = Occurrence { event, occurred_at: at(second), origin: shell(path) };
-        self.state.apply(&Recorded { position: Position(position), recorded_at: noon(), occurrence });
+        let recorded = Recorded { position: Position(position), recorded_at: noon(), occurrence };
+        self.state.apply(&recorded);
+        // Its positions have no gaps, and are in the same order.
+        assert!(self.memory.follow([&Recorded { position: self.memory.position().next(), ..recorded }]));
     }
 
     /// Decides a command and records what it comes to from a position on; returns how many events that was, if any.
@@ -225,6 +230,30 @@ impl Log {
     fn token(&self, jti: Uuid) -> &Token {
         self.state.token(jti).unwrap()
     }
+
+    /// Whether the memory says of every token what the log says. Some it may not know where a rule goes by how families
+    /// began. What was over when a rule came the rule leaves as it is, and the memory takes for over whatever a clock says:
+    /// it is asked from that second on.
+    fn is_known(&self, goes_by_families: bool, ruled: i64) -> Result<(), TestCaseError> {
+        for jti in &self.issued {
+            let token = self.token(*jti);
+            match self.memory.get(*jti) {
+                None => prop_assert!(goes_by_families && token.lineage.family.is_some(), "{:?}", token),
+                Some(known) => {
+                    for second in ruled..=3 * SECONDS {
+                        prop_assert_eq!(
+                            known.status(at(second)),
+                            token.status(at(second)),
+                            "{:?} at {}",
+                            token,
+                            second
+                        );
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What a token's end looks like, by whatever it came.
@@ -253,6 +282,48 @@ proptest! {
                 prop_assert_eq!(one.status(at(second)), other.status(at(second)), "{:?} at {}", one, second);
             }
         }
+    }
+
+    #[test]
+    fn the_memory_tells_at_once_what_a_rule_covers_unless_that_depends_on_how_a_family_began(
+        steps in vec(step(), 1..32),
+    ) {
+        let (mut log, mut goes_by_families, mut ruled) = (Log::new(), false, -1);
+
+        for (step, position) in steps.iter().zip((10..).step_by(10)) {
+            if let What::Rule(predicate, family) = &step.what {
+                let (predicate, now) = (log.predicate(predicate, *family), at(step.at));
+                let is_ended = |token: &Token| token.revocation.as_ref().is_some_and(|revocation| revocation.holds(now));
+                let mut tokens = log.issued.iter().map(|jti| log.token(*jti));
+                let ends_some = tokens.any(|token| meets(token, &predicate) && !is_ended(token));
+                let is_known = log.memory.is_met_by_some(&predicate, now);
+                let may_not_know = goes_by_families || predicate.successors || step.at < ruled;
+                prop_assert!(is_known == ends_some || (ends_some && may_not_know));
+            }
+            let is_done = log.step(position, step).is_ok();
+            if let (true, What::Rule(predicate, _)) = (is_done, &step.what) {
+                goes_by_families |= predicate.successors;
+                ruled = ruled.max(step.at);
+            }
+
+            log.is_known(goes_by_families, ruled)?;
+        }
+
+        // As it is taken in, a few tokens at a time; what only the log can tell stays open.
+        while let Some(rule) = log.memory.rule_to_expand() {
+            let (mut below, mut is_sure) = (usize::MAX, true);
+            while below > 0 {
+                let held = log.memory.hold_against(rule, below, 3);
+                log.memory.cover(rule, held.covered);
+                (below, is_sure) = (held.below, is_sure && held.is_sure);
+            }
+            prop_assert!(is_sure || goes_by_families);
+            if !is_sure {
+                break;
+            }
+            log.memory.expanded(rule);
+        }
+        log.is_known(goes_by_families, ruled)?;
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! A list in memory, whatever has happened and however it came to be known, says of every token what the log says.
 
-use std::collections::BTreeSet;
-
 use catalog::domain::{
     Event, Recorded, Status,
+    claims::Teams,
     event::Position,
     index::{LiveIndex, LiveToken},
     status_list::{ENTRIES, Entry, PackedList, StatusListBegun, StatusType},
@@ -92,10 +91,11 @@ proptest! {
 
         let state = fold(&log);
         let position = Position(i64::try_from(log.len()).unwrap());
-        let mut loaded = LiveIndex::new(position, BTreeSet::new(), &state.settings.status_lists, told.len());
+        let mut loaded = LiveIndex::new(position, [], &state.settings.status_lists, told.len());
         for token in state.into_tokens() {
             let entry = number(token.jti).filter(|number| number % 2 == 0).map(entry);
-            loaded.insert(token.jti, LiveToken::from(&token), entry);
+            let like = loaded.shared().of(&token);
+            loaded.insert(token.jti, LiveToken::from(&token), like, entry);
         }
         let expected = expected(&log, told.len(), at(clock));
         prop_assert!(packed(&mut followed, at(clock)) == Some(expected.clone()));
@@ -115,7 +115,8 @@ proptest! {
         let mut index = LiveIndex::default();
         index.follow(&log);
 
-        index.cover(Position(1), covered.iter().copied().map(jti), true);
+        index.cover(Position(1), covered.iter().copied().map(jti));
+        index.expanded(Position(1));
         let mut list = expected(&log, told.len(), at(60));
         for number in covered.iter().copied().filter(|number| number % 2 == 0 && *number < told.len()) {
             list.set(entry(number).idx, StatusType::Invalid);
@@ -142,7 +143,7 @@ fn a_token_without_an_entry_is_forgotten_at_its_exp_and_one_with_an_entry_ten_mi
     let ttl = 10;
     let (log, _) = tell(&[]);
     assert!(log.is_empty());
-    let mut index = LiveIndex::new(Position(1), BTreeSet::new(), &[begun()], 2);
+    let mut index = LiveIndex::new(Position(1), [], &[begun()], 2);
     let token = LiveToken {
         claims_digest: None,
         issued: Position(1),
@@ -153,8 +154,10 @@ fn a_token_without_an_entry_is_forgotten_at_its_exp_and_one_with_an_entry_ten_mi
         is_suspended: false,
         lineage: None,
     };
-    index.insert(jti(0), token.clone(), Some(entry(0)));
-    index.insert(jti(1), token, None);
+    let common = [index.shared().kid(&"k1".parse().unwrap()), index.shared().teams(&Teams::Every)];
+    let like = index.shared().likeness(None, None, at(0), [common[0], common[1], common[1]]);
+    index.insert(jti(0), token.clone(), like, Some(entry(0)));
+    index.insert(jti(1), token, like, None);
 
     index.forget_expired(at(ttl), 10);
     assert!(index.get(jti(0)).is_some() && index.get(jti(1)).is_none());
