@@ -175,7 +175,7 @@ impl Catalog {
         let rule = self.live_tokens.last_rule();
         // Apart from what most checks carry about, to whom the memory tells.
         let said = Box::pin(self.token(jti)).await?.as_ref().map(LiveToken::from);
-        // Until it is known what a rule covers, everybody who checks a token would have the log asked.
+        // Where the memory cannot tell whether a rule covers a token, everybody who checks it would have the log asked.
         if let (Some(rule), Some(token)) = (rule, &said) {
             self.live_tokens.learn(jti, rule, token.end);
         }

@@ -225,6 +225,8 @@ impl Catalog {
     /// # Errors
     /// [`PublishError`].
     pub async fn publish_status_lists(&self) -> Result<(), PublishError> {
+        // What a rule covers is over for checks before it is so in the lists.
+        self.live_tokens.expanded().await;
         let (live, now) = (self.live(), self.ambient.clock.now());
         let Some(terms) = terms(&live, now) else {
             self.status_lists.put(HashMap::new());

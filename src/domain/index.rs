@@ -90,7 +90,7 @@ impl LiveIndex {
         self.tokens.insert(jti, Packed::new(token, like, slot));
     }
 
-    /// The same, where very many are added and there may be less room than expected: it grows by little at a time.
+    /// The same where very many are added: room for more than was expected grows by little at a time.
     pub fn load(&mut self, jti: Uuid, token: LiveToken, like: Likeness, entry: Option<Entry>) {
         if self.tokens.len() == self.tokens.capacity() {
             self.tokens.reserve_exact(self.tokens.len() / 8 + 1);
@@ -146,10 +146,12 @@ impl LiveIndex {
         rules.map(|(_, rule)| self.shared.covered(&rule.condition, &place, &like)).max().unwrap_or(Covered::No)
     }
 
-    /// Whether a rule of `now` with this predicate would end some token, by a look at a few of them: what it does not find
-    /// the log is to be asked for.
+    /// Whether a rule of `now` with this predicate would end some token, by a look at a few; if not, the log is to be asked.
     #[must_use]
     pub fn is_met_by_some(&self, predicate: &Predicate, now: DateTime<Utc>) -> bool {
+        if predicate.is_narrow() {
+            return false;
+        }
         let condition = Condition::of_all(predicate);
         let few = (0..self.tokens.len()).step_by(self.tokens.len().div_ceil(LOOKED_AT_MAX).max(1));
         few.filter_map(|number| self.tokens.get_index(number)).any(|(jti, known)| {
@@ -286,6 +288,12 @@ impl LiveIndex {
         self.rules.range(..=self.position).next_back().map(|(rule, _)| *rule)
     }
 
+    /// Whether the database is sooner through with what a rule covers than whoever looks at every token here.
+    #[must_use]
+    pub fn is_narrow(&self, rule: Position) -> bool {
+        self.rules.get(&rule).is_some_and(|rule| rule.condition.is_narrow())
+    }
+
     /// Whether others are told of a rule by its key, and of tokens that are spared.
     #[must_use]
     pub fn is_of_key(&self, rule: Position) -> bool {
@@ -315,15 +323,11 @@ impl LiveIndex {
     pub fn cover(&mut self, rule: Position, covered: impl IntoIterator<Item = Uuid>) {
         let is_of_key = self.is_of_key(rule);
         for jti in covered {
-            let known = self.tokens.get_mut(&jti).filter(|known| known.end() != End::AtOnce);
-            let Some(known) = known else { continue };
-            known.change(|token| token.end(End::AtOnce));
-            if let Some(slot) = known.slot {
-                self.lists.say(slot, jti, End::AtOnce, known.is_suspended());
-            }
-            if !is_of_key {
-                let exp = known.expires_at().timestamp();
-                self.changes.push(Item::Revoked { jti, exp, effective_from: None });
+            if self.tokens.get(&jti).is_some_and(|known| known.end() != End::AtOnce) {
+                self.change(jti, |token| token.end(End::AtOnce));
+                if !is_of_key {
+                    self.tell(jti, |jti, exp| Item::Revoked { jti, exp, effective_from: None });
+                }
             }
         }
     }

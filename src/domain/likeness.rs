@@ -22,8 +22,8 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Number(u16);
 
-/// What a token is like: texts of its own as a hash, what it shares with others as a number. A rule about one text ends a
-/// token with another in one case of 2^64.
+/// What a token is like: texts of its own as a hash, what it shares with others as a number. A rule about one text takes a
+/// token with another for covered in one case of 2^64, until the database has told what it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Likeness {
     pub(super) sub: u64,
@@ -55,7 +55,8 @@ pub(super) enum Covered {
     Yes,
 }
 
-/// Values that tokens share, each kept once. Past the most that have a number the log knows what a token is like.
+/// Values that tokens share, each kept once, from the first token that had it on. Past the most that have a number the log
+/// knows what a token is like.
 #[derive(Debug)]
 struct Pool<T>(IndexSet<T>);
 
@@ -160,26 +161,35 @@ impl Shared {
             return Covered::No;
         }
         let Some(predicate) = &rule.predicate else { return Covered::Perhaps };
-        let at = instant(like.issued_at);
-        let issuance = [
-            sure(predicate.path.is_none_or(|path| path == place.path)),
-            shared(predicate.kid.as_ref(), self.kids.get(like.kid), |kid, own| kid == own),
-            sure(predicate.issued_after.is_none_or(|bound| at >= bound)),
-            sure(predicate.issued_before.is_none_or(|bound| at < bound)),
-        ];
+        let issuance = self.issued_so(predicate, place, like);
         // How its family began is not kept here.
         let is_open = predicate.successors && place.family.is_some();
-        let issuance = least(issuance).max(if is_open { Covered::Perhaps } else { Covered::No });
-        least([
-            issuance,
-            sure(predicate.sub.as_ref().is_none_or(|sub| self.hash(Some(sub.as_str())) == like.sub)),
-            sure(predicate.name.as_ref().is_none_or(|name| self.hash(Some(name.as_str())) == like.name)),
-            sure(predicate.family.is_none_or(|family| family == place.family.unwrap_or(place.jti))),
-            shared(predicate.team.as_ref(), self.teams.get(like.teams), |team, own| reaches(own, team)),
-            shared(predicate.permission.as_ref(), self.permissions.get(like.permissions), |permission, own| {
-                may_use(own, permission)
-            }),
-        ])
+        match issuance.max(if is_open { Covered::Perhaps } else { Covered::No }) {
+            // Of most tokens that is enough.
+            Covered::No => Covered::No,
+            issuance => least([
+                issuance,
+                sure(predicate.sub.as_ref().is_none_or(|sub| self.hash(Some(sub.as_str())) == like.sub)),
+                sure(predicate.name.as_ref().is_none_or(|name| self.hash(Some(name.as_str())) == like.name)),
+                sure(predicate.family.is_none_or(|family| family == place.family.unwrap_or(place.jti))),
+                shared(predicate.team.as_ref(), self.teams.get(like.teams), |team, own| reaches(own, team)),
+                shared(predicate.permission.as_ref(), self.permissions.get(like.permissions), |permission, own| {
+                    may_use(own, permission)
+                }),
+            ]),
+        }
+    }
+
+    fn issued_so(&self, predicate: &Predicate, place: &Place, like: &Likeness) -> Covered {
+        let at = like.issued_at.saturating_mul(1_000_000);
+        let is_there = predicate.path.is_none_or(|path| path == place.path)
+            && predicate.issued_after.is_none_or(|bound| at >= bound.timestamp_micros())
+            && predicate.issued_before.is_none_or(|bound| at < bound.timestamp_micros());
+        if is_there {
+            shared(predicate.kid.as_ref(), self.kids.get(like.kid), |kid, own| kid == own)
+        } else {
+            Covered::No
+        }
     }
 
     fn hash(&self, text: Option<&str>) -> u64 {
@@ -191,6 +201,10 @@ impl Condition {
     pub(super) fn of(rule: &Rule) -> Self {
         let predicate = rule.is_whole.then(|| rule.predicate.clone());
         Self { position: rule.position, from: rule.from, predicate }
+    }
+
+    pub(super) fn is_narrow(&self) -> bool {
+        self.predicate.as_ref().is_some_and(Predicate::is_narrow)
     }
 
     /// That of a rule over whatever was issued so far.

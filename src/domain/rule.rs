@@ -142,6 +142,12 @@ impl Predicate {
         self.fields().is_empty()
     }
 
+    /// Whether an index of the database leads to the few tokens that may meet it.
+    #[must_use]
+    pub fn is_narrow(&self) -> bool {
+        [Field::Sub, Field::Name, Field::Family].into_iter().any(|field| self.names(field))
+    }
+
     /// The same, its instants in whole microseconds and of no year that a database or a reader might write otherwise, as the
     /// log keeps them. Tokens are issued at whole seconds after 1970, so that it is met by the same ones.
     #[must_use]

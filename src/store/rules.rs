@@ -143,16 +143,16 @@ pub(super) async fn all_loose(executor: impl PgExecutor<'_>) -> Result<Vec<Loose
 /// The rules that are not in the rows of all the tokens that they cover.
 pub(super) async fn unfilled(executor: impl PgExecutor<'_>) -> Result<Vec<Rule>, StoreError> {
     let unfilled = "select to_jsonb(rule) from revocation_rules as rule where filled_to > 0";
-    let rows: Vec<Json<RuleRow>> = sqlx::query_scalar(unfilled).fetch_all(executor).await?;
-    Ok(rows.into_iter().map(|Json(row)| Rule::from(row)).collect())
+    Ok(read(executor, unfilled).await?.into_iter().map(Rule::from).collect())
 }
 
 /// Every rule, in the order of the log.
 pub(super) async fn all(executor: impl PgExecutor<'_>) -> Result<Vec<RuleRow>, StoreError> {
-    let rows: Vec<Json<RuleRow>> =
-        sqlx::query_scalar("select to_jsonb(rule) from revocation_rules as rule order by position")
-            .fetch_all(executor)
-            .await?;
+    read(executor, "select to_jsonb(rule) from revocation_rules as rule order by position").await
+}
+
+async fn read(executor: impl PgExecutor<'_>, sql: &'static str) -> Result<Vec<RuleRow>, StoreError> {
+    let rows: Vec<Json<RuleRow>> = sqlx::query_scalar(sql).fetch_all(executor).await?;
     Ok(rows.into_iter().map(|Json(row)| row).collect())
 }
 

@@ -1,5 +1,5 @@
-//! What one event does to many tokens, read from their rows: neither a reader of the feed nor the memory of a server knows
-//! what a token is like.
+//! What one event does to many tokens, read from their rows: a reader of the feed does not know what a token is like, and the
+//! memory of a server cannot always tell.
 
 use catalog_gateway::wire::Item;
 use chrono::{DateTime, Utc};

@@ -1,5 +1,5 @@
 //! Which tokens a rule covers, one by one: for readers of the feed, and so that no token need be held against the rule any
-//! more. The memory tells; where it cannot, the database does.
+//! more. The memory tells; where it cannot, or an index leads to the few that there are, the database does.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -30,26 +30,32 @@ const ENDED_MAX: usize = 250;
 const TOLD_MAX: usize = 1_000;
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Has it known what rules cover, for as long as it is polled. It has a task's time of its own: what a rule over very many
-/// tokens takes to be read must not keep anybody from hearing of what came after it.
+/// Has it known what rules cover, for as long as it is polled, in turns with the following of the log: what a rule over very
+/// many tokens takes must not keep anybody from hearing of what came after it.
 pub(super) async fn keep_expanding(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Infallible {
     let mut is_told = false;
     loop {
-        match rules(database, live, clock.now()).await {
-            Ok(()) => is_told = false,
+        if let Err(error) = rules(database, live, clock.now(), PAUSE).await {
             // Once is enough, as where the log is followed.
-            Err(_) if is_told => {}
-            Err(error) => {
+            if !is_told {
                 tracing::warn!(error = %Causes(&error), "which tokens rules cover cannot be read; readers of the feed wait for them");
-                is_told = true;
             }
+            is_told = true;
+            sleep(POLL_PERIOD).await;
+            continue;
         }
+        is_told = false;
         let _ = timeout(POLL_PERIOD, live.ruled.notified()).await;
     }
 }
 
-/// Takes in which tokens the rules cover that were added since.
-pub(super) async fn rules(database: &Database, live: &LiveTokens, now: DateTime<Utc>) -> Result<(), StoreError> {
+/// Takes in which tokens the rules cover that were added since, and pauses where there are many.
+pub(super) async fn rules(
+    database: &Database,
+    live: &LiveTokens,
+    now: DateTime<Utc>,
+    pause: Duration,
+) -> Result<(), StoreError> {
     loop {
         let next = live.read().as_ref().and_then(|memory| {
             let position = memory.index.rule_to_expand()?;
@@ -59,7 +65,7 @@ pub(super) async fn rules(database: &Database, live: &LiveTokens, now: DateTime<
         if is_of_key {
             spare(database, live, rule, now).await?;
         }
-        cover(database, live, rule).await?;
+        cover(database, live, rule, pause).await?;
     }
 }
 
@@ -93,8 +99,9 @@ impl Expanded {
     }
 }
 
-async fn cover(database: &Database, live: &LiveTokens, rule: Expanded) -> Result<(), StoreError> {
-    if !look_through(live, rule).await {
+async fn cover(database: &Database, live: &LiveTokens, rule: Expanded, pause: Duration) -> Result<(), StoreError> {
+    let is_narrow = rule.look(live, |index| index.is_narrow(rule.position)) == Some(true);
+    if is_narrow || !look_through(live, rule, pause).await {
         let mut read = Read::new(Expansion::of_rule_at(database.reads(), rule.position).await?);
         while let Some(found) = read.next(database).await? {
             let covered: Vec<Uuid> = found.iter().map(|token| token.jti).collect();
@@ -108,7 +115,7 @@ async fn cover(database: &Database, live: &LiveTokens, rule: Expanded) -> Result
 }
 
 /// Ends what the memory knows that the rule covers. Whether it could tell of every token.
-async fn look_through(live: &LiveTokens, rule: Expanded) -> bool {
+async fn look_through(live: &LiveTokens, rule: Expanded, pause: Duration) -> bool {
     let (mut below, mut covered, mut is_sure) = (usize::MAX, Vec::new(), true);
     // Checks look beside this: only what is covered makes them wait.
     while let Some(held) = rule.look(live, |index| index.hold_against(rule.position, below, LOOKED_AT_MAX)) {
@@ -123,7 +130,7 @@ async fn look_through(live: &LiveTokens, rule: Expanded) -> bool {
         } else {
             rule.end(live, &covered).await;
             covered.clear();
-            sleep(PAUSE).await;
+            sleep(pause).await;
         }
     }
     // What was loaded anew meanwhile has the rule, too.

@@ -190,7 +190,12 @@ impl LiveTokens {
         }
         self.appended.notify_one();
         let mut memory = self.write();
-        let Some(memory) = memory.as_mut().filter(|memory| memory.log_id == log_id) else { return };
+        let Some(memory) = memory.as_mut().filter(|memory| memory.log_id == log_id) else {
+            // What is being loaded may be from before.
+            self.sighting.doubt();
+            self.wake.notify_one();
+            return;
+        };
         let is_gap = !memory.take(events.iter().copied(), digest);
         self.moved.notify_waiters();
         self.tell(memory);
@@ -252,7 +257,8 @@ impl LiveTokens {
 /// [`FollowError`].
 pub async fn catch_up(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>) -> Result<(), FollowError> {
     advance(database, &mut Kept::new(database), live, clock.now()).await?;
-    Ok(expand::rules(database, live, clock.now()).await?)
+    // Nobody is told yet, or asks.
+    Ok(expand::rules(database, live, clock.now(), Duration::ZERO).await?)
 }
 
 /// Follows the log for as long as it is polled, and tells others of what is appended here, as the process `own`.
