@@ -21,6 +21,6 @@ select
     idx
   from tokens
   left join status_list_entries using (issued_pos)
- where exp > {now}
-    or exp > {told_from}
+ where exp > $1
+    or exp > $2
    and list is not null

@@ -67,7 +67,7 @@ async fn index(connection: &mut PgConnection, position: Position, now: DateTime<
 fn statement(now: DateTime<Utc>) -> String {
     let literal = |at: DateTime<Utc>| format!("'{}'::timestamptz", at.to_rfc3339_opts(SecondsFormat::Micros, true));
     let select = include_str!("../tokens_live.sql");
-    let select = select.replace("{now}", &literal(now)).replace("{told_from}", &literal(told_from(now)));
+    let select = select.replace("$1", &literal(now)).replace("$2", &literal(told_from(now)));
     format!("copy ({select}) to stdout (format binary)")
 }
 
