@@ -8,8 +8,9 @@ use tokio::time::{Duration, timeout};
 use super::{Database, StoreError, listing, rules::RuleRow, tokens::Filter};
 use crate::domain::{Position, Predicate, Rule};
 
-/// The most rows of one transaction: what it leaves to be written is what others' next commit waits for.
-pub const FILL_MAX: u16 = 1_000;
+/// The most rows of one transaction: a session that is at work for longer than a few milliseconds keeps others from the processor,
+/// and what it leaves to be written is what their next commit waits for.
+pub const FILL_MAX: u16 = 250;
 /// How long one transaction may take. Nobody waits for it; it is only not to last for ever.
 const FILL_TIMEOUT: Duration = Duration::from_mins(1);
 

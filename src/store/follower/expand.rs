@@ -24,6 +24,10 @@ use crate::domain::{Event, Position, ambient::Clock, causes::Causes, index::Live
 const READ_MAX: u16 = 5_000;
 /// The most that are looked at in memory at once.
 const LOOKED_AT_MAX: usize = 1_000;
+/// After so many looks the processor is somebody else's: where there are two, and one is taken for as long as very many tokens
+/// need, whoever issues or revokes waits for its turn at the other.
+const LOOKS_MAX: usize = 8;
+const BREATH: Duration = Duration::from_millis(1);
 /// The most that are ended at once: no check is answered meanwhile.
 const ENDED_MAX: usize = 250;
 /// After so many whoever hears of them, and whoever else needs the processors, is let go first.
@@ -116,7 +120,7 @@ async fn cover(database: &Database, live: &LiveTokens, rule: Expanded, pause: Du
 
 /// Ends what the memory knows that the rule covers. Whether it could tell of every token.
 async fn look_through(live: &LiveTokens, rule: Expanded, pause: Duration) -> bool {
-    let (mut below, mut covered, mut is_sure) = (usize::MAX, Vec::new(), true);
+    let (mut below, mut covered, mut is_sure, mut looks) = (usize::MAX, Vec::new(), true, 0_usize);
     // Checks look beside this: only what is covered makes them wait.
     while let Some(held) = rule.look(live, |index| index.hold_against(rule.position, below, LOOKED_AT_MAX)) {
         (below, is_sure) = (held.below, is_sure && held.is_sure);
@@ -125,12 +129,15 @@ async fn look_through(live: &LiveTokens, rule: Expanded, pause: Duration) -> boo
             rule.end(live, &covered).await;
             return is_sure;
         }
-        if covered.len() < TOLD_MAX {
-            yield_now().await;
-        } else {
+        looks += 1;
+        if covered.len() >= TOLD_MAX {
             rule.end(live, &covered).await;
             covered.clear();
             sleep(pause).await;
+        } else if looks.is_multiple_of(LOOKS_MAX) {
+            sleep(pause.min(BREATH)).await;
+        } else {
+            yield_now().await;
         }
     }
     // What was loaded anew meanwhile has the rule, too.
