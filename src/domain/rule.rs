@@ -218,7 +218,10 @@ fn condition(field: &str, value: &str) -> String {
     }
 }
 
-fn kept(instant: DateTime<Utc>) -> DateTime<Utc> {
+/// The first instant, at this one or later, that a database can hold: in whole microseconds, and of no year that it or a reader
+/// might write otherwise.
+#[must_use]
+pub fn kept(instant: DateTime<Utc>) -> DateTime<Utc> {
     let is_whole = instant.timestamp_subsec_nanos().is_multiple_of(1_000);
     let micros = instant.timestamp_micros().saturating_add(i64::from(!is_whole));
     DateTime::from_timestamp_micros(micros.clamp(0, SECONDS_MAX * 1_000_000)).unwrap_or(DateTime::UNIX_EPOCH)

@@ -28,6 +28,7 @@ use crate::{
     domain::{
         Path, Status,
         authority::{RoutePermission, Sight},
+        rule::kept,
         text::{Kid, Name, Permission, Subject, TeamId},
     },
     store::tokens::{self, Filter},
@@ -138,8 +139,8 @@ pub(super) async fn handle(
 impl Listing {
     fn split(self) -> (Filter, Option<String>) {
         let Self { sub, status, path, name, team, permission, kid, .. } = self;
-        let (issued_after, issued_before, expires_before) =
-            (self.issued_after, self.issued_before, self.expires_before);
+        let [issued_after, issued_before, expires_before] =
+            [self.issued_after, self.issued_before, self.expires_before].map(|bound| bound.map(kept));
         let sight = Sight::All;
         let filter = Filter {
             sight,

@@ -294,6 +294,24 @@ async fn filters_and_statuses_agree_with_the_clock() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_filter_by_a_time_that_no_database_can_hold_takes_what_it_says() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let at = world.issue_dev(plain("alice@example.com")).await.token.issued_at;
+    let [this, past] = ["", ".0000001"].map(|fraction| format!("{}{fraction}Z", at.format("%Y-%m-%dT%H:%M:%S")));
+
+    for (filter, bound, expected) in [
+        ("issued_after", &this, 1),
+        ("issued_after", &past, 0),
+        ("issued_before", &this, 0),
+        ("issued_before", &past, 1),
+    ] {
+        let page = world.get(&format!("/tokens?sub=alice@example.com&{filter}={bound}"), &admin).await.json();
+        assert_eq!(page["tokens"].as_array().map(Vec::len), Some(expected), "{filter}={bound}: {page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_credential_causes_no_later_event() {
     let world = World::new().await;
     let root = world.admin().await;
