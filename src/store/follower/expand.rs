@@ -24,8 +24,8 @@ use crate::domain::{Event, Position, ambient::Clock, causes::Causes, index::Live
 const READ_MAX: u16 = 5_000;
 /// The most that are looked at in memory at once.
 const LOOKED_AT_MAX: usize = 1_000;
-/// After so many looks the processor is somebody else's: where there are two, and one is taken for as long as very many tokens
-/// need, whoever issues or revokes waits for its turn at the other.
+/// Before the first look and after so many the processor is somebody else's: where there are two, and one is taken for as long as
+/// very many tokens need, whoever issues or revokes, or asks whether the rule holds, waits for its turn at the other.
 const LOOKS_MAX: usize = 8;
 const BREATH: Duration = Duration::from_millis(1);
 /// The most that are ended at once: no check is answered meanwhile.
@@ -120,28 +120,29 @@ async fn cover(database: &Database, live: &LiveTokens, rule: Expanded, pause: Du
 
 /// Ends what the memory knows that the rule covers. Whether it could tell of every token.
 async fn look_through(live: &LiveTokens, rule: Expanded, pause: Duration) -> bool {
-    let (mut below, mut covered, mut is_sure, mut looks) = (usize::MAX, Vec::new(), true, 0_usize);
-    // Checks look beside this: only what is covered makes them wait.
-    while let Some(held) = rule.look(live, |index| index.hold_against(rule.position, below, LOOKED_AT_MAX)) {
-        (below, is_sure) = (held.below, is_sure && held.is_sure);
-        covered.extend(held.covered);
-        if below == 0 {
-            rule.end(live, &covered).await;
-            return is_sure;
-        }
-        looks += 1;
+    let (mut below, mut covered, mut is_sure) = (usize::MAX, Vec::new(), true);
+    for turn in 0_usize.. {
         if covered.len() >= TOLD_MAX {
             rule.end(live, &covered).await;
             covered.clear();
             sleep(pause).await;
-        } else if looks.is_multiple_of(LOOKS_MAX) {
+        } else if turn.is_multiple_of(LOOKS_MAX) {
             sleep(pause.min(BREATH)).await;
         } else {
             yield_now().await;
         }
+        // Checks look beside this: only what is covered makes them wait.
+        let look = |index: &LiveIndex| index.hold_against(rule.position, below, LOOKED_AT_MAX);
+        // What was loaded anew meanwhile has the rule, too.
+        let Some(held) = rule.look(live, look) else { return true };
+        (below, is_sure) = (held.below, is_sure && held.is_sure);
+        covered.extend(held.covered);
+        if below == 0 {
+            break;
+        }
     }
-    // What was loaded anew meanwhile has the rule, too.
-    true
+    rule.end(live, &covered).await;
+    is_sure
 }
 
 /// Has others told of the tokens that the compromise of a key leaves good.
