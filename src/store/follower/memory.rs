@@ -35,3 +35,41 @@ impl Memory {
         follows
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+
+    use super::{super::LiveTokens, *};
+    use crate::domain::{
+        Actor, Event, Origin, Path,
+        event::{Occurrence, SuspensionChanged},
+        text::RequestId,
+    };
+
+    #[test]
+    fn what_is_appended_while_the_memory_is_loaded_is_in_doubt_until_somebody_looks_who_began_to_after_it() {
+        let at = DateTime::UNIX_EPOCH;
+        let origin = Origin {
+            path: Path::Api,
+            actor: Actor::Anonymous,
+            request_id: RequestId::of_uuid(Uuid::nil()),
+            address: None,
+            user_agent: None,
+        };
+        let event = Event::TokenSuspended(SuspensionChanged { jti: Uuid::nil(), by_full_admin: false, note: None });
+        let occurrence = Occurrence { event, occurred_at: at, origin };
+        let suspended = Recorded { position: Position(1), recorded_at: at, occurrence };
+        let head = Head { log_id: Uuid::nil(), position: Position(0), digest: [0; 32], recorded_at: at };
+        let live = LiveTokens::default();
+
+        let loading = live.sighting.look();
+        live.committed(head.log_id, &[&suspended], [1; 32]);
+        *live.write() = Some(Memory::new(&head, LiveIndex::new(head.position, [], &[], 0), 0));
+        live.see(&loading);
+
+        assert!(!live.is_fresh(), "what was loaded is from before the suspension");
+        live.see(&live.sighting.look());
+        assert!(live.is_fresh());
+    }
+}
