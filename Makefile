@@ -89,6 +89,9 @@ fmt:
 
 clippy:
 	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	for features in "" admission follow jwt judge tower; do \
+		$(CARGO) clippy --locked -p catalog-gateway --no-default-features --features "$$features" -- -D warnings || exit 1; \
+	done
 
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --workspace --no-deps --document-private-items

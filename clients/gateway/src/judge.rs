@@ -28,6 +28,13 @@ pub struct Judged {
     pub issuance: Option<Issuance>,
 }
 
+/// A token that is sound, and who says that a key of the catalog signed it.
+struct Presented {
+    verified: Arc<Verified>,
+    /// Whether its signature was checked here. Else it is for the catalog to say.
+    is_signed: bool,
+}
+
 /// Why a token is not found good. Outside, nobody may tell the first three apart.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Objection {
@@ -108,9 +115,9 @@ impl Judge {
     /// # Errors
     /// [`Objection`].
     pub async fn judge(&self, token: &str) -> Result<Judged, Objection> {
-        let verified = self.verified(token).await?;
-        self.verifier.check_audience(&verified)?;
-        self.go_on(token, verified).await
+        let presented = self.presented(token).await?;
+        self.verifier.check_audience(&presented.verified)?;
+        self.go_on(token, presented).await
     }
 
     /// Judges a token that somebody asks about, whomever it is meant for.
@@ -118,40 +125,54 @@ impl Judge {
     /// # Errors
     /// [`Objection`].
     pub async fn judge_for_any(&self, token: &str) -> Result<Judged, Objection> {
-        let verified = self.verified(token).await?;
-        self.go_on(token, verified).await
+        let presented = self.presented(token).await?;
+        self.go_on(token, presented).await
     }
 
-    async fn verified(&self, token: &str) -> Result<Arc<Verified>, Objection> {
+    async fn presented(&self, token: &str) -> Result<Presented, Objection> {
         let now = || self.set.latest(self.clock.now());
         if let Some(verdict) = self.verifier.verify_known(token, now()) {
-            return Ok(verdict?);
+            return Ok(Presented { verified: verdict?, is_signed: true });
         }
         match self.by_key_given_up(token) {
             Some(verdict) => verdict,
-            None => Ok(self.verifier.verify_for_any(token, now()).await?),
+            None => Ok(Presented { verified: self.verifier.verify_for_any(token, now()).await?, is_signed: true }),
         }
     }
 
     /// A key that was given up is published no more. What it signed is over, whoever presents it, save what was spared. That is held
-    /// against the key as it was, and as others may have the key, only where the catalog confirms the claims. `None`, where the set
-    /// knows nothing of the key, or the key was never seen here.
-    fn by_key_given_up(&self, token: &str) -> Option<Result<Arc<Verified>, Objection>> {
+    /// against the key as it was, and as others may have the key, only where the catalog confirms the claims. Whoever began later never
+    /// saw the key, and leaves the signature to the catalog, too. `None`, where the set knows nothing of the key, or nobody confirms.
+    fn by_key_given_up(&self, token: &str) -> Option<Result<Presented, Objection>> {
         let (kid, jti) = names(token).filter(|(kid, _)| self.set.is_given_up(kid))?;
         let now = self.clock.now();
         if self.set.check(jti, &kid, now) == Verdict::Revoked {
             return Some(Err(Objection::Revoked));
         }
         self.confirmer.as_ref()?;
-        let verdict = self.verifier.verify_withdrawn(token, self.set.latest(now))?;
+        let now = self.set.latest(now);
+        let verdict = match self.verifier.verify_withdrawn(token, now) {
+            Some(verdict) => verdict.map(|verified| Presented { verified, is_signed: true }),
+            None => self
+                .verifier
+                .read_unsigned(token, now)
+                .map(|said| Presented { verified: Arc::new(said), is_signed: false }),
+        };
         Some(verdict.map_err(Objection::from))
     }
 
-    async fn go_on(&self, token: &str, verified: Arc<Verified>) -> Result<Judged, Objection> {
+    async fn go_on(&self, token: &str, presented: Presented) -> Result<Judged, Objection> {
+        let Presented { verified, is_signed } = presented;
         self.check(&verified)?;
         let Some(confirmer) = &self.confirmer else { return Ok(Judged { verified, issuance: None }) };
         confirmer.observe(self.set.standing());
-        match confirmer.confirm(token, &verified, self.set.latest(self.clock.now())).await {
+        let now = self.set.latest(self.clock.now());
+        let confirmation = if is_signed {
+            confirmer.confirm(token, &verified, now).await
+        } else {
+            confirmer.confirm_text(token, &verified, now).await
+        };
+        match confirmation {
             Confirmation::Issued(issuance) => {
                 // It may have been revoked while the catalog was asked.
                 self.check(&verified)?;

@@ -263,7 +263,7 @@ impl RevocationSet {
     }
 
     /// By what it can be told whether what the catalog said besides is of the log that is followed.
-    #[cfg(feature = "jwt")]
+    #[cfg(feature = "judge")]
     pub(crate) fn standing(&self) -> Standing {
         let snapshots = self.0.snapshots.load(Ordering::Acquire);
         let resumed = self.0.resumed.load(Ordering::Acquire);

@@ -109,11 +109,26 @@ async fn what_a_key_signed_that_was_given_up_is_told_as_the_catalog_tells_it() {
     })
     .await;
 
+    // One that begins now never sees the old key.
+    let late = scene.edge().await;
+    becomes(&late, &spared, 200).await;
     for (token, status) in [(&spared, 200), (&over, 401)] {
         assert_eq!(scene.server.client.get("/authorize", &token.text).await.status, status);
-        for _ in 0..3 {
-            assert_eq!(passes(&edge, token).await, status);
+        for edge in [&edge, &late] {
+            for _ in 0..3 {
+                assert_eq!(passes(edge, token).await, status);
+            }
         }
+    }
+    let (signed, signature) = spared.text.rsplit_once('.').unwrap();
+    let other = if signature.starts_with('A') { "B" } else { "A" };
+    for forged in [format!("{signed}.{other}{}", &signature[1..]), format!("{signed}.AAAA")] {
+        assert_eq!(
+            late.client.get("/authorize", &forged).await.status,
+            401,
+            "another signature under confirmed claims"
+        );
+        assert_eq!(edge.client.get("/authorize", &forged).await.status, 401);
     }
 }
 

@@ -24,7 +24,7 @@ impl Run {
         if self.is_behind() || self.is_suspect {
             // However long the stream takes to begin: what has happened meanwhile is known. And a catalog that answers nothing at
             // all is not taken for one whose stream is held back.
-            self.ask_for_page().await?;
+            while self.ask_for_page().await? {}
         }
         let mut response = open(&self.catalog, self.next()?, self.settings.answer_time_max).await?;
         self.set.resume();

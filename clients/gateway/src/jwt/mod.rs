@@ -49,6 +49,6 @@ pub use claims::{AuthProvider, Claims, Day, Scopes, TimeRestrictions, TokenUse, 
 pub use jwks::{KeysUnavailable, Verifier, VerifyError};
 pub use key::{Algorithm, Secret, WeakSecret};
 pub use set::{KeySet, KeySetError};
-#[cfg(feature = "judge")]
-pub(crate) use verify::names;
 pub use verify::{Invalid, Rules, Verified};
+#[cfg(feature = "judge")]
+pub(crate) use verify::{names, sha256};
