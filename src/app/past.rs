@@ -54,8 +54,12 @@ impl Catalog {
         match as_of {
             AsOf::Position(Position(0)) => Err(PastError::NoPosition { head: head.position }),
             AsOf::Position(position) => {
-                let event = log::at(reads, &[position]).await?.pop().ok_or_else(ahead)?;
-                Ok(Past { position, at: event.occurrence.occurred_at })
+                if position > head.position {
+                    return Err(ahead());
+                }
+                // Where it is missing the one before says when that was.
+                let event = log::last(reads, position).await?;
+                Ok(Past { position, at: event.map_or(DateTime::UNIX_EPOCH, |event| event.occurrence.occurred_at) })
             }
             // What is recorded later at this instant would be left out.
             AsOf::At(at) if at >= self.ambient.clock.now() => Err(ahead()),

@@ -58,7 +58,13 @@ impl FromStr for Then {
     type Err = Malformed;
 
     fn from_str(text: &str) -> Result<Self, Malformed> {
-        if text.starts_with('@') { text.parse().map(Self::Position) } else { text.parse().map(Self::At) }
+        let read =
+            if text.starts_with('@') { text.parse().ok().map(Self::Position) } else { text.parse().ok().map(Self::At) };
+        read.ok_or_else(|| Malformed::NotA {
+            value: text.to_owned(),
+            expected: "a time with its zone such as 2026-03-01T12:00:00Z, a day such as 2026-03-01, a span such as 7d or 24h, \
+                       or a position such as @812",
+        })
     }
 }
 
@@ -88,7 +94,7 @@ impl FromStr for When {
         let span = || humantime::parse_duration(text).ok().and_then(|span| TimeDelta::from_std(span).ok());
         at.or_else(day).map(Self::At).or_else(|| span().map(Self::In)).ok_or_else(|| Malformed::NotA {
             value: text.to_owned(),
-            expected: "a time such as 2026-03-01T12:00:00Z or 2026-03-01, or a span such as 7d or 24h",
+            expected: "a time with its zone such as 2026-03-01T12:00:00Z, a day such as 2026-03-01, or a span such as 7d or 24h",
         })
     }
 }

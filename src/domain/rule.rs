@@ -243,7 +243,7 @@ pub(super) fn may_use(named: &[Permission], permission: &Permission) -> bool {
 }
 
 /// A rule in the log. It covers the tokens that were issued before its own position and meet its predicate.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// Where in the log.
     pub position: Position,

@@ -3,18 +3,21 @@
 use std::{
     io::{self, BufWriter, Write},
     sync::Arc,
+    time::Duration,
 };
 
 use axum::{
-    BoxError,
     body::{Body, Bytes},
     extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use serde::Deserialize;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit, mpsc},
+    time::timeout,
+};
 use utoipa::IntoParams;
 
 use super::{
@@ -45,6 +48,9 @@ static REPORTS: Semaphore = Semaphore::const_new(REPORTS_MAX);
 /// How much of a report is sent at once, in bytes, and how many such pieces wait for a slow reader.
 const PIECE_BYTES: usize = 64 * 1024;
 const PIECES_WAITING: usize = 8;
+/// For so long nothing is answered before there is a first piece: what cannot be read by then is told as a problem, and later
+/// breaks the answer off.
+const FIRST_WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -106,17 +112,23 @@ pub(super) async fn handle(
     let format = query.format.unwrap_or(Format::Json);
     let scope = report::scope(catalog.database(), &query.asked()?, catalog.ambient().clock.now()).await?;
     catalog.record_report(&scope, format, caller.origin).await.map_err(CommandError::from)?;
-    let (pieces, reader) = mpsc::channel(PIECES_WAITING);
+    let (pieces, mut reader) = mpsc::channel(PIECES_WAITING);
     let database = catalog.database().clone();
     let span = tracing::Span::current();
     tokio::spawn(async move {
         if let Err(error) = make(&database, scope, format, (pieces.clone(), place)).await {
             span.in_scope(|| tracing::warn!(error = %Causes(&error), "a report broke off"));
             // Whoever reads may be gone already.
-            let _ = pieces.send(Err(error.into())).await;
+            let _ = pieces.send(Err(error)).await;
         }
     });
-    let pieces = stream::unfold(reader, async |mut reader| reader.recv().await.map(|piece| (piece, reader)));
+    let first = match timeout(FIRST_WITHIN, reader.recv()).await {
+        Ok(Some(Err(error))) => return Err(error.into()),
+        Ok(first) => first,
+        Err(_) => None,
+    };
+    let rest = stream::unfold(reader, async |mut reader| reader.recv().await.map(|piece| (piece, reader)));
+    let pieces = stream::iter(first).chain(rest);
     Ok(([(header::CONTENT_TYPE, format.media_type())], Body::from_stream(pieces)).into_response())
 }
 
@@ -140,7 +152,7 @@ impl From<AskedError> for Problem {
     }
 }
 
-type Pieces = mpsc::Sender<Result<Bytes, BoxError>>;
+type Pieces = mpsc::Sender<Result<Bytes, StoreError>>;
 
 /// Reads the log and sends the report, unless its reader goes away before.
 async fn make(

@@ -118,6 +118,17 @@ pub async fn at(pool: &PgPool, positions: &[Position]) -> Result<Vec<Recorded>, 
     rows.iter().map(EventRow::decode).collect()
 }
 
+/// The last event up to a position: that at the position, if none is missing.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn last(pool: &PgPool, until: Position) -> Result<Option<Recorded>, StoreError> {
+    let mut query = QueryBuilder::<Postgres>::new(COLUMNS);
+    query.push("0 and position <= ").push_bind(until.0).push(" order by position desc limit 1");
+    let row: Option<EventRow> = bounded(async { Ok(query.build_query_as().fetch_optional(pool).await?) }).await?;
+    row.as_ref().map(EventRow::decode).transpose()
+}
+
 /// Every selected row, in order, one at a time.
 pub(super) fn rows<'a>(
     connection: &'a mut PgConnection,

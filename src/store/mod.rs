@@ -8,6 +8,7 @@ pub mod chain;
 pub mod codec;
 mod copy_in;
 mod copy_out;
+mod difference;
 mod draft;
 pub mod embedded;
 pub mod feed;

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::{FromRow, PgConnection};
 
-use super::{StoreError, ordered::Placed, stretch::Stretch};
+use super::{StoreError, difference, ordered::Placed, stretch::Stretch};
 use crate::domain::{
     Position, Rule,
     state::{Past, Was},
@@ -57,7 +58,7 @@ pub(super) static REVOCATIONS: &str = include_str!("past_revocations_all.sql");
 /// Every row of `past_suspensions`.
 pub(super) static SUSPENSIONS: &str = include_str!("past_suspensions_all.sql");
 
-#[derive(Debug, Clone, PartialEq, FromRow)]
+#[derive(Debug, Clone, PartialEq, FromRow, Serialize)]
 pub(super) struct RevocationRow {
     issued_pos: i64,
     revoked_pos: i64,
@@ -93,7 +94,7 @@ impl RevocationRow {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, FromRow)]
+#[derive(Debug, Clone, PartialEq, FromRow, Serialize)]
 pub(super) struct SuspensionRow {
     issued_pos: i64,
     suspended_pos: i64,
@@ -134,7 +135,9 @@ pub(super) fn revocation_differences(
     for row in rows {
         let expected = expected.remove(&(row.issued_pos, row.revoked_pos));
         if expected.as_ref() != Some(&row) && !may_have_ended(row.issued_pos, row.until_pos) {
-            found.push((Position(row.issued_pos), "the row of past_revocations is not what the log says".to_owned()));
+            let differs = difference::first(&row, expected.as_ref());
+            let detail = format!("the row of past_revocations is not what the log says: {differs}");
+            found.push((Position(row.issued_pos), detail));
         }
     }
     expected.retain(|_, row| unfilled.iter().all(|rule| rule.position.0 != row.until_pos));
@@ -151,8 +154,11 @@ pub(super) fn suspension_differences(rows: Vec<SuspensionRow>, stretch: &Stretch
         ended.map(|row| ((row.issued_pos, row.suspended_pos), row)).collect();
     let mut found = Vec::new();
     for row in rows {
-        if expected.remove(&(row.issued_pos, row.suspended_pos)).as_ref() != Some(&row) {
-            found.push((Position(row.issued_pos), "the row of past_suspensions is not what the log says".to_owned()));
+        let expected = expected.remove(&(row.issued_pos, row.suspended_pos));
+        if expected.as_ref() != Some(&row) {
+            let differs = difference::first(&row, expected.as_ref());
+            let detail = format!("the row of past_suspensions is not what the log says: {differs}");
+            found.push((Position(row.issued_pos), detail));
         }
     }
     let missing = expected.into_keys().map(|(issued, _)| Position(issued));

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Row, postgres::PgRow};
 
-use super::{StoreError, postgres::bounded, verify::Difference};
+use super::{StoreError, difference, postgres::bounded, verify::Difference};
 use crate::domain::{
     Position, State,
     claims::Teams,
@@ -142,7 +142,9 @@ pub(super) async fn differences(
         if is_left {
             erased.remove(&row.position);
         } else if !is_folded {
-            differences.push((Some(row.position), "a row of people is not what its event says".to_owned()));
+            let differs = difference::first(&row.seen, known.map(|(seen, _)| seen));
+            let detail = format!("a row of people is not what its event says: {differs}");
+            differences.push((Some(row.position), detail));
         }
     }
     let missing = missing.into_values();

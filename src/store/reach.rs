@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::{FromRow, Postgres, postgres::PgArguments, query::Query};
 
 use crate::domain::{
@@ -32,7 +33,7 @@ struct Pairs<'a> {
 }
 
 /// Between which times the tokens of a span lie.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow, Serialize)]
 pub(super) struct Times {
     pub(super) iat_min: DateTime<Utc>,
     pub(super) iat_max: DateTime<Utc>,

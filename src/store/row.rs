@@ -4,7 +4,6 @@ use std::borrow::Borrow;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use sqlx::{FromRow, Postgres, postgres::PgArguments, query::Query, types::Json};
 use uuid::Uuid;
 
@@ -228,20 +227,6 @@ impl TryFrom<TokenRow> for Token {
 }
 
 impl TokenRow {
-    /// The first column that differs from those of another row, with both values.
-    pub(super) fn first_difference(&self, expected: &Self) -> String {
-        let (Ok(Value::Object(found)), Ok(Value::Object(expected))) =
-            (serde_json::to_value(self), serde_json::to_value(expected))
-        else {
-            return "it cannot be shown".to_owned();
-        };
-        let differing = found.iter().find(|(column, value)| expected.get(*column) != Some(*value));
-        differing.map_or_else(
-            || "as a whole".to_owned(),
-            |(column, value)| format!("{column} is {value}, not {}", expected.get(column).unwrap_or(&Value::Null)),
-        )
-    }
-
     pub(super) fn is_revoked(&self) -> bool {
         self.revoked_pos.is_some()
     }

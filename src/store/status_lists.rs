@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::Serialize;
 use sqlx::{FromRow, PgConnection, Postgres, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
-use super::{StoreError, ordered::Placed, verify::Difference};
+use super::{StoreError, difference, ordered::Placed, verify::Difference};
 use crate::domain::{Command, Position, State, status_list::Entry};
 
 /// Adds what of the open list's entries is taken among those that chance offers to the commands' tokens.
@@ -46,7 +47,7 @@ pub(super) fn bind<'q>(
 /// Every row.
 pub(super) static ROWS: &str = include_str!("status_list_all.sql");
 
-#[derive(FromRow)]
+#[derive(PartialEq, FromRow, Serialize)]
 pub(super) struct EntryRow {
     list: Uuid,
     idx: i32,
@@ -63,11 +64,16 @@ impl Placed for EntryRow {
 pub(super) fn differences(rows: Vec<EntryRow>, folded: &BTreeMap<Position, Entry>) -> Vec<Difference> {
     let mut expected: HashMap<Position, Entry> = folded.iter().map(|(position, entry)| (*position, *entry)).collect();
     let mut found = Vec::new();
-    for EntryRow { list, idx, issued_pos } in rows {
+    for row in rows {
+        let issued_pos = row.issued_pos;
         let position = Position(issued_pos);
-        let what = match expected.remove(&position) {
-            Some(folded) if folded.list == list && column(folded.idx) == idx => continue,
-            Some(_) => (Some(position), "the row of status_list_entries is not what the event says".to_owned()),
+        let of_entry = |Entry { list, idx }| EntryRow { list, idx: column(idx), issued_pos };
+        let what = match expected.remove(&position).map(of_entry) {
+            Some(folded) if folded == row => continue,
+            Some(folded) => {
+                let differs = difference::first(&row, Some(&folded));
+                (Some(position), format!("the row of status_list_entries is not what the event says: {differs}"))
+            }
             None => (None, format!("the row of status_list_entries at {position} has no event")),
         };
         found.push(what);

@@ -3,19 +3,17 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use sqlx::FromRow;
 use uuid::Uuid;
 
-use super::ordered::Placed;
-use crate::domain::{
-    Position, Rule, Token,
-    text::{Name, Subject},
-};
+use super::{difference, ordered::Placed};
+use crate::domain::{Position, Rule, Token};
 
 /// Every row.
 pub(super) static ROWS: &str = include_str!("token_names.sql");
 
-#[derive(FromRow)]
+#[derive(PartialEq, FromRow, Serialize)]
 pub(super) struct NameRow {
     issued_pos: i64,
     sub: String,
@@ -30,10 +28,10 @@ impl Placed for NameRow {
 }
 
 impl NameRow {
-    fn says(&self, token: &Token) -> bool {
-        token.sub.as_ref().map(Subject::as_str) == Some(&self.sub)
-            && token.name.as_ref().map(Name::as_str) == Some(&self.name)
-            && token.expires_at == self.exp
+    /// That of a token which has a subject and a name.
+    fn of(token: &Token) -> Option<Self> {
+        let (sub, name) = (token.sub.as_ref()?.to_string(), token.name.as_ref()?.to_string());
+        Some(Self { issued_pos: token.issued.0, sub, name, exp: token.expires_at })
     }
 }
 
@@ -47,8 +45,10 @@ pub(super) fn differences(
     let mut named: HashMap<i64, &Token> = named.map(|token| (token.issued.0, token)).collect();
     let mut found = Vec::new();
     for row in rows {
-        if named.remove(&row.issued_pos).is_none_or(|token| !row.says(token)) {
-            let detail = "the row of token_names is not what the token says".to_owned();
+        let expected = named.remove(&row.issued_pos).and_then(NameRow::of);
+        if expected.as_ref() != Some(&row) {
+            let differs = difference::first(&row, expected.as_ref());
+            let detail = format!("the row of token_names is not what the token says: {differs}");
             found.push((Position(row.issued_pos), detail));
         }
     }

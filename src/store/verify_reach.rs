@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use futures_util::TryStreamExt;
+use serde::Serialize;
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
 use super::{
-    StoreError,
+    StoreError, difference,
     ordered::Placed,
     reach::{self, SPAN, Times},
 };
@@ -29,7 +30,7 @@ pub(super) static TEAMS: ListedBy =
 pub(super) static PERMISSIONS: ListedBy =
     ListedBy { name: "token_permissions", rows: include_str!("token_permissions.sql"), values: reach::permissions };
 
-#[derive(FromRow)]
+#[derive(FromRow, Serialize)]
 pub(super) struct ReachRow {
     issued_pos: i64,
     values: Vec<String>,
@@ -50,11 +51,14 @@ pub(super) fn differences(
     let listed = folded.values().map(|token| (token.issued.0, (table.values)(token)));
     let mut expected: HashMap<i64, BTreeSet<&str>> = listed.filter(|(_, values)| !values.is_empty()).collect();
     let mut found = Vec::new();
-    for ReachRow { issued_pos, values } in rows {
-        let is_expected =
-            |expected: BTreeSet<&str>| expected.len() == values.len() && expected.iter().eq(values.iter());
-        if !expected.remove(&issued_pos).is_some_and(is_expected) {
-            let detail = format!("the rows of {} are not what the token says", table.name);
+    for row in rows {
+        let issued_pos = row.issued_pos;
+        let of_token =
+            |values: BTreeSet<&str>| ReachRow { issued_pos, values: values.into_iter().map(str::to_owned).collect() };
+        let expected = expected.remove(&issued_pos).map(of_token);
+        if expected.as_ref().is_none_or(|expected| expected.values != row.values) {
+            let differs = difference::first(&row, expected.as_ref());
+            let detail = format!("the rows of {} are not what the token says: {differs}", table.name);
             found.push((Position(issued_pos), detail));
         }
     }
@@ -71,8 +75,11 @@ pub(super) async fn span_differences(
     let mut found = Vec::new();
     let mut rows = sqlx::query_as::<_, SpanRow>(include_str!("token_spans.sql")).fetch(connection);
     while let Some(SpanRow { span, times }) = rows.try_next().await? {
-        if expected.remove(&span) != Some(times) {
-            found.push((first_of(span), "the row of token_spans from here on is not what its tokens say".to_owned()));
+        let expected = expected.remove(&span);
+        if expected != Some(times) {
+            let differs = difference::first(&times, expected.as_ref());
+            let detail = format!("the row of token_spans from here on is not what its tokens say: {differs}");
+            found.push((first_of(span), detail));
         }
     }
     let missing = expected.into_keys().map(first_of);

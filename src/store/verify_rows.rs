@@ -1,6 +1,6 @@
 //! That the row of each token is the fold of its events.
 
-use super::{row::TokenRow, tokens, verify::Difference};
+use super::{difference, row::TokenRow, tokens, verify::Difference};
 use crate::domain::{Rule, Token};
 
 /// What rows are held against.
@@ -18,7 +18,7 @@ impl Expected {
         };
         let detail = match row.whole {
             Ok(row) if self.is_as_folded(&row, folded) => return None,
-            Ok(row) => row.first_difference(&TokenRow::from(folded)),
+            Ok(row) => difference::first(&row, Some(&TokenRow::from(folded))),
             Err(error) => error.to_string(),
         };
         let last = [folded.revocation.as_ref().map(|r| r.position), folded.suspension.as_ref().map(|s| s.position)];

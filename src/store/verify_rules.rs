@@ -1,6 +1,6 @@
 //! That the rules are those of the log.
 
-use super::{rules::LooseRule, verify::Difference};
+use super::{difference, rules::LooseRule, verify::Difference};
 use crate::domain::{Position, Predicate, Rule};
 
 /// Where the rows of `revocation_rules`, in the order of the log, differ from the fold.
@@ -11,7 +11,9 @@ pub(super) fn differences(rows: &[LooseRule], folded: &[Rule]) -> Vec<Difference
             Some(Ok(row)) if row == rule => return None,
             // What was erased of the event may still be in the row.
             Some(Ok(row)) if !rule.is_whole && lasting(row) == lasting(rule) => return None,
-            Some(Ok(_)) => "the row of the rule is not what its event says".to_owned(),
+            Some(Ok(row)) => {
+                format!("the row of the rule is not what its event says: {}", difference::first(row, Some(rule)))
+            }
             Some(Err(error)) => format!("the row of revocation_rules cannot be read: {error}"),
             None => "the rule has no row".to_owned(),
         };

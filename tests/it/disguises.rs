@@ -73,7 +73,9 @@ async fn of_an_erased_rule_whatever_its_body_still_says_is_held_against_its_row(
     ] {
         world.database.tamper(&format!("update revocation_rules set {change}")).await;
         let told = found(&world).await;
-        assert_eq!(told, [(position, "the row of the rule is not what its event says".to_owned())], "{change}");
+        let [(at, detail)] = told.as_slice() else { panic!("{change}: {told:?}") };
+        assert_eq!(*at, position, "{change}");
+        assert!(detail.starts_with("the row of the rule is not what its event says: "), "{change}: {detail}");
         let again = "delete from revocation_rules; insert into revocation_rules select * from untouched";
         world.database.tamper(again).await;
     }
@@ -112,7 +114,7 @@ async fn of_an_erased_login_all_but_who_it_was_is_held_against_its_row() {
         world.database.tamper(sql).await;
         let told = found(&world).await;
         let [(_, detail)] = told.as_slice() else { panic!("{sql}: {told:?}") };
-        assert_eq!(detail, "a row of people is not what its event says", "{sql}");
+        assert!(detail.starts_with("a row of people is not what its event says: "), "{sql}: {detail}");
         world.database.tamper("delete from people; insert into people select * from untouched").await;
     }
 }
@@ -132,7 +134,7 @@ async fn an_erased_login_does_not_bring_back_what_a_later_one_took() {
 
     let told = found(&world).await;
     let [(_, detail)] = told.as_slice() else { panic!("{told:?}") };
-    assert_eq!(detail, "a row of people is not what its event says");
+    assert!(detail.starts_with("a row of people is not what its event says: "), "{detail}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,7 +206,7 @@ async fn no_difference_elsewhere_hides_what_was_done_to_what_tokens_are_listed_b
     world.database.tamper(&each(&|table| format!("create table untouched_{table} as select * from {table}"))).await;
     world.database.tamper("alter table events disable trigger all").await;
     let issued = alice.issued.0;
-    let gap = "the row of past_revocations is not what the log says";
+    let gap = "the row of past_revocations is not what the log says: nothing is to be there, and {";
     let other = [
         "update issued_tokens set kid = 'other' where sub = 'bob@example.com'",
         "update events set request_id = 'other' where position = 1",
@@ -233,7 +235,10 @@ async fn no_difference_elsewhere_hides_what_was_done_to_what_tokens_are_listed_b
         for other in other {
             world.database.tamper(&format!("{other}; {sql}")).await;
             let told = found(&world).await;
-            assert!(told.len() == 2 && told.iter().any(|(_, told)| told == detail), "{other}; {sql}: {told:?}");
+            assert!(
+                told.len() == 2 && told.iter().any(|(_, told)| told.starts_with(detail)),
+                "{other}; {sql}: {told:?}"
+            );
             let again =
                 each(&|table| format!("delete from {table}; insert into {table} select * from untouched_{table}"));
             world.database.tamper(&format!("set session_replication_role to replica; {again}")).await;
@@ -263,6 +268,7 @@ async fn a_second_row_of_a_token_is_found_and_so_is_an_entry_of_a_status_list_be
 
     let twice = format!("token {} has more than one row", alice.jti);
     assert_eq!(told.iter().filter(|(_, detail)| *detail == twice).count(), 1, "{told:?}");
-    let entries = told.iter().filter(|(_, told)| told == "the row of status_list_entries is not what the event says");
+    let differs = "the row of status_list_entries is not what the event says: idx is ";
+    let entries = told.iter().filter(|(_, told)| told.starts_with(differs));
     assert_eq!(entries.count(), 2, "{told:?}");
 }

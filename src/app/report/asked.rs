@@ -99,8 +99,9 @@ async fn end(database: &Database, as_of: AsOf, now: DateTime<Utc>) -> Result<Pos
     }
 }
 
-/// The instant at which an event was decided: the clock that decided everything else about tokens.
+/// The instant at which an event was decided: the clock that decided everything else about tokens. Where it is missing, which
+/// the report tells, that of the one before.
 async fn decided_at(database: &Database, position: Position) -> Result<DateTime<Utc>, StoreError> {
-    let event = log::at(database.reads(), &[position]).await?.pop();
+    let event = log::last(database.reads(), position).await?;
     Ok(event.map_or(DateTime::UNIX_EPOCH, |event| event.occurrence.occurred_at))
 }

@@ -177,7 +177,10 @@ impl From<StoreError> for Problem {
             return Self::unavailable();
         }
         tracing::error!(error = %Causes(&error), "a read failed");
-        Self::internal()
+        match error {
+            StoreError::UnreadableEvent { position, .. } => Self::unreadable(position),
+            _ => Self::internal(),
+        }
     }
 }
 

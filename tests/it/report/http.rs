@@ -43,6 +43,24 @@ async fn a_report_over_http_has_the_bytes_of_the_command_in_every_format() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_cannot_be_read_is_told_with_its_position_instead_of_half_a_report() {
+    let (world, admin) = lively().await;
+    let tamper = "alter table events disable trigger all;
+                  update events set kind = 'token.minted.v9',
+                         body = convert_to(replace(convert_from(body, 'utf8'), kind, 'token.minted.v9'), 'utf8')
+                   where position = 4";
+    world.database.tamper(tamper).await;
+
+    for path in ["/audit/report", "/audit/report?format=html", "/audit/events"] {
+        let reply = world.get(path, &admin).await;
+
+        assert_eq!((reply.status.as_u16(), &reply.json()["code"]), (500, &json!("internal")), "{path}: {reply:?}");
+        let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.starts_with("the event at position 4 cannot be read"), "{path}: {detail}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_report_is_of_what_is_asked_for_and_json_unless_another_format_is() {
     let (world, admin) = lively().await;
     world.clock.advance(TimeDelta::hours(2));

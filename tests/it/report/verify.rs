@@ -197,6 +197,27 @@ async fn what_is_served_of_a_live_token_otherwise_than_the_log_says_is_a_finding
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_lost_its_end_is_judged_as_of_what_is_left_of_it() {
+    let database = projected(26, 300).await;
+    let site = Site::on(&database.url());
+    let report = |to: &str| -> serde_json::Value {
+        let done = site.cli(&["audit", "report", "--to", to, "--format", "json"]);
+        serde_json::from_str(&done.stdout).unwrap_or_else(|_| panic!("{}", done.stderr))
+    };
+    let before = report("@299");
+    database
+        .tamper("set session_replication_role to replica; alter table events disable trigger all; delete from events where position = 300")
+        .await;
+
+    let after = report("@300");
+
+    let of_rule = |rule: &str| after["findings"].as_array().unwrap().iter().find(|found| found["rule"] == rule);
+    assert_eq!(of_rule("gap").unwrap()["findings"]["rows"][0]["positions"], json!([300]));
+    assert_eq!(after["scope"]["judged_at"], before["scope"]["judged_at"]);
+    assert_eq!(after["live"]["tokens"], before["live"]["tokens"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_event_of_a_kind_that_nobody_knows_stops_the_report_at_its_position() {
     let (database, site) = site(25, 40).await;
     let fences_down = "set session_replication_role to replica; alter table events disable trigger all;";
