@@ -41,7 +41,7 @@ pub struct Arguments {
 }
 
 /// How long the others are watched without a rule.
-const QUIET: Duration = Duration::from_secs(10);
+const QUIET: Duration = Duration::from_secs(5);
 /// How many covered tokens are checked at once after a rule is acknowledged.
 const CHECKS: usize = 20;
 /// How many tokens are revoked one by one before the first rule.

@@ -153,8 +153,8 @@ impl LiveIndex {
             return false;
         }
         let condition = Condition::of_all(predicate);
-        let few = (0..self.tokens.len()).step_by(self.tokens.len().div_ceil(LOOKED_AT_MAX).max(1));
-        few.filter_map(|number| self.tokens.get_index(number)).any(|(jti, known)| {
+        let few = super::spread::spread(self.tokens.len()).take(LOOKED_AT_MAX);
+        few.filter_map(|place| self.tokens.get_index(place)).any(|(jti, known)| {
             self.shared.covered(&condition, &known.place(*jti), &known.like()) == Covered::Yes
                 && self.get(*jti).is_some_and(|token| !token.end.holds(now))
         })

@@ -70,6 +70,7 @@ pub mod revoke_several;
 pub mod rotate;
 pub mod rule;
 pub mod settings;
+mod spread;
 pub mod state;
 pub mod status;
 pub mod status_list;
