@@ -4,7 +4,7 @@
 pub(super) fn spread(count: usize) -> impl Iterator<Item = usize> {
     // Steps of about the golden ratio leave the most even gaps, and all places are met when nothing divides both.
     let ratio = count * 618_034 / 1_000_000;
-    let step = (ratio..).find(|step| divisor(*step, count) == 1).unwrap_or(1);
+    let step = (ratio..=ratio + count).find(|step| divisor(*step, count) == 1).unwrap_or(1);
     (0..count).map(move |turn| turn * step % count)
 }
 
