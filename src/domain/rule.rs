@@ -260,6 +260,7 @@ pub struct Rule {
     /// Personal: who, for people to read.
     pub by: Option<String>,
     /// Whether the predicate is all there. Without what was erased of it, it would cover more than it did.
+    #[serde(skip)]
     pub is_whole: bool,
 }
 

@@ -112,7 +112,7 @@ pub(super) async fn handle(
         return stream(catalog.database(), selection).await;
     }
     let limit = limit(range.limit.as_deref(), LIMIT_DEFAULT, LIMIT_MAX)?;
-    let events = log::page(catalog.database().reads(), &selection, limit).await?;
+    let events = log::page(catalog.database().reads(), &selection, limit).await.map_err(Problem::of_reading)?;
     let is_full = events.len() == usize::from(limit);
     let next_after = events.last().filter(|_| is_full).map(|event| event.position);
     Ok(Json(EventPage { events: views(&events)?, next_after, head }).into_response())

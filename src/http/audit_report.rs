@@ -117,13 +117,14 @@ pub(super) async fn handle(
     let span = tracing::Span::current();
     tokio::spawn(async move {
         if let Err(error) = make(&database, scope, format, (pieces.clone(), place)).await {
-            span.in_scope(|| tracing::warn!(error = %Causes(&error), "a report broke off"));
+            span.in_scope(|| tracing::warn!(error = %Causes(&error), "a report could not be made"));
             // Whoever reads may be gone already.
             let _ = pieces.send(Err(error)).await;
         }
     });
     let first = match timeout(FIRST_WITHIN, reader.recv()).await {
-        Ok(Some(Err(error))) => return Err(error.into()),
+        Ok(Some(Err(error))) => return Err(Problem::of_reading(error)),
+        Ok(None) => return Err(Problem::internal()),
         Ok(first) => first,
         Err(_) => None,
     };
@@ -146,7 +147,7 @@ impl Query {
 impl From<AskedError> for Problem {
     fn from(error: AskedError) -> Self {
         match error {
-            AskedError::Range(RangeError::Store(error)) => error.into(),
+            AskedError::Range(RangeError::Store(error)) => Self::of_reading(error),
             error => Self::malformed(error.to_string()),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use serde::Serialize;
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool, Row, postgres::PgRow};
 
 use super::{StoreError, difference, postgres::bounded, verify::Difference};
@@ -113,6 +114,14 @@ pub(super) async fn insert(connection: &mut PgConnection, state: &State) -> Resu
     Ok(())
 }
 
+/// What is compared of a row.
+#[derive(Serialize)]
+struct Shown<'a> {
+    position: Position,
+    #[serde(flatten)]
+    seen: &'a PersonSeen,
+}
+
 /// Where the rows differ from the fold. What is left of an erased event is still what a row says of somebody, but of one
 /// person only, and of nobody of whom something later is known.
 pub(super) async fn differences(
@@ -138,11 +147,21 @@ pub(super) async fn differences(
         let is_folded = known == Some((&row.seen, row.position));
         let is_last = known.is_none_or(|(_, position)| position < row.position);
         let nobody = PersonSeen { sub: None, ..row.seen.clone() };
-        let is_left = is_last && erased.get(&row.position).is_some_and(|left| **left == nobody);
+        let left = erased.get(&row.position).copied();
+        let is_left = is_last && left == Some(&nobody);
         if is_left {
             erased.remove(&row.position);
         } else if !is_folded {
-            let differs = difference::first(&row.seen, known.map(|(seen, _)| seen));
+            let position = row.position;
+            let differs = match known {
+                Some((seen, last)) => {
+                    difference::first(&Shown { position, seen: &row.seen }, Some(&Shown { position: last, seen }))
+                }
+                None => {
+                    let left = left.map(|seen| Shown { position, seen });
+                    difference::first(&Shown { position, seen: &nobody }, left.as_ref())
+                }
+            };
             let detail = format!("a row of people is not what its event says: {differs}");
             differences.push((Some(row.position), detail));
         }

@@ -12,7 +12,12 @@ pub(super) fn differences(rows: &[LooseRule], folded: &[Rule]) -> Vec<Difference
             // What was erased of the event may still be in the row.
             Some(Ok(row)) if !rule.is_whole && lasting(row) == lasting(rule) => return None,
             Some(Ok(row)) => {
-                format!("the row of the rule is not what its event says: {}", difference::first(row, Some(rule)))
+                let differs = if rule.is_whole {
+                    difference::first(row, Some(rule))
+                } else {
+                    difference::first(&lasting(row), Some(&lasting(rule)))
+                };
+                format!("the row of the rule is not what its event says: {differs}")
             }
             Some(Err(error)) => format!("the row of revocation_rules cannot be read: {error}"),
             None => "the rule has no row".to_owned(),

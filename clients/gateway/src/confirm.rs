@@ -160,13 +160,14 @@ impl Confirmer {
         self.confirm_as(verified.signing_input_digest, token, verified, now).await
     }
 
-    /// The same of a token whose signature nobody here can check: the catalog does, and what it says holds for this very text.
-    #[cfg(feature = "judge")]
-    pub(crate) async fn confirm_text(&self, token: &str, said: &Verified, now: DateTime<Utc>) -> Confirmation {
-        self.confirm_as(crate::jwt::sha256(token.as_bytes()), token, said, now).await
-    }
-
-    async fn confirm_as(&self, digest: [u8; 32], token: &str, verified: &Verified, now: DateTime<Utc>) -> Confirmation {
+    /// The same, where what was confirmed is remembered by a digest: that of the whole text, if nobody here can check its signature.
+    pub(crate) async fn confirm_as(
+        &self,
+        digest: [u8; 32],
+        token: &str,
+        verified: &Verified,
+        now: DateTime<Utc>,
+    ) -> Confirmation {
         let key = (verified.claims.jti, digest);
         let (cell, standing) = {
             let mut state = self.0.state();

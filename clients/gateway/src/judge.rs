@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     confirm::{Confirmation, Confirmer, Issuance},
     follow::Clock,
-    jwt::{Invalid, KeysUnavailable, Verified, Verifier, VerifyError, names},
+    jwt::{Invalid, KeysUnavailable, Verified, Verifier, VerifyError, names, sha256},
     set::{RevocationSet, Verdict},
 };
 
@@ -28,11 +28,17 @@ pub struct Judged {
     pub issuance: Option<Issuance>,
 }
 
-/// A token that is sound, and who says that a key of the catalog signed it.
+/// A token that is sound.
 struct Presented {
     verified: Arc<Verified>,
-    /// Whether its signature was checked here. Else it is for the catalog to say.
-    is_signed: bool,
+    /// What the catalog's word holds for: its claims, where the signature was checked here, else this very text.
+    digest: [u8; 32],
+}
+
+impl Presented {
+    fn signed(verified: Arc<Verified>) -> Self {
+        Self { digest: verified.signing_input_digest, verified }
+    }
 }
 
 /// Why a token is not found good. Outside, nobody may tell the first three apart.
@@ -132,11 +138,11 @@ impl Judge {
     async fn presented(&self, token: &str) -> Result<Presented, Objection> {
         let now = || self.set.latest(self.clock.now());
         if let Some(verdict) = self.verifier.verify_known(token, now()) {
-            return Ok(Presented { verified: verdict?, is_signed: true });
+            return Ok(Presented::signed(verdict?));
         }
         match self.by_key_given_up(token) {
             Some(verdict) => verdict,
-            None => Ok(Presented { verified: self.verifier.verify_for_any(token, now()).await?, is_signed: true }),
+            None => Ok(Presented::signed(self.verifier.verify_for_any(token, now()).await?)),
         }
     }
 
@@ -152,27 +158,21 @@ impl Judge {
         self.confirmer.as_ref()?;
         let now = self.set.latest(now);
         let verdict = match self.verifier.verify_withdrawn(token, now) {
-            Some(verdict) => verdict.map(|verified| Presented { verified, is_signed: true }),
-            None => self
-                .verifier
-                .read_unsigned(token, now)
-                .map(|said| Presented { verified: Arc::new(said), is_signed: false }),
+            Some(verdict) => verdict.map(Presented::signed),
+            None => {
+                let said = self.verifier.read_unsigned(token, now)?;
+                said.map(|verified| Presented { verified, digest: sha256(token.as_bytes()) })
+            }
         };
         Some(verdict.map_err(Objection::from))
     }
 
     async fn go_on(&self, token: &str, presented: Presented) -> Result<Judged, Objection> {
-        let Presented { verified, is_signed } = presented;
+        let Presented { verified, digest } = presented;
         self.check(&verified)?;
         let Some(confirmer) = &self.confirmer else { return Ok(Judged { verified, issuance: None }) };
         confirmer.observe(self.set.standing());
-        let now = self.set.latest(self.clock.now());
-        let confirmation = if is_signed {
-            confirmer.confirm(token, &verified, now).await
-        } else {
-            confirmer.confirm_text(token, &verified, now).await
-        };
-        match confirmation {
+        match confirmer.confirm_as(digest, token, &verified, self.set.latest(self.clock.now())).await {
             Confirmation::Issued(issuance) => {
                 // It may have been revoked while the catalog was asked.
                 self.check(&verified)?;

@@ -177,10 +177,24 @@ impl From<StoreError> for Problem {
             return Self::unavailable();
         }
         tracing::error!(error = %Causes(&error), "a read failed");
-        match error {
-            StoreError::UnreadableEvent { position, .. } => Self::unreadable(position),
-            _ => Self::internal(),
-        }
+        Self::internal()
+    }
+}
+
+impl Problem {
+    /// The log could not be read for somebody who may read all of it: of an event that this version of the program does not know, or
+    /// cannot read, the place is told.
+    pub(in crate::http) fn of_reading(error: StoreError) -> Self {
+        let unreadable = match &error {
+            StoreError::UnreadableEvent { position, .. } => Some(*position),
+            _ => None,
+        };
+        let problem = Self::from(error);
+        let Some(position) = unreadable else { return problem };
+        Self::new(
+            Code::Internal,
+            format!("the event at position {position} cannot be read; 'catalog audit verify' says more"),
+        )
     }
 }
 

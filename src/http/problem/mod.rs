@@ -265,12 +265,6 @@ impl Problem {
         Self::new(Code::Internal, "the cause is in the server's diagnostics under this answer's x-request-id")
     }
 
-    /// An event that this version of the program does not know, or cannot read. It is never left out.
-    fn unreadable(position: i64) -> Self {
-        let detail = format!("the event at position {position} cannot be read; 'catalog audit verify' says more");
-        Self::new(Code::Internal, detail)
-    }
-
     /// There is no such kind of problem.
     fn unknown_page(name: &str) -> Self {
         let name: String = name.chars().take(100).collect();

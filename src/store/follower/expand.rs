@@ -25,7 +25,8 @@ const READ_MAX: u16 = 5_000;
 /// The most that are looked at in memory at once.
 const LOOKED_AT_MAX: usize = 1_000;
 /// Before the first look and after so many the processor is somebody else's: where there are two, and one is taken for as long as
-/// very many tokens need, whoever issues or revokes, or asks whether the rule holds, waits for its turn at the other.
+/// very many tokens need, whoever issues or revokes, or asks whether the rule holds, waits for its turn at the other. Where another
+/// rule waits there is no time for that: readers of the feed wait for all of them.
 const LOOKS_MAX: usize = 8;
 const BREATH: Duration = Duration::from_millis(1);
 /// The most that are ended at once: no check is answered meanwhile.
@@ -120,19 +121,21 @@ async fn cover(database: &Database, live: &LiveTokens, rule: Expanded, pause: Du
 
 /// Ends what the memory knows that the rule covers. Whether it could tell of every token.
 async fn look_through(live: &LiveTokens, rule: Expanded, pause: Duration) -> bool {
-    let (mut below, mut covered, mut is_sure) = (usize::MAX, Vec::new(), true);
+    let (mut below, mut covered, mut is_sure, mut is_last) = (usize::MAX, Vec::new(), true, true);
     for turn in 0_usize.. {
         if covered.len() >= TOLD_MAX {
             rule.end(live, &covered).await;
             covered.clear();
-            sleep(pause).await;
-        } else if turn.is_multiple_of(LOOKS_MAX) {
-            sleep(pause.min(BREATH)).await;
+            rest(pause).await;
         } else {
-            yield_now().await;
+            let is_time = is_last && turn.is_multiple_of(LOOKS_MAX);
+            rest(if is_time { pause.min(BREATH) } else { Duration::ZERO }).await;
         }
         // Checks look beside this: only what is covered makes them wait.
-        let look = |index: &LiveIndex| index.hold_against(rule.position, below, LOOKED_AT_MAX);
+        let look = |index: &LiveIndex| {
+            is_last = index.last_rule_to_expand() == Some(rule.position);
+            index.hold_against(rule.position, below, LOOKED_AT_MAX)
+        };
         // What was loaded anew meanwhile has the rule, too.
         let Some(held) = rule.look(live, look) else { return true };
         (below, is_sure) = (held.below, is_sure && held.is_sure);
@@ -143,6 +146,11 @@ async fn look_through(live: &LiveTokens, rule: Expanded, pause: Duration) -> boo
     }
     rule.end(live, &covered).await;
     is_sure
+}
+
+/// Lets others have the processor, for that long if they need it. A sleep of no time is one to the clock's next tick.
+async fn rest(pause: Duration) {
+    if pause.is_zero() { yield_now().await } else { sleep(pause).await }
 }
 
 /// Has others told of the tokens that the compromise of a key leaves good.

@@ -58,8 +58,10 @@ impl Run {
         let page: Page = serde_json::from_slice(&body).map_err(AskError::Json)?;
         self.set.resume();
         let (has_more, cursor) = (page.has_more || page.is_partial, page.next.clone());
+        let before = self.cursor.clone();
         self.apply(page, cursor, asked).await?;
-        Ok(has_more)
+        // Whoever gets no further by asking is not to ask again at once.
+        Ok(has_more && self.cursor != before)
     }
 
     /// Loads a snapshot. It ends no row of failures: whether it fits, only the page after it shows.

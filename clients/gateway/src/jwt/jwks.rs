@@ -174,10 +174,11 @@ impl Verifier {
         of_known_key(self.0.withdrawn.load().verify(&self.0.rules, token, now))
     }
 
-    /// What a token says that names a key which was never seen here. That somebody signed it the catalog has to say.
+    /// What a token says that names a key which was never seen here. That the key signed it the catalog has to say. `None` for a
+    /// shared secret.
     #[cfg(feature = "judge")]
-    pub(crate) fn read_unsigned(&self, token: &str, now: DateTime<Utc>) -> Result<Verified, Invalid> {
-        self.0.rules.read_unsigned(token, now)
+    pub(crate) fn read_unsigned(&self, token: &str, now: DateTime<Utc>) -> Option<Result<Arc<Verified>, Invalid>> {
+        of_known_key(self.0.rules.read_unsigned(token, now).map(Arc::new))
     }
 
     /// Whether a token is meant for here.

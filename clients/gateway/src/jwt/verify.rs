@@ -142,11 +142,14 @@ impl Rules {
     }
 
     /// What a token says that names a key which nobody has here: held against all of [`Self::verify_for_any`] but the signature. By
-    /// itself it says nothing of who signed it.
+    /// itself it says nothing of who signed it. A shared secret is for nobody else to check.
     #[cfg(feature = "judge")]
     pub(super) fn read_unsigned(&self, token: &str, now: DateTime<Utc>) -> Result<Verified, Invalid> {
         let parts = Parts::of(token)?;
         let header: Header = decode(parts.header).ok_or(Invalid::Header)?;
+        if header.alg == Algorithm::Hs256 {
+            return Err(Invalid::UnknownSecret);
+        }
         self.said(&parts, header, now)
     }
 
