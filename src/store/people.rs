@@ -153,14 +153,11 @@ pub(super) async fn differences(
             erased.remove(&row.position);
         } else if !is_folded {
             let position = row.position;
-            let differs = match known {
-                Some((seen, last)) => {
-                    difference::first(&Shown { position, seen: &row.seen }, Some(&Shown { position: last, seen }))
-                }
-                None => {
-                    let left = left.map(|seen| Shown { position, seen });
-                    difference::first(&Shown { position, seen: &nobody }, left.as_ref())
-                }
+            let differs = if let Some((seen, last)) = known {
+                difference::first(&Shown { position, seen: &row.seen }, Some(&Shown { position: last, seen }))
+            } else {
+                let left = left.map(|seen| Shown { position, seen });
+                difference::first(&Shown { position, seen: &nobody }, left.as_ref())
             };
             let detail = format!("a row of people is not what its event says: {differs}");
             differences.push((Some(row.position), detail));

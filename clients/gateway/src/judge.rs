@@ -157,12 +157,11 @@ impl Judge {
         }
         self.confirmer.as_ref()?;
         let now = self.set.latest(now);
-        let verdict = match self.verifier.verify_withdrawn(token, now) {
-            Some(verdict) => verdict.map(Presented::signed),
-            None => {
-                let said = self.verifier.read_unsigned(token, now)?;
-                said.map(|verified| Presented { verified, digest: sha256(token.as_bytes()) })
-            }
+        let verdict = if let Some(verdict) = self.verifier.verify_withdrawn(token, now) {
+            verdict.map(Presented::signed)
+        } else {
+            let said = self.verifier.read_unsigned(token, now)?;
+            said.map(|verified| Presented { verified, digest: sha256(token.as_bytes()) })
         };
         Some(verdict.map_err(Objection::from))
     }
