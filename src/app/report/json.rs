@@ -1,6 +1,6 @@
 //! A report as JSON: all of it, a member a line.
 
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 
 use serde::Serialize;
 use serde_json::{
@@ -10,14 +10,9 @@ use serde_json::{
 
 use crate::domain::audit::Report;
 
-const BUFFER: usize = 64 * 1024;
-
 pub(super) fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
-    // What is written a few bytes at a time is better not handed to a writer of which nothing is known.
-    let mut out = BufWriter::with_capacity(BUFFER, out);
-    report.serialize(&mut Serializer::with_formatter(&mut out, Harmless(PrettyFormatter::new())))?;
-    out.write_all(b"\n")?;
-    out.flush()
+    report.serialize(&mut Serializer::with_formatter(&mut *out, Harmless(PrettyFormatter::new())))?;
+    out.write_all(b"\n")
 }
 
 /// A value on one line.
