@@ -1,12 +1,12 @@
 //! The program: its clock, its chance, its environment and its exit code. Everything else is in the library.
 
-use std::{io::Write, process::ExitCode, sync::Arc};
+use std::{io::Write, process::ExitCode, sync::Arc, time::SystemTime};
 
 use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use catalog::{
     app::Ambient,
     cli::{self, Variables},
-    domain::ambient::{Clock, Entropy, whole_micros},
+    domain::ambient::{Clock, Entropy},
 };
 use chrono::{DateTime, Utc};
 
@@ -23,7 +23,9 @@ struct SystemClock;
 impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock that everybody else is handed")]
     fn now(&self) -> DateTime<Utc> {
-        whole_micros(Utc::now())
+        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let micros = i64::try_from(since_1970.as_micros()).ok();
+        micros.and_then(DateTime::from_timestamp_micros).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
         Authority, Position, Status, Token, authority::Credential, claims::CATALOG_AUDIENCE, denial::Shadow,
         index::LiveToken, text::Kid,
     },
-    signing::{Invalid, Signed, Verified},
+    signing::{Invalid, Presented, Signed, Verified},
     store::{AppendError, StoreError},
 };
 
@@ -108,7 +108,7 @@ impl Catalog {
     /// # Errors
     /// [`CheckError`]: it could not tell, which is not a no.
     pub async fn check(&self, presented: &str, asked_by: &dyn AskedBy) -> Result<Verdict, CheckError> {
-        self.counted(Purpose::Question, presented, asked_by).await
+        self.counted(Purpose::Question, presented.into(), asked_by).await
     }
 
     /// Checks a token that is presented to be revoked: the same, but that a rotated one is not taken for used.
@@ -116,7 +116,7 @@ impl Catalog {
     /// # Errors
     /// [`CheckError`]: it could not tell, which is not a no.
     pub async fn check_to_end(&self, presented: &str, asked_by: &dyn AskedBy) -> Result<Verdict, CheckError> {
-        self.counted(Purpose::End, presented, asked_by).await
+        self.counted(Purpose::End, presented.into(), asked_by).await
     }
 
     /// Checks a token that its bearer presents to a gateway.
@@ -124,19 +124,29 @@ impl Catalog {
     /// # Errors
     /// [`CheckError`]: it could not tell, which is not a no.
     pub(super) async fn check_passage(&self, presented: &str, asked_by: &dyn AskedBy) -> Result<Verdict, CheckError> {
-        self.counted(Purpose::Passage, presented, asked_by).await
+        self.counted(Purpose::Passage, presented.into(), asked_by).await
     }
 
-    async fn counted(&self, purpose: Purpose, presented: &str, asked_by: &dyn AskedBy) -> Result<Verdict, CheckError> {
+    async fn counted(
+        &self,
+        purpose: Purpose,
+        presented: Presented<'_>,
+        asked_by: &dyn AskedBy,
+    ) -> Result<Verdict, CheckError> {
         counted(purpose, self.judge(purpose, presented, asked_by).await)
     }
 
-    async fn judge(&self, purpose: Purpose, presented: &str, asked_by: &dyn AskedBy) -> Result<Verdict, CheckError> {
+    async fn judge(
+        &self,
+        purpose: Purpose,
+        presented: Presented<'_>,
+        asked_by: &dyn AskedBy,
+    ) -> Result<Verdict, CheckError> {
         let (live, now) = (self.live(), self.ambient.clock.now());
         let verified = match live.verifier.verify(presented, &self.issuer, now) {
             Ok(verified) => verified,
             Err(Invalid::SecretMissing { kid }) => return Err(CheckError::SecretMissing { kid }),
-            Err(invalid) => match invalid.may_be_signed().then(|| live.verifier.signed(presented)).flatten() {
+            Err(invalid) => match invalid.may_be_signed().then(|| live.verifier.signed(presented.text())).flatten() {
                 Some(signed) => return Box::pin(self.unlike_ours(signed, invalid, asked_by)).await,
                 None => return Ok(Verdict::Invalid(invalid)),
             },
@@ -271,14 +281,14 @@ impl Catalog {
     /// [`CheckError`]: it could not tell, which is not a no.
     pub async fn authenticate(
         &self,
-        presented: &str,
+        presented: Presented<'_>,
         asked_by: &dyn AskedBy,
     ) -> Result<Result<Arc<Authority>, NotLetIn>, CheckError> {
         let judged = self.judge(Purpose::Credential, presented, asked_by).await;
         // It names no key of ours: it may be another's, who has longer ones.
         if matches!(&judged, Ok(Verdict::Invalid(Invalid::Foreign | Invalid::TooLong { .. }))) {
             let live = self.live();
-            if let Some((token, trusted)) = of_trusted(presented, &live, &self.issuer) {
+            if let Some((token, trusted)) = of_trusted(presented.text(), &live, &self.issuer) {
                 // Few come this way, so it is no part of what the others carry about.
                 return Box::pin(self.log_in(&token, trusted, asked_by)).await.map(|let_in| let_in.map(Arc::new));
             }

@@ -1,6 +1,6 @@
 //! Time and chance, as arguments: only `main` owns a real clock and real entropy.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 /// Where the time comes from.
@@ -13,12 +13,6 @@ pub trait Clock: Send + Sync {
 pub trait Entropy: Send + Sync {
     /// Fills `buffer` with bytes nobody can predict.
     fn fill(&self, buffer: &mut [u8]);
-}
-
-/// Cuts an instant to microseconds, the resolution of the log.
-#[must_use]
-pub fn whole_micros(instant: DateTime<Utc>) -> DateTime<Utc> {
-    instant.trunc_subsecs(6)
 }
 
 /// A new UUID of version 7 (RFC 9562 section 5.7): its order is a help to indexes, never a promise.

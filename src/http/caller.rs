@@ -10,6 +10,7 @@ use axum::{
 
 use super::{
     basic::{self, NameAndSecret},
+    connections::Connection,
     problem::{Code, Problem},
     request,
 };
@@ -149,7 +150,9 @@ fn challenged(authority: &Authority, problem: Problem) -> Problem {
 }
 
 async fn bearer(token: &str, parts: &Parts, catalog: &Arc<Catalog>) -> Result<Arc<Authority>, Problem> {
-    Ok(catalog.authenticate(token, &|| origin(None, parts, catalog)).await??)
+    let connection = parts.extensions.get::<Connection>();
+    let presented = connection.map_or_else(|| token.into(), |connection| connection.presented.now(token));
+    Ok(catalog.authenticate(presented, &|| origin(None, parts, catalog)).await??)
 }
 
 async fn client(credentials: &str, catalog: &Arc<Catalog>) -> Result<Arc<Authority>, Problem> {

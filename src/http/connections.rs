@@ -1,6 +1,6 @@
 //! Connections: how long each may keep us waiting, and which of them the end of the server waits for.
 
-use std::{future::pending, net::SocketAddr, pin::pin, time::Duration};
+use std::{future::pending, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -25,6 +25,8 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use crate::signing::LastPresented;
+
 /// How often a peer that says nothing is asked whether it is there, from this long on.
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 const KEEPALIVE_PERIOD: Duration = Duration::from_secs(10);
@@ -41,7 +43,16 @@ pub struct Patience {
     pub unread: Duration,
 }
 
-/// Told to every request: that the server ends, for answers that have no end of their own.
+/// What every request is told of the connection that it came by.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Connection {
+    /// The end of the server.
+    pub(super) ending: Ending,
+    /// The token that came by it last.
+    pub(super) presented: Arc<LastPresented>,
+}
+
+/// That the server ends, for answers that have no end of their own.
 #[derive(Debug, Clone, Default)]
 pub struct Ending(CancellationToken);
 
@@ -91,12 +102,12 @@ fn give_up_on_the_gone(stream: &TcpStream, unread: Duration) -> Result<(), Errno
 async fn converse(stream: TcpStream, peer: SocketAddr, router: Router, patience: Patience, stop: CancellationToken) {
     let begun = CancellationToken::new();
     let answers = TowerToHyperService::new(router);
-    let ending = Ending(stop.clone());
+    let itself = Connection { ending: Ending(stop.clone()), presented: Arc::default() };
     let service = service_fn(|request: Request<Incoming>| {
         begun.cancel();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        request.extensions_mut().insert(ending.clone());
+        request.extensions_mut().insert(itself.clone());
         answers.call(request)
     });
     let mut builder = http1::Builder::new();

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     error::{KeyringError, RecordFault},
     public_key,
-    remember::{Fingerprint, Remembered},
+    remember::{Presented, Remembered},
     status_list::is_status_list,
     verified::{Signed, Verified},
 };
@@ -177,14 +177,19 @@ impl Verifier {
     ///
     /// # Errors
     /// [`Invalid`], the first cause found.
-    pub fn verify(&self, token: &str, issuer: &Issuer, now: DateTime<Utc>) -> Result<Arc<Verified>, Invalid> {
-        let fingerprint = Fingerprint::of(token);
+    pub fn verify<'a>(
+        &self,
+        token: impl Into<Presented<'a>>,
+        issuer: &Issuer,
+        now: DateTime<Utc>,
+    ) -> Result<Arc<Verified>, Invalid> {
+        let Presented { text, fingerprint } = token.into();
         let known = fingerprint.and_then(|fingerprint| self.remembered.get(fingerprint));
         if let Some(known) = known.filter(|known| known.claims.iss == *issuer) {
             check_times(&known.claims, now)?;
             return Ok(known);
         }
-        let verified = Arc::new(self.verify_anew(&Parts::of(token)?, issuer, now)?);
+        let verified = Arc::new(self.verify_anew(&Parts::of(text)?, issuer, now)?);
         if let Some(fingerprint) = fingerprint {
             self.remembered.put(fingerprint, verified.clone());
         }

@@ -320,7 +320,8 @@ async fn a_revoked_credential_causes_no_later_event() {
     let jti = other["token"]["jti"].as_str().unwrap();
     let elsewhere = world.another_process().await;
     // Authenticated before the revocation, decided after it: as a request that waited in the queue.
-    let authority = world.catalog.authenticate(other_token, &shell(catalog::domain::Path::Api)).await.unwrap().unwrap();
+    let authority =
+        world.catalog.authenticate(other_token.into(), &shell(catalog::domain::Path::Api)).await.unwrap().unwrap();
     elsewhere.delete(&format!("/tokens/{jti}"), &root, Value::Null).await;
 
     let late = world

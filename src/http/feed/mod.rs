@@ -35,7 +35,7 @@ use super::{
     accept,
     body::position,
     caller::{ASKER, Asker},
-    connections::Ending,
+    connections::{Connection, Ending},
     list_tokens::limit,
     openapi::{parameter, problems},
     problem::{Code, Problem},
@@ -153,7 +153,7 @@ pub(super) async fn handle(
     asker: Asker,
     Parameters(range): Parameters<Range>,
     LastEventId(last): LastEventId,
-    ending: Option<Extension<Ending>>,
+    connection: Option<Extension<Connection>>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     asker.require(RoutePermission::TokensCheck)?;
@@ -161,7 +161,7 @@ pub(super) async fn handle(
     let after = range.after.map(|text| After::read("after", &text)).transpose()?;
     let last = last.map(|text| After::read(LAST_EVENT_ID, &text)).transpose()?;
     if accept::names(&headers, EVENT_STREAM) {
-        let ending = ending.map(|Extension(ending)| ending).unwrap_or_default();
+        let ending = connection.map(|Extension(connection)| connection.ending).unwrap_or_default();
         return stream(catalog, asker, last.or(after), ending).await;
     }
     let cursor = after.unwrap_or(After::Position(Position(0))).cursor(&catalog).await?;

@@ -2,10 +2,13 @@
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
-use tokio::time::Instant;
+use rustix::time::{ClockId, clock_gettime};
+
+/// By how much a clock may be behind that was read at the system's last tick, of which there are a hundred a second or more.
+const TICK: Duration = Duration::from_millis(10);
 
 /// For how long checks are answered from what is known after the end of the log was last seen, and what is done then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,32 +44,32 @@ impl Default for Staleness {
 #[derive(Debug)]
 pub(super) struct Sighting {
     limit: Staleness,
-    began: Instant,
     doubts: AtomicU64,
     dispelled: AtomicU64,
-    // Milliseconds from `began` until the end of the log was last seen, and 1 more; 0 = never.
+    // When the end of the log was last seen, and 1 more; 0 = never.
     seen: AtomicU64,
     // When that was by the other clock, in milliseconds since 1970.
     seen_by_wall: AtomicU64,
 }
 
-/// An instant by both clocks: the one that nobody sets stands still while a machine is suspended, and the other may be set.
+/// An instant by both clocks, in milliseconds: the one that nobody sets stands still while a machine is suspended, and the
+/// other may be set. Each check asks twice, so what is read is what both showed at the system's last tick, for a tenth of
+/// what it takes to ask the processor. They say how old something is, and decide nothing that is recorded.
 #[derive(Debug, Clone, Copy)]
 struct Moment {
-    monotonic: Instant,
-    // Milliseconds since 1970.
+    monotonic: u64,
+    // Since 1970.
     wall: u64,
 }
 
 impl Moment {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "for how long the machine was away; it decides nothing that is recorded"
-    )]
     fn now() -> Self {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { monotonic: Instant::now(), wall: milliseconds(wall) }
+        Self { monotonic: shown_by(ClockId::MonotonicCoarse), wall: shown_by(ClockId::RealtimeCoarse) }
     }
+}
+
+fn shown_by(clock: ClockId) -> u64 {
+    Duration::try_from(clock_gettime(clock)).map_or(0, milliseconds)
 }
 
 fn milliseconds(duration: Duration) -> u64 {
@@ -82,7 +85,7 @@ pub(super) struct Look {
 impl Sighting {
     pub(super) fn new(limit: Staleness) -> Self {
         let [doubts, dispelled, seen, seen_by_wall] = [const { AtomicU64::new(0) }; 4];
-        Self { limit, began: Instant::now(), doubts, dispelled, seen, seen_by_wall }
+        Self { limit, doubts, dispelled, seen, seen_by_wall }
     }
 
     pub(super) fn limit(&self) -> Staleness {
@@ -112,9 +115,9 @@ impl Sighting {
 
     fn staleness_at(&self, now: Moment) -> Option<Duration> {
         let seen = self.seen.load(Ordering::Acquire).checked_sub(1)?;
-        let elapsed = milliseconds(now.monotonic.duration_since(self.began)).saturating_sub(seen);
+        let elapsed = now.monotonic.saturating_sub(seen);
         let by_wall = now.wall.saturating_sub(self.seen_by_wall.load(Ordering::Acquire));
-        Some(Duration::from_millis(elapsed.max(by_wall)))
+        Some(TICK + Duration::from_millis(elapsed.max(by_wall)))
     }
 
     fn is_fresh_at(&self, now: Moment) -> bool {
@@ -146,7 +149,7 @@ impl Sighting {
         if self.doubts.load(Ordering::Acquire) == look.doubts {
             // Not the latest of it: a clock that was set back would leave nothing to be compared with.
             self.seen_by_wall.store(look.begun.wall, Ordering::Release);
-            self.seen.fetch_max(milliseconds(look.begun.monotonic.duration_since(self.began)) + 1, Ordering::AcqRel);
+            self.seen.fetch_max(look.begun.monotonic + 1, Ordering::AcqRel);
             self.dispelled.store(look.doubts, Ordering::Release);
         }
     }
@@ -159,7 +162,7 @@ mod tests {
     const MAX: Duration = Duration::from_secs(5);
 
     fn later(moment: Moment, by: Duration) -> Moment {
-        Moment { monotonic: moment.monotonic + by, wall: moment.wall + milliseconds(by) }
+        Moment { monotonic: moment.monotonic + milliseconds(by), wall: moment.wall + milliseconds(by) }
     }
 
     fn sighting(then: Stale) -> Sighting {
@@ -174,9 +177,8 @@ mod tests {
 
             let look = sighting.look();
             sighting.see(&look);
-            // It is kept in whole milliseconds.
-            let last = later(look.begun, Duration::from_millis(4_999));
-            let past = later(look.begun, Duration::from_millis(5_001));
+            let last = later(look.begun, MAX.saturating_sub(TICK));
+            let past = later(last, Duration::from_millis(1));
 
             assert!(sighting.is_fresh_at(last) && sighting.may_answer_at(last));
             assert!(!sighting.is_stale_and_allowed_at(last) && !sighting.is_fresh_at(past));
@@ -192,11 +194,11 @@ mod tests {
         let sighting = sighting(Stale::Deny);
         let look = sighting.look();
         sighting.see(&look);
-        let (second, hour) = (Duration::from_secs(1), 3_600_000);
+        let (second, hour) = (1_000, 3_600_000);
 
         let woken = Moment { monotonic: look.begun.monotonic + second, wall: look.begun.wall + hour };
         assert!(!sighting.may_answer_at(woken));
-        assert_eq!(sighting.staleness_at(woken), Some(Duration::from_hours(1)));
+        assert_eq!(sighting.staleness_at(woken), Some(TICK + Duration::from_hours(1)));
 
         let set_back = Moment { monotonic: look.begun.monotonic + second, wall: look.begun.wall - hour };
         assert!(sighting.may_answer_at(set_back));
