@@ -44,7 +44,9 @@ pub struct Arguments {
 const QUIET: Duration = Duration::from_secs(5);
 /// How many covered tokens are checked at once after a rule is acknowledged.
 const CHECKS: usize = 20;
-/// How many tokens are revoked one by one before the first rule.
+/// How often single revocations and the least that one could be are measured, one after the other.
+const TURNS: usize = 7;
+/// How many tokens are revoked one by one in each of these turns.
 const SINGLE: usize = 300;
 /// How many are revoked one by one beside the others before each rule, to be compared with it.
 const COMPARED: usize = 10;
@@ -91,15 +93,16 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
         Bench { address: server.address.clone(), token: stand.admin()?, superuser: stand.superuser().await? };
     println!("machine: {}", machine());
     let mut single = bench.single().await?;
-    let bare = notify::run(&stand, &mut bench.superuser).await?;
     let (p50, p99) = (percentile_ms(&mut single, 0.5), percentile_ms(&mut single, 0.99));
     println!("DELETE and a check that refuses it: p50 {p50:.2} ms, p99 {p99:.2} ms");
-    let mut deletes = bench.deletes(SINGLE).await?;
-    let acknowledged = percentile_ms(&mut deletes, 0.5);
-    println!(
-        "DELETE acknowledged: p50 {acknowledged:.2} ms, {:.2} × a bare insert and notify ({bare:.2} ms)",
-        acknowledged / bare
-    );
+    let [mut acknowledged, mut bare, mut ratio] = [const { Figures::new() }; 3];
+    for _ in 0..TURNS {
+        bare.push(notify::run(&stand, &mut bench.superuser).await?);
+        acknowledged.push(percentile_ms(&mut bench.deletes(SINGLE).await?, 0.5));
+        ratio.push(acknowledged.last() / bare.last());
+    }
+    let (ratio, acknowledged, bare) = (ratio.spread(2), acknowledged.spread(2), bare.spread(2));
+    println!("DELETE acknowledged: p50 {acknowledged} ms, {ratio} × a bare insert and notify: {bare} ms");
     let mut rows: Vec<Row> = arguments.covered.iter().map(|_| Row::default()).collect();
     let mut from = 0;
     for _ in 0..arguments.rounds {

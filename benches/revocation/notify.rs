@@ -19,7 +19,7 @@ pub async fn run(stand: &Stand, superuser: &mut PgConnection) -> Result<f64, Err
         "begin;\ninsert into bench.revoked values (clock_timestamp(), 'a token');\nnotify bench;\ncommit;\n";
     std::fs::write(&script, statements)?;
     let mut command = Command::new(stand.binaries()?.join("pgbench"));
-    command.arg("-f").arg(&script).args(["-n", "-M", "prepared", "-U", "postgres", "-T", "5", "-c", "1", "-l"]);
+    command.arg("-f").arg(&script).args(["-n", "-M", "prepared", "-U", "postgres", "-T", "2", "-c", "1", "-l"]);
     command.arg("-h").arg(stand.cluster()).arg("catalog").current_dir(directory.path());
     let done = command.output().await?;
     if !done.status.success() {

@@ -7,6 +7,11 @@ use std::{fmt, time::Duration};
 pub struct Figures(Vec<f64>);
 
 impl Figures {
+    /// None yet.
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
     /// Adds a round's.
     pub fn push(&mut self, figure: f64) {
         self.0.push(figure);

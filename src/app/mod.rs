@@ -124,15 +124,6 @@ pub struct IssuedToken {
     pub signed: SignedToken,
 }
 
-/// A revocation that stands.
-#[derive(Debug, Clone)]
-pub struct RevokedToken {
-    /// What the log says of the token.
-    pub token: Token,
-    /// Where its revocation stands in the log.
-    pub position: Position,
-}
-
 /// Why a command did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
@@ -154,11 +145,11 @@ impl From<Refusal> for CommandError {
 }
 
 impl Catalog {
-    /// Revokes a token. Revoking it again changes nothing and says the same.
+    /// Revokes a token, and tells where its revocation stands in the log. Revoking it again changes nothing and says the same.
     ///
     /// # Errors
     /// [`CommandError`].
-    pub async fn revoke(&self, command: RevokeToken, requester: Requester) -> Result<RevokedToken, CommandError> {
+    pub async fn revoke(&self, command: RevokeToken, requester: Requester) -> Result<Position, CommandError> {
         let now = self.ambient.clock.now();
         let (jti, reason) = (command.jti, command.reason);
         let idempotency = requester.named("revoke", &command)?;
@@ -172,13 +163,12 @@ impl Catalog {
             }
             outcome => outcome?,
         };
-        let token = appended.token.ok_or(CommandError::Incomplete)?;
-        let position = token.revocation.as_ref().map(|revocation| revocation.position);
-        let position = position.ok_or(CommandError::Incomplete)?;
-        if !appended.events.is_empty() && !appended.is_repeat {
-            tracing::info!(command = "revoke", %jti, %reason, position = position.0, "a token was revoked");
+        if let Some(revoked) = appended.events.first().filter(|_| !appended.is_repeat) {
+            tracing::info!(command = "revoke", %jti, %reason, position = revoked.position.0, "a token was revoked");
+            return Ok(revoked.position);
         }
-        Ok(RevokedToken { token, position })
+        let revocation = appended.token.and_then(|token| token.revocation);
+        Ok(revocation.ok_or(CommandError::Incomplete)?.position)
     }
 
     /// Has a denial recorded before its asker hears of it. What cannot be recorded is answered as such.

@@ -286,6 +286,12 @@ impl Authority {
         }
     }
 
+    /// Whether it [reaches](Self::reaches) a token whatever it is like.
+    #[must_use]
+    pub fn reaches_every_token(&self) -> bool {
+        self.is_admin && self.teams == Teams::Every
+    }
+
     /// Whether a token is the caller's to end: its subject's own, and for an administrator those of whoever is in its
     /// teams and in no others. Never more than [`Self::sight`].
     #[must_use]

@@ -6,7 +6,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Authority, Refusal, State, Token, TokenRevoked, authority::RoutePermission, text::Note};
+use super::{
+    Authority, Refusal, State, Status, Token, TokenRevoked,
+    authority::{Credential, RoutePermission},
+    live_token::{End, LiveToken},
+    text::Note,
+};
 
 /// Ends one token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -92,19 +97,46 @@ pub fn revoke(
     if token.revocation.as_ref().is_some_and(|revocation| revocation.holds(now)) {
         return Ok(None);
     }
-    Ok(Some(TokenRevoked {
+    Ok(Some(revoked(command)))
+}
+
+/// Decides a revocation by no more than what checks go by, of the token and of the caller's own. `None`: that is not enough,
+/// and [`revoke`] is to be asked; else it would say the same.
+#[must_use]
+pub fn revoke_known(
+    known: impl Fn(Uuid) -> Option<LiveToken>,
+    command: &RevokeToken,
+    authority: &Authority,
+    now: DateTime<Utc>,
+) -> Option<TokenRevoked> {
+    let is_good = match &authority.credential {
+        None => true,
+        Some(Credential::Token(jti)) => known(*jti)?.status(now) == Status::Active,
+        Some(Credential::Client { .. } | Credential::Login { .. }) => false,
+    };
+    let may_revoke = is_its_own(command.jti, authority) || authority.require(RoutePermission::TokensRevoke).is_ok();
+    let is_untouched = known(command.jti)?.end == End::Never;
+    (is_good && may_revoke && authority.reaches_every_token() && is_untouched).then(|| revoked(command))
+}
+
+fn revoked(command: &RevokeToken) -> TokenRevoked {
+    TokenRevoked {
         jti: command.jti,
         reason: command.reason,
         effective_from: None,
         successor: None,
         note: command.note.clone(),
-    }))
+    }
+}
+
+/// Whoever holds a token may end it (RFC 7009 section 2.1).
+fn is_its_own(jti: Uuid, authority: &Authority) -> bool {
+    authority.token() == Some(jti)
 }
 
 /// The token that a caller wants to end or to hold back, if it may.
 pub(super) fn target<'a>(state: &'a State, jti: Uuid, authority: &Authority) -> Result<&'a Token, Refusal> {
-    // Whoever holds a token may end it (RFC 7009 section 2.1).
-    if authority.token() != Some(jti) {
+    if !is_its_own(jti, authority) {
         authority.require(RoutePermission::TokensRevoke)?;
     }
     state.token(jti).filter(|token| authority.reaches(token)).ok_or(Refusal::TokenUnknown { jti })

@@ -179,17 +179,8 @@ impl Token {
     /// The token after a revocation. The first one stays: a later one can only bring the end nearer, and then takes its
     /// place. Returns the one whose place was taken.
     pub fn revoke(&mut self, event: &TokenRevoked, recorded: &Recorded) -> Option<Revocation> {
-        let revocation = Revocation {
-            position: recorded.position,
-            at: recorded.occurrence.occurred_at,
-            effective_from: event.effective_from,
-            reason: event.reason,
-            note: event.note.clone(),
-            by: recorded.occurrence.origin.actor.display(),
-            by_rule: false,
-        };
         self.lineage.successor = self.lineage.successor.or(event.successor);
-        self.end(revocation)
+        self.end(Revocation::of(event, recorded))
     }
 
     /// The token after a rule was added: the same for a token that it covers. What was over by then stays as it is.
@@ -309,6 +300,20 @@ impl Suspension {
 }
 
 impl Revocation {
+    /// That of an event about one token.
+    #[must_use]
+    pub fn of(event: &TokenRevoked, recorded: &Recorded) -> Self {
+        Self {
+            position: recorded.position,
+            at: recorded.occurrence.occurred_at,
+            effective_from: event.effective_from,
+            reason: event.reason,
+            note: event.note.clone(),
+            by: recorded.occurrence.origin.actor.display(),
+            by_rule: false,
+        }
+    }
+
     /// Whether it holds at `now`: at once, or from its deadline on.
     #[must_use]
     pub fn holds(&self, now: DateTime<Utc>) -> bool {

@@ -70,6 +70,6 @@ pub(super) async fn handle(
     OptionalJsonBody(why): OptionalJsonBody<Why>,
 ) -> Result<Response, Problem> {
     let command = RevokeToken { jti, reason: why.reason, note: why.note };
-    let revoked = detached(async move { catalog.revoke(command, caller.requester(key)).await }).await??;
-    Ok((StatusCode::NO_CONTENT, [(POSITION, revoked.position.to_string())]).into_response())
+    let position = detached(async move { catalog.revoke(command, caller.requester(key)).await }).await??;
+    Ok((StatusCode::NO_CONTENT, [(POSITION, position.to_string())]).into_response())
 }

@@ -176,22 +176,30 @@ async fn drain(mut requests: mpsc::Receiver<Request>, new_writer: impl Fn() -> W
     let mut writer = new_writer();
     let mut waiting = Vec::with_capacity(BATCH_MAX);
     while requests.recv_many(&mut waiting, BATCH_MAX).await > 0 {
-        for portion in portions(waiting.drain(..)) {
+        let mut portions = portions(waiting.drain(..)).into_iter();
+        while let Some(portion) = portions.next() {
             let (batch, late): (Vec<_>, Vec<_>) = portion.into_iter().partition(Request::is_waited_for);
             // Whoever waited past its deadline was told so; recording its command now would surprise it.
             metrics::ended(Outcome::Expired, late.len() as u64);
             if !batch.is_empty() {
-                writer = record(writer, batch, &new_writer).await;
+                let is_waited_for = portions.len() > 0 || !requests.is_empty();
+                writer = record(writer, batch, is_waited_for, &new_writer).await;
             }
         }
     }
 }
 
 /// A task of its own: a defect that panics costs one batch, whose outcome is unknown, and not the appender.
-async fn record(mut writer: Writer, batch: Vec<Request>, new_writer: impl Fn() -> Writer) -> Writer {
+async fn record(
+    mut writer: Writer,
+    batch: Vec<Request>,
+    is_waited_for: bool,
+    new_writer: impl Fn() -> Writer,
+) -> Writer {
     let (commands, names) = (batch.len() as u64, Names::of(batch.iter().map(|request| &request.command)));
     let recording = tokio::spawn(async move {
         writer.append(batch).await;
+        writer.carry_on(is_waited_for).await;
         writer
     });
     recording.await.unwrap_or_else(|error| {

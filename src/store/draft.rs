@@ -2,12 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, Postgres, postgres::PgArguments, query::Query};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{
     Head, StoreError,
     appender::Appended,
-    batch::Known,
+    batch::{Clock, Known},
     chain::{self, Sha256Digest},
     codec, idempotency, past, people,
     reach::Reach,
@@ -19,6 +20,7 @@ use crate::domain::{
     ambient::Entropy,
     command::Decision as Decided,
     idempotency::{Answered, Scope},
+    token::Revocation,
 };
 
 /// Writes a batch that issues tokens: the head, the events, the tokens, and what listings find them by.
@@ -53,6 +55,8 @@ pub(super) struct Draft {
     position: Position,
     digest: Sha256Digest,
     now: DateTime<Utc>,
+    /// When that was.
+    heard: Instant,
     state: State,
     rows: Vec<EventRow>,
     named: Vec<(Scope, Answered)>,
@@ -81,6 +85,7 @@ impl Draft {
             digest: head.digest,
             begun: head,
             now,
+            heard: Instant::now(),
             state,
             rows: Vec::new(),
             named: Vec::new(),
@@ -111,7 +116,8 @@ impl Draft {
         }
     }
 
-    fn carry_out(
+    /// Has the events happen that a command came to.
+    pub(super) fn carry_out(
         &mut self,
         command: &Command,
         events: Vec<Event>,
@@ -230,6 +236,38 @@ impl Draft {
         Ok(query.execute(connection).await?.rows_affected() == 1)
     }
 
+    /// The same for a batch that is one revocation of a token issued there, of which nothing else was read. Tells the
+    /// database's clock if it is recorded.
+    pub(super) async fn write_revocation(
+        &self,
+        connection: &mut PgConnection,
+        issued: Position,
+        revocation: &Revocation,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let [row] = &self.rows[..] else { return Ok(None) };
+        let query = sqlx::query_scalar(include_str!("revoke_at_once.sql"))
+            .bind(self.position.0)
+            .bind(&self.digest[..])
+            .bind(self.now)
+            .bind(self.begun.position.0)
+            .bind(&self.begun.digest[..])
+            .bind(row.kind)
+            .bind(row.jti)
+            .bind(row.path)
+            .bind(&row.request_id)
+            .bind(&row.body[..])
+            .bind(&row.personal[..])
+            .bind(&row.salt[..])
+            .bind(&row.commitment[..])
+            .bind(issued.0)
+            .bind(revocation.at)
+            .bind(revocation.effective_from)
+            .bind(revocation.reason.as_str())
+            .bind(revocation.note.as_ref().map(ToString::to_string))
+            .bind(&revocation.by);
+        Ok(query.fetch_optional(connection).await?)
+    }
+
     /// Binds the head and the events, column by column.
     fn bind<'q>(&'q self, query: Query<'q, Postgres, PgArguments>) -> Query<'q, Postgres, PgArguments> {
         let rows = &self.rows;
@@ -252,7 +290,10 @@ impl Draft {
     }
 
     pub(super) fn known(self) -> Known {
-        Known { log_id: self.begun.log_id, position: self.position, digest: self.digest, settings: self.state.settings }
+        let recorded_at = if self.is_empty() { self.begun.recorded_at } else { self.now };
+        let Self { begun, position, digest, now, state, heard, .. } = self;
+        let head = Head { log_id: begun.log_id, position, digest, recorded_at };
+        Known { head, settings: state.settings, clock: Clock { said: now, heard } }
     }
 }
 

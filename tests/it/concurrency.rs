@@ -66,7 +66,7 @@ async fn write(catalog: Arc<Catalog>, writer: usize, steps: usize) -> Journal {
                 let command = RevokeToken { jti, reason: RevocationReason::Superseded, note: None };
                 let revoking = catalog.revoke(command, Requester::new(Authority::of_shell(), shell(Path::CliAdmin)));
                 let revoked = with_patience(dice, revoking).await;
-                revoked.map(|outcome| outcome.map(|revoked| (revoked.position, "token.revoked.v1", jti)))
+                revoked.map(|outcome| outcome.map(|position| (position, "token.revoked.v1", jti)))
             }
             (kind, _) => {
                 let mut command = plain(&format!("subject-{}", dice % 8));

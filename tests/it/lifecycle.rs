@@ -5,11 +5,14 @@ use std::collections::{HashMap, HashSet};
 use catalog::domain::{
     Act, Authority, Command, Event, IssueToken, Occurrence, Path, Position, Predicate, Recorded, Refusal, RevokeByRule,
     RevokeToken, RotateToken, State, Status, Token, TokenRevoked,
+    authority::Credential,
+    claims::Teams,
     command::Decision,
     event::SuspensionChanged,
+    index::LiveToken,
     issue::{Circumstances, issue},
     policy::Rules,
-    revoke::RevocationReason,
+    revoke::{RevocationReason, revoke, revoke_known},
     status_list::Draw,
     suspend::{Change, ChangeSuspension, Which},
     text::{Name, Subject},
@@ -294,6 +297,31 @@ proptest! {
             }
         }
         prop_assert_eq!(state.into_tokens().count(), told.len());
+    }
+
+    #[test]
+    fn what_checks_go_by_is_enough_to_revoke_a_token_as_all_that_is_known_of_it_would_or_says_that_it_is_not(
+        happenings in happenings(), own in any::<Index>()
+    ) {
+        let (log, told) = tell(&happenings);
+        let state = fold(&log);
+        let own = Some(Credential::Token(jti(own.index(told.len() + 1))));
+        let narrower = Authority { teams: Teams::These(Vec::new()), ..Authority::of_shell() };
+        let elsewhere = Authority { credential: Some(Credential::Login { issuer: "https://login.example.com".parse().unwrap() }), ..Authority::of_shell() };
+        let bearers = [Authority::of_shell(), narrower.clone(), Authority::of_nobody()]
+            .map(|authority| Authority { credential: own.clone(), ..authority });
+
+        for authority in bearers.into_iter().chain([Authority::of_shell(), narrower, Authority::of_nobody(), elsewhere]) {
+            for number in 0..=told.len() {
+                let command = RevokeToken { jti: jti(number), reason: RevocationReason::Superseded, note: None };
+                for clock in clocks() {
+                    let known = |jti| state.token(jti).map(LiveToken::from);
+                    if let Some(revoked) = revoke_known(known, &command, &authority, at(clock)) {
+                        prop_assert_eq!(revoke(&state, &command, &authority, at(clock)), Ok(Some(revoked)));
+                    }
+                }
+            }
+        }
     }
 
     #[test]

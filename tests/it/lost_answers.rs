@@ -100,6 +100,34 @@ async fn a_revocation_whose_commit_was_not_answered_is_one_event_for_whoever_ask
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_that_got_lost_before_or_after_it_was_written_is_one_event_and_is_answered_so() {
+    let database = TestDatabase::migrated().await;
+    let (site, proxy) = (Site::on(&database.url()), Proxy::before(&database).await);
+    let admin = site.admin();
+    let server = site.with("CATALOG_DATABASE_URL", &proxy.url()).serve().await;
+    let client = &server.client;
+    let issue = async || client.post("/tokens", &admin, json!({"sub": "alice@example.com"})).await.json();
+
+    for loss in [Loss::Revocation, Loss::AnswerOfRevocation] {
+        let (first, issued) = (issue().await, issue().await);
+        // The database's session has appended before and nobody else has, so nothing is read for this one.
+        client.delete(&format!("/tokens/{}", first["token"]["jti"].as_str().unwrap()), &admin).await;
+        let before = events(&site, "token.revoked.v1").len();
+
+        proxy.lose_next(loss);
+        let path = format!("/tokens/{}", issued["token"]["jti"].as_str().unwrap());
+        let revoked = client.delete(&path, &admin).await;
+
+        assert!(proxy.has_lost(), "{loss:?}");
+        let recorded = events(&site, "token.revoked.v1");
+        assert_eq!((revoked.status.as_u16(), recorded.len()), (204, before + 1), "{loss:?}");
+        assert_eq!(revoked.header("catalog-position"), recorded[before]["position"].to_string());
+        assert!(!client.is_active(issued["access_token"].as_str().unwrap(), &admin).await);
+    }
+    site.cli(&["audit", "verify"]).good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_hung_up_before_its_answer_and_asks_again_has_one_token() {
     let site = Site::new().await;
     let admin = site.admin();

@@ -7,6 +7,7 @@
 mod support;
 
 mod append_only;
+mod at_once;
 mod authority;
 mod authorize;
 mod bridge;
@@ -72,6 +73,7 @@ mod seed;
 mod shadows;
 mod shutdown;
 mod sight;
+mod signals;
 mod standards;
 mod status_lists;
 mod stretches;

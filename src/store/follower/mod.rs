@@ -4,6 +4,7 @@
 //! [`POLL_PERIOD`] after it was committed. While the end of the log has not been seen for too long nothing is answered
 //! from memory: the log is asked, and if it cannot be, nobody is told anything.
 
+mod committed;
 mod expand;
 mod lists;
 mod memory;
@@ -14,6 +15,7 @@ mod staleness;
 mod waiting;
 
 use std::{
+    collections::HashMap,
     convert::Infallible,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
@@ -38,7 +40,7 @@ pub use staleness::{Stale, Staleness};
 
 use super::{Database, StoreError, chain::Sha256Digest, kept::Kept, log};
 use crate::domain::{
-    Position, Predicate, Recorded,
+    Position, Predicate,
     ambient::Clock,
     causes::Causes,
     index::{End, LiveToken},
@@ -104,6 +106,17 @@ impl LiveTokens {
         let [wake, ruled, moved, appended, told] = std::array::from_fn(|_| Notify::new());
         let (memory, sighting, loads) = (RwLock::default(), Sighting::new(limit), AtomicU64::new(0));
         Self { memory, sighting, wake, ruled, moved, appended, told, loads, is_followed: AtomicBool::new(false) }
+    }
+
+    /// Tokens as they are at this end of the log, if the memory has come to just there and can tell of all of them.
+    pub(super) fn at(
+        &self,
+        end: (Uuid, Position, Sha256Digest),
+        ids: impl Iterator<Item = Uuid>,
+    ) -> Option<HashMap<Uuid, LiveToken>> {
+        let memory = self.read();
+        let memory = memory.as_ref().filter(|memory| memory.mark() == end)?;
+        ids.map(|jti| Some((jti, memory.index.get(jti)?))).collect()
     }
 
     /// A token, if the memory can tell. `None` = the log is to be asked.
@@ -182,44 +195,6 @@ impl LiveTokens {
         self.sighting.may_answer() && self.read().as_ref().is_some_and(|memory| memory.index.position() < position)
     }
 
-    /// This process has appended these events, the last of which has the digest. Nothing that comes after is answered
-    /// from before.
-    pub(super) fn committed(&self, log_id: Uuid, events: &[&Recorded], digest: Sha256Digest) {
-        if events.is_empty() {
-            return;
-        }
-        self.appended.notify_one();
-        let mut memory = self.write();
-        let Some(memory) = memory.as_mut().filter(|memory| memory.log_id == log_id) else {
-            // What is being loaded may be from before.
-            self.sighting.doubt();
-            self.wake.notify_one();
-            return;
-        };
-        let is_gap = !memory.take(events.iter().copied(), digest);
-        self.moved.notify_waiters();
-        self.tell(memory);
-        if is_gap {
-            self.wake.notify_one();
-        }
-    }
-
-    /// Something may have been appended that this process was not told of: until the end of the log is seen again
-    /// nothing is answered from memory.
-    pub(super) fn doubt(&self) {
-        let _guard = self.write();
-        self.sighting.doubt();
-        self.wake.notify_one();
-    }
-
-    /// Somebody was told what the log says up to here, although nothing was appended: nothing that comes after is answered
-    /// from before.
-    pub(super) fn rest_on(&self, position: Position) {
-        if self.read().as_ref().is_some_and(|memory| memory.index.position() < position) {
-            self.doubt();
-        }
-    }
-
     /// The end of the log was seen by whoever began to look then.
     fn see(&self, look: &Look) {
         let _guard = self.write();
@@ -264,12 +239,11 @@ pub async fn catch_up(database: &Database, live: &LiveTokens, clock: &Arc<dyn Cl
 /// Follows the log for as long as it is polled, and tells others of what is appended here, as the process `own`.
 pub async fn follow(database: &Database, live: &LiveTokens, clock: &Arc<dyn Clock>, own: Uuid) -> Infallible {
     live.is_followed.store(true, Ordering::Relaxed);
-    let own = own.to_string();
     let (never, ..) = tokio::join!(
         keep_following(database, live, clock),
         expand::keep_expanding(database, live, clock),
-        signal::listen(database, &own, &live.wake),
-        signal::tell(database, &own, &live.appended)
+        signal::listen(database, own, &live.wake),
+        signal::tell(database, own, &live.appended)
     );
     never
 }

@@ -18,6 +18,9 @@ use super::TestDatabase;
 /// `commit` as a simple query, and what the server answers once it is done (PostgreSQL documentation, section 54.7).
 const COMMIT: &[u8] = b"Q\0\0\0\x0bcommit\0";
 const COMMITTED: &[u8] = b"C\0\0\0\x0bCOMMIT\0";
+/// What a statement has among its parameters that revokes a token by itself, and what is answered once it is done.
+const REVOCATION: &[u8] = b"token.revoked.v1";
+const REVOKED: &[u8] = b"C\0\0\0\x0dSELECT 1\0";
 
 /// What is lost, and with it the connection.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +29,20 @@ pub enum Loss {
     Commit,
     /// The answer to a COMMIT: it has happened, and nobody is told.
     AnswerOfCommit,
+    /// A revocation of one statement on its way to the database.
+    Revocation,
+    /// The answer to one.
+    AnswerOfRevocation,
+}
+
+impl Loss {
+    /// What it is the loss of, and what the answer to that begins with.
+    fn of(self) -> (&'static [u8], &'static [u8]) {
+        match self {
+            Self::Commit | Self::AnswerOfCommit => (COMMIT, COMMITTED),
+            Self::Revocation | Self::AnswerOfRevocation => (REVOCATION, REVOKED),
+        }
+    }
 }
 
 /// Listens until it goes out of scope.
@@ -36,7 +53,7 @@ pub struct Proxy {
     task: JoinHandle<()>,
 }
 
-/// What the next COMMIT meets.
+/// What the next COMMIT, or the next revocation, meets.
 type Next = Arc<Mutex<Option<Loss>>>;
 
 impl Proxy {
@@ -56,7 +73,7 @@ impl Proxy {
         format!("postgres://catalog_owner@{}/{}?sslmode=disable", self.address, self.database)
     }
 
-    /// Has the next COMMIT, on whichever connection, meet a loss.
+    /// Has the next COMMIT or revocation, on whichever connection, meet a loss.
     pub fn lose_next(&self, loss: Loss) {
         *self.next.lock().unwrap() = Some(loss);
     }
@@ -91,10 +108,10 @@ async fn relay(mut client: TcpStream, mut server: UnixStream, next: Next) -> io:
                 (0, _) => return Ok(()),
                 (length, asked) => match loss(&asked[..length], &next) {
                     None => server.write_all(&asked[..length]).await?,
-                    Some(Loss::Commit) => return Ok(()),
-                    Some(Loss::AnswerOfCommit) => {
+                    Some(Loss::Commit | Loss::Revocation) => return Ok(()),
+                    Some(loss @ (Loss::AnswerOfCommit | Loss::AnswerOfRevocation)) => {
                         server.write_all(&asked[..length]).await?;
-                        return committed(&mut server).await;
+                        return done(&mut server, loss.of().1).await;
                     }
                 }
             },
@@ -107,13 +124,13 @@ async fn relay(mut client: TcpStream, mut server: UnixStream, next: Next) -> io:
 }
 
 fn loss(asked: &[u8], next: &Next) -> Option<Loss> {
-    if contains(asked, COMMIT) { next.lock().unwrap().take() } else { None }
+    next.lock().unwrap().take_if(|loss| contains(asked, loss.of().0))
 }
 
-/// Reads on until the server says that it has committed.
-async fn committed(server: &mut UnixStream) -> io::Result<()> {
+/// Reads on until the server says that it is done.
+async fn done(server: &mut UnixStream, answer: &[u8]) -> io::Result<()> {
     let mut said = Vec::new();
-    while !contains(&said, COMMITTED) {
+    while !contains(&said, answer) {
         if server.read_buf(&mut said).await? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

@@ -4,6 +4,9 @@
 //! begin with, one less to commit, and nobody waits for a lock that is held while this process thinks. Once somebody else
 //! has appended, the head is locked first, until this process finds it again as it left it.
 
+mod at_once;
+mod clock;
+
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
@@ -11,6 +14,7 @@ use sqlx::{Executor, PgConnection, Row};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+pub(super) use self::clock::Clock;
 use super::{
     Database, Head, LiveTokens, StoreError,
     appender::{AppendError, Appended, Request},
@@ -47,10 +51,9 @@ pub(super) struct Writer {
 
 /// The settings as of a head: while the head is still that one, nobody else has appended.
 pub(super) struct Known {
-    pub(super) log_id: Uuid,
-    pub(super) position: Position,
-    pub(super) digest: Sha256Digest,
+    pub(super) head: Head,
     pub(super) settings: Settings,
+    pub(super) clock: Clock,
 }
 
 /// Why a batch has no outcome.
@@ -96,7 +99,27 @@ impl Writer {
         }
     }
 
+    /// Wakes those who carry on what was recorded. Unless commands wait, whoever was answered comes first: it is this
+    /// processor that knows what it hears, and those who are woken take the others.
+    pub(super) async fn carry_on(&self, is_waited_for: bool) {
+        if !is_waited_for {
+            tokio::task::yield_now().await;
+        }
+        self.live.carry_on();
+    }
+
     async fn record(&mut self, commands: &[&Command]) -> Result<Vec<Decision>, BatchError> {
+        if self.is_alone {
+            match self.revoke_at_once(commands).await {
+                Ok(Some(decisions)) => return Ok(decisions),
+                Ok(None) => {}
+                // Whoever finds nothing recorded under the lock may record it; who cannot look knows nothing.
+                Err(error) => {
+                    tracing::warn!(error = %Causes(&error), "a revocation is looked for");
+                    return self.record_locked(commands).await.map_err(|_| BatchError::AtCommit);
+                }
+            }
+        }
         if self.is_alone
             && let Some(decisions) = self.record_unlocked(commands).await?
         {
@@ -240,13 +263,14 @@ impl Writer {
     /// What has just been recorded is known to this process first.
     fn recorded(&mut self, draft: Draft, decisions: Vec<Decision>) -> Vec<Decision> {
         let known = draft.known();
+        let Head { log_id, position, digest, .. } = known.head;
         let appended = decisions.iter().flatten().filter(|appended| !appended.is_repeat);
         let events: Vec<&Recorded> = appended.flat_map(|appended| &appended.events).collect();
-        self.live.committed(known.log_id, &events, known.digest);
+        self.live.committed(log_id, &events, digest);
         // Whoever hears that something was so already may have it from what others appended.
         let is_new = |appended: &Appended| !appended.is_repeat && !appended.events.is_empty();
         if !decisions.iter().all(|decision| decision.as_ref().is_ok_and(is_new)) {
-            self.live.rest_on(known.position);
+            self.live.rest_on(position);
         }
         self.known = Some(known);
         decisions
@@ -263,7 +287,11 @@ impl Writer {
 
 impl Known {
     fn is(&self, head: &Head) -> bool {
-        (self.log_id, self.position, self.digest) == (head.log_id, head.position, head.digest)
+        self.end() == (head.log_id, head.position, head.digest)
+    }
+
+    fn end(&self) -> (Uuid, Position, Sha256Digest) {
+        (self.head.log_id, self.head.position, self.head.digest)
     }
 }
 
@@ -312,13 +340,13 @@ async fn head_and_named(
 
 /// The end of the log, and the time that what is appended to it now is recorded at.
 async fn head_now(connection: &mut PgConnection) -> Result<(Head, DateTime<Utc>), StoreError> {
-    read_head(connection, include_str!("head_now.sql")).await
+    read_head(connection, include_str!("../head_now.sql")).await
 }
 
 /// The same, locked. Its own statement: one that waited for the lock and read other tables too would read them as before
 /// the wait.
 async fn lock_head(connection: &mut PgConnection) -> Result<(Head, DateTime<Utc>), StoreError> {
-    read_head(connection, concat!(include_str!("head_now.sql"), "   for update")).await
+    read_head(connection, concat!(include_str!("../head_now.sql"), "   for update")).await
 }
 
 async fn read_head(connection: &mut PgConnection, sql: &'static str) -> Result<(Head, DateTime<Utc>), StoreError> {

@@ -1,0 +1,26 @@
+//! The database's clock, as far as it can be told without asking.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::Instant;
+
+/// For how long what the database's clock said tells what it says: two clocks drift apart by less than a hundredth of a second
+/// in it.
+const CLOCK_HEARD_FOR: Duration = Duration::from_mins(1);
+
+/// What the database's clock said, and when it was heard.
+#[derive(Debug, Clone, Copy)]
+pub(in super::super) struct Clock {
+    pub(in super::super) said: DateTime<Utc>,
+    pub(in super::super) heard: Instant,
+}
+
+impl Clock {
+    /// What it says now, unless that is too long ago to tell.
+    pub(super) fn now(&self) -> Option<DateTime<Utc>> {
+        let elapsed = self.heard.elapsed();
+        let since = i64::try_from(elapsed.as_micros()).ok().filter(|_| elapsed < CLOCK_HEARD_FOR)?;
+        Some(self.said + TimeDelta::microseconds(since))
+    }
+}

@@ -1,0 +1,74 @@
+//! Revocations that the memory of a server can decide: nothing is read for them, and they are recorded like any other.
+
+use serde_json::{Value, json};
+
+use crate::support::{Site, TestDatabase, process::Client};
+
+async fn issue(client: &Client, admin: &str) -> (String, String) {
+    let issued = client.post("/tokens", admin, json!({ "sub": "alice@example.com" })).await.json();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    (text(&issued["token"]["jti"]), text(&issued["access_token"]))
+}
+
+async fn revoke(client: &Client, admin: &str, jti: &str, key: Option<&str>) -> String {
+    let request = client.request("DELETE", &format!("/tokens/{jti}")).bearer_auth(admin);
+    let request = request.json(&json!({ "reason": "superseded", "note": "no more" }));
+    let answer = key.into_iter().fold(request, |request, key| request.header("idempotency-key", key)).send().await;
+    let answer = answer.unwrap();
+    assert_eq!(answer.status(), 204);
+    answer.headers()["catalog-position"].to_str().unwrap().to_owned()
+}
+
+/// What the log and the listing say of a token, without what each has for itself.
+async fn told(client: &Client, admin: &str, jti: &str) -> Value {
+    let mut events = client.get(&format!("/tokens/{jti}/events"), admin).await.json();
+    let mut revoked = events["events"].as_array_mut().unwrap().remove(1);
+    for own in ["jti", "position", "recorded_at", "request_id", "occurred_at", "digest"] {
+        revoked.as_object_mut().unwrap().remove(own);
+    }
+    revoked["data"].as_object_mut().unwrap().remove("jti");
+    revoked
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_that_nothing_is_read_for_is_recorded_like_one_that_all_is_read_for() {
+    let database = TestDatabase::migrated().await;
+    let site = Site::on(&database.url());
+    let admin = site.admin();
+    let server = site.serve().await;
+    let client = &server.client;
+    let (read_for, text_read_for) = issue(client, &admin).await;
+    let (at_once, text_at_once) = issue(client, &admin).await;
+    revoke(client, &admin, &read_for, Some("looked-for")).await;
+    // Whoever was not alone before its last batch takes the lock, and so reads.
+    let (other, _) = issue(client, &admin).await;
+    revoke(client, &admin, &other, None).await;
+
+    database.tamper("revoke select on catalog.tokens from catalog_writer").await;
+    let position = revoke(client, &admin, &at_once, None).await;
+    database.tamper("grant select on catalog.tokens to catalog_writer").await;
+
+    assert_eq!(told(client, &admin, &at_once).await, told(client, &admin, &read_for).await);
+    for text in [text_read_for, text_at_once] {
+        assert!(!client.is_active(&text, &admin).await);
+    }
+    assert_eq!(revoke(client, &admin, &at_once, None).await, position, "the same again");
+    site.cli(&["audit", "verify"]).good();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_server_appended_meanwhile_is_not_decided_past() {
+    let database = TestDatabase::migrated().await;
+    let site = Site::on(&database.url());
+    let admin = site.admin();
+    let (here, there) = (site.serve().await, site.serve().await);
+
+    for _ in 0..20 {
+        let (jti, _) = issue(&here.client, &admin).await;
+        issue(&here.client, &admin).await;
+        let position = revoke(&there.client, &admin, &jti, None).await;
+        // This server need not have heard of it.
+        assert_eq!(revoke(&here.client, &admin, &jti, None).await, position);
+    }
+    site.cli(&["audit", "verify"]).good();
+}
