@@ -16,7 +16,7 @@ use crate::{
         Authority, Position, Status, Token, authority::Credential, claims::CATALOG_AUDIENCE, denial::Shadow,
         index::LiveToken, text::Kid,
     },
-    signing::{Invalid, Presented, Signed, Verified},
+    signing::{Invalid, PresentedToken, Signed, Verified},
     store::{AppendError, StoreError},
 };
 
@@ -130,7 +130,7 @@ impl Catalog {
     async fn counted(
         &self,
         purpose: Purpose,
-        presented: Presented<'_>,
+        presented: PresentedToken<'_>,
         asked_by: &dyn AskedBy,
     ) -> Result<Verdict, CheckError> {
         counted(purpose, self.judge(purpose, presented, asked_by).await)
@@ -139,7 +139,7 @@ impl Catalog {
     async fn judge(
         &self,
         purpose: Purpose,
-        presented: Presented<'_>,
+        presented: PresentedToken<'_>,
         asked_by: &dyn AskedBy,
     ) -> Result<Verdict, CheckError> {
         let (live, now) = (self.live(), self.ambient.clock.now());
@@ -281,7 +281,7 @@ impl Catalog {
     /// [`CheckError`]: it could not tell, which is not a no.
     pub async fn authenticate(
         &self,
-        presented: Presented<'_>,
+        presented: PresentedToken<'_>,
         asked_by: &dyn AskedBy,
     ) -> Result<Result<Arc<Authority>, NotLetIn>, CheckError> {
         let judged = self.judge(Purpose::Credential, presented, asked_by).await;

@@ -52,7 +52,7 @@ pub use keyring::{KeyFacts, Keyring};
 pub use passphrase::Passphrase;
 pub use provider_keys::{IgnoredKey, JwksFault, ProviderKeys};
 pub use provider_token::{ProviderToken, Untaken};
-pub use remember::{LastPresented, Presented};
+pub use remember::{LastPresented, PresentedToken};
 pub use secret::{SharedSecret, WeakSecret};
 pub use signed_token::SignedToken;
 pub use status_list::{StatusList, StatusListClaims, gzip};

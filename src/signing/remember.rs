@@ -24,7 +24,7 @@ pub(super) struct Fingerprint([u8; 32]);
 
 /// A token as it was presented.
 #[derive(Clone, Copy)]
-pub struct Presented<'a> {
+pub struct PresentedToken<'a> {
     pub(super) text: &'a str,
     /// `None` for one that is too long to be remembered.
     pub(super) fingerprint: Option<Fingerprint>,
@@ -45,14 +45,14 @@ impl Fingerprint {
     }
 }
 
-impl<'a, T: AsRef<str> + ?Sized> From<&'a T> for Presented<'a> {
+impl<'a, T: AsRef<str> + ?Sized> From<&'a T> for PresentedToken<'a> {
     fn from(text: &'a T) -> Self {
         let text = text.as_ref();
         Self { text, fingerprint: Fingerprint::of(text) }
     }
 }
 
-impl<'a> Presented<'a> {
+impl<'a> PresentedToken<'a> {
     /// The text.
     #[must_use]
     pub fn text(&self) -> &'a str {
@@ -60,24 +60,24 @@ impl<'a> Presented<'a> {
     }
 }
 
-impl fmt::Debug for Presented<'_> {
+impl fmt::Debug for PresentedToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Presented(…)")
+        f.write_str("PresentedToken(…)")
     }
 }
 
 impl LastPresented {
     /// What is presented now.
     #[must_use]
-    pub fn now<'a>(&self, text: &'a str) -> Presented<'a> {
+    pub fn now<'a>(&self, text: &'a str) -> PresentedToken<'a> {
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((same, fingerprint)) = &*last
             // A proxy may send what many present over one connection, and none of them is to find out about another's.
             && constant_time::verify_slices_are_equal(same.as_bytes(), text.as_bytes()).is_ok()
         {
-            return Presented { text, fingerprint: Some(*fingerprint) };
+            return PresentedToken { text, fingerprint: Some(*fingerprint) };
         }
-        let presented = Presented::from(text);
+        let presented = PresentedToken::from(text);
         *last = presented.fingerprint.map(|fingerprint| (text.to_owned().into(), fingerprint));
         presented
     }

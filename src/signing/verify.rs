@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{
     error::{KeyringError, RecordFault},
     public_key,
-    remember::{Presented, Remembered},
+    remember::{PresentedToken, Remembered},
     status_list::is_status_list,
     verified::{Signed, Verified},
 };
@@ -179,11 +179,11 @@ impl Verifier {
     /// [`Invalid`], the first cause found.
     pub fn verify<'a>(
         &self,
-        token: impl Into<Presented<'a>>,
+        token: impl Into<PresentedToken<'a>>,
         issuer: &Issuer,
         now: DateTime<Utc>,
     ) -> Result<Arc<Verified>, Invalid> {
-        let Presented { text, fingerprint } = token.into();
+        let PresentedToken { text, fingerprint } = token.into();
         let known = fingerprint.and_then(|fingerprint| self.remembered.get(fingerprint));
         if let Some(known) = known.filter(|known| known.claims.iss == *issuer) {
             check_times(&known.claims, now)?;

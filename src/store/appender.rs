@@ -182,24 +182,19 @@ async fn drain(mut requests: mpsc::Receiver<Request>, new_writer: impl Fn() -> W
             // Whoever waited past its deadline was told so; recording its command now would surprise it.
             metrics::ended(Outcome::Expired, late.len() as u64);
             if !batch.is_empty() {
-                let is_waited_for = portions.len() > 0 || !requests.is_empty();
-                writer = record(writer, batch, is_waited_for, &new_writer).await;
+                let others_wait = portions.len() > 0 || !requests.is_empty();
+                writer = record(writer, batch, others_wait, &new_writer).await;
             }
         }
     }
 }
 
 /// A task of its own: a defect that panics costs one batch, whose outcome is unknown, and not the appender.
-async fn record(
-    mut writer: Writer,
-    batch: Vec<Request>,
-    is_waited_for: bool,
-    new_writer: impl Fn() -> Writer,
-) -> Writer {
+async fn record(mut writer: Writer, batch: Vec<Request>, others_wait: bool, new_writer: impl Fn() -> Writer) -> Writer {
     let (commands, names) = (batch.len() as u64, Names::of(batch.iter().map(|request| &request.command)));
     let recording = tokio::spawn(async move {
         writer.append(batch).await;
-        writer.carry_on(is_waited_for).await;
+        writer.carry_on(others_wait).await;
         writer
     });
     recording.await.unwrap_or_else(|error| {

@@ -16,7 +16,7 @@ use super::{
     rules, status_lists,
 };
 use crate::domain::{
-    Command, Event, Occurrence, Position, Recorded, Refusal, Rule, State, Token,
+    Command, Event, Occurrence, Position, Recorded, Refusal, Rule, Settings, State, Token,
     ambient::Entropy,
     command::Decision as Decided,
     idempotency::{Answered, Scope},
@@ -55,8 +55,7 @@ pub(super) struct Draft {
     position: Position,
     digest: Sha256Digest,
     now: DateTime<Utc>,
-    /// When that was.
-    heard: Instant,
+    clock: Clock,
     state: State,
     rows: Vec<EventRow>,
     named: Vec<(Scope, Answered)>,
@@ -79,13 +78,13 @@ struct EventRow {
 }
 
 impl Draft {
-    pub(super) fn new(head: Head, now: DateTime<Utc>, state: State) -> Self {
+    pub(super) fn new(head: Head, clock: Clock, state: State) -> Self {
         Self {
             position: head.position,
             digest: head.digest,
             begun: head,
-            now,
-            heard: Instant::now(),
+            now: clock.said,
+            clock,
             state,
             rows: Vec::new(),
             named: Vec::new(),
@@ -95,7 +94,7 @@ impl Draft {
 
     /// Events that are in the log already, applied to what they need to know.
     pub(super) fn replayed(begun: Head, end: &Head, state: State) -> Self {
-        let begun = Self::new(begun, end.recorded_at, state);
+        let begun = Self::new(begun, Clock { said: end.recorded_at, heard: Instant::now() }, state);
         Self { position: end.position, digest: end.digest, changes_tokens: true, ..begun }
     }
 
@@ -264,7 +263,8 @@ impl Draft {
             .bind(revocation.effective_from)
             .bind(revocation.reason.as_str())
             .bind(revocation.note.as_ref().map(ToString::to_string))
-            .bind(&revocation.by);
+            .bind(&revocation.by)
+            .bind(self.begun.log_id);
         Ok(query.fetch_optional(connection).await?)
     }
 
@@ -291,9 +291,14 @@ impl Draft {
 
     pub(super) fn known(self) -> Known {
         let recorded_at = if self.is_empty() { self.begun.recorded_at } else { self.now };
-        let Self { begun, position, digest, now, state, heard, .. } = self;
+        let Self { begun, position, digest, clock, state, .. } = self;
         let head = Head { log_id: begun.log_id, position, digest, recorded_at };
-        Known { head, settings: state.settings, clock: Clock { said: now, heard } }
+        Known { head, settings: state.settings, clock }
+    }
+
+    /// The settings that it was decided by, where it came to nothing.
+    pub(super) fn into_settings(self) -> Settings {
+        self.state.settings
     }
 }
 

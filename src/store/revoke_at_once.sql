@@ -6,6 +6,7 @@ with head as (
      where id = 1
        and position = $4
        and digest = $5
+       and log_id = $20
        and $3 between clock_timestamp() - interval '100 ms' and clock_timestamp() + interval '100 ms'
     returning id
 ), appended as (

@@ -1,7 +1,11 @@
 //! Signals between the servers of a log: whoever has appended says so, where there is somebody to hear it.
 
+use std::time::Duration;
+
 use serde_json::json;
-use sqlx::{Connection, PgConnection, postgres::PgListener};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, postgres::PgListener};
+use tokio::{sync::oneshot, time::timeout};
+use uuid::Uuid;
 
 use crate::support::{
     Site, TestDatabase,
@@ -9,21 +13,30 @@ use crate::support::{
 };
 
 const CHANNEL: &str = "catalog_log";
+/// The sessions that listen, and by which number of the log they say so.
+const LISTENING: &str = "select pid, classid::bigint as classid from pg_locks where locktype = 'advisory' and mode = 'ShareLock' \
+                         and database = (select oid from pg_database where datname = current_database())";
 
 async fn issue(client: &Client, admin: &str) {
     let issued = client.post("/tokens", admin, json!({ "sub": "alice@example.com" })).await;
     assert_eq!(issued.status, 201, "{issued:?}");
 }
 
-/// The next signal that is not one of the test's own.
+/// The session of whoever listens.
+async fn listening(connection: &mut PgConnection) -> Option<i32> {
+    let sessions = sqlx::query_as::<_, (i32, i64)>(LISTENING).fetch_all(connection).await.unwrap();
+    sessions.first().map(|(pid, _)| *pid)
+}
+
+/// The next signal.
 async fn heard(listener: &mut PgListener) -> String {
-    let said = listener.recv().await.unwrap();
+    let said = timeout(Duration::from_secs(20), listener.recv()).await.unwrap().unwrap();
     assert_eq!(said.channel(), CHANNEL);
     said.payload().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_alone_wakes_nobody_and_beside_another_it_says_that_it_has_appended() {
+async fn a_server_alone_wakes_nobody_and_where_another_listens_it_says_that_it_has_appended() {
     let database = TestDatabase::migrated().await;
     let site = Site::on(&database.url());
     let admin = site.admin();
@@ -35,12 +48,14 @@ async fn a_server_alone_wakes_nobody_and_beside_another_it_says_that_it_has_appe
         issue(&here.client, &admin).await;
     }
     let mut other = PgConnection::connect_with(&database.owner()).await.unwrap();
+    until("it listens", async || listening(&mut other).await).await;
     sqlx::query("select pg_notify($1, 'after all of them')").bind(CHANNEL).execute(&mut other).await.unwrap();
     assert_eq!(heard(&mut listener).await, "after all of them");
 
-    let there = site.serve().await;
-    // Whether somebody listens is looked for four times a second.
-    let (stop, mut stopped) = tokio::sync::oneshot::channel();
+    // Somebody else listens: whether anybody does is looked for four times a second.
+    let lock = format!("select pg_advisory_lock_shared(classid::bit(32)::int, 1) from ({LISTENING}) as listening");
+    sqlx::query(AssertSqlSafe(lock)).execute(&mut other).await.unwrap();
+    let (stop, mut stopped) = oneshot::channel();
     let issuing = async {
         while stopped.try_recv().is_err() {
             issue(&here.client, &admin).await;
@@ -52,8 +67,7 @@ async fn a_server_alone_wakes_nobody_and_beside_another_it_says_that_it_has_appe
         said
     };
     let ((), said) = tokio::join!(issuing, hearing);
-    assert!(said.parse::<uuid::Uuid>().is_ok(), "{said}");
-    there.stop().await;
+    assert!(said.parse::<Uuid>().is_ok(), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -62,16 +76,10 @@ async fn a_listener_whose_session_was_ended_is_counted_again_once_it_listens_aga
     let site = Site::on(&database.url());
     let server = site.serve().await;
     let mut superuser = PgConnection::connect_with(&database.superuser()).await.unwrap();
-    let listening = "select pid from pg_locks where locktype = 'advisory' and mode = 'ShareLock' \
-                     and database = (select oid from pg_database where datname = current_database())";
-    let mut listening = async || {
-        let pids: Vec<i32> = sqlx::query_scalar(listening).fetch_all(&mut superuser).await.unwrap();
-        pids.first().copied()
-    };
 
-    let first = until("it listens", &mut listening).await;
+    let first = until("it listens", async || listening(&mut superuser).await).await;
     database.tamper(&format!("select pg_terminate_backend({first})")).await;
-    let again = until("it listens again", async || listening().await.filter(|pid| *pid != first)).await;
+    let again = until("it listens again", async || listening(&mut superuser).await.filter(|pid| *pid != first)).await;
 
     assert_ne!(first, again);
     server.stop().await;

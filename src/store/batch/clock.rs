@@ -9,7 +9,7 @@ use tokio::time::Instant;
 /// in it.
 const CLOCK_HEARD_FOR: Duration = Duration::from_mins(1);
 
-/// What the database's clock said, and when it was heard.
+/// What the database's clock said, or the end of the log where that is later, and when it was asked.
 #[derive(Debug, Clone, Copy)]
 pub(in super::super) struct Clock {
     pub(in super::super) said: DateTime<Utc>,

@@ -47,6 +47,8 @@ pub(super) struct Writer {
     known: Option<Known>,
     /// Whether nobody else appended before the last batch.
     is_alone: bool,
+    /// Whether something was appended that nobody was woken for.
+    has_appended: bool,
 }
 
 /// The settings as of a head: while the head is still that one, nobody else has appended.
@@ -67,7 +69,7 @@ enum BatchError {
 
 impl Writer {
     pub(super) fn new(database: Database, entropy: Arc<dyn Entropy>, live: Arc<LiveTokens>) -> Self {
-        Self { database, entropy, live, connection: None, known: None, is_alone: false }
+        Self { database, entropy, live, connection: None, known: None, is_alone: false, has_appended: false }
     }
 
     /// Records a batch and answers each of its commands. One that the database will not take, or whose rows cannot be
@@ -86,6 +88,7 @@ impl Writer {
                 for request in batch {
                     if request.is_waited_for() {
                         Box::pin(self.append(vec![request])).await;
+                        self.wake_others();
                     } else {
                         // It was told meanwhile that the outcome is unknown, and is not to be surprised by one.
                         metrics::ended(Outcome::Expired, 1);
@@ -99,26 +102,26 @@ impl Writer {
         }
     }
 
-    /// Wakes those who carry on what was recorded. Unless commands wait, whoever was answered comes first: it is this
+    /// Wakes those who carry on what was recorded. Unless other commands wait, whoever was answered comes first: it is this
     /// processor that knows what it hears, and those who are woken take the others.
-    pub(super) async fn carry_on(&self, is_waited_for: bool) {
-        if !is_waited_for {
+    pub(super) async fn carry_on(&mut self, others_wait: bool) {
+        if !others_wait {
             tokio::task::yield_now().await;
         }
-        self.live.carry_on();
+        self.wake_others();
+    }
+
+    fn wake_others(&mut self) {
+        if std::mem::take(&mut self.has_appended) {
+            self.live.carry_on();
+        }
     }
 
     async fn record(&mut self, commands: &[&Command]) -> Result<Vec<Decision>, BatchError> {
-        if self.is_alone {
-            match self.revoke_at_once(commands).await {
-                Ok(Some(decisions)) => return Ok(decisions),
-                Ok(None) => {}
-                // Whoever finds nothing recorded under the lock may record it; who cannot look knows nothing.
-                Err(error) => {
-                    tracing::warn!(error = %Causes(&error), "a revocation is looked for");
-                    return self.record_locked(commands).await.map_err(|_| BatchError::AtCommit);
-                }
-            }
+        if self.is_alone
+            && let Some(decisions) = self.revoke_at_once(commands).await?
+        {
+            return Ok(decisions);
         }
         if self.is_alone
             && let Some(decisions) = self.record_unlocked(commands).await?
@@ -231,9 +234,10 @@ impl Writer {
         commands: &[&Command],
         named: Named,
     ) -> Result<(Draft, Vec<Decision>), StoreError> {
+        let clock = Clock { said: now, heard: Instant::now() };
         let settings = self.settings(connection, &head).await?;
         let state = load::load(connection, settings, commands, named).await?;
-        let mut draft = Draft::new(head, now, state);
+        let mut draft = Draft::new(head, clock, state);
         let decisions =
             commands.iter().map(|command| draft.decide(command, &*self.entropy)).collect::<Result<_, _>>()?;
         Ok((draft, decisions))
@@ -266,6 +270,7 @@ impl Writer {
         let Head { log_id, position, digest, .. } = known.head;
         let appended = decisions.iter().flatten().filter(|appended| !appended.is_repeat);
         let events: Vec<&Recorded> = appended.flat_map(|appended| &appended.events).collect();
+        self.has_appended |= !events.is_empty();
         self.live.committed(log_id, &events, digest);
         // Whoever hears that something was so already may have it from what others appended.
         let is_new = |appended: &Appended| !appended.is_repeat && !appended.events.is_empty();

@@ -15,7 +15,6 @@ mod staleness;
 mod waiting;
 
 use std::{
-    collections::HashMap,
     convert::Infallible,
     sync::{
         Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
@@ -43,7 +42,7 @@ use crate::domain::{
     Position, Predicate,
     ambient::Clock,
     causes::Causes,
-    index::{End, LiveToken},
+    index::{End, LiveIndex, LiveToken},
 };
 
 /// How soon what another process has appended is known here when no signal came.
@@ -108,15 +107,13 @@ impl LiveTokens {
         Self { memory, sighting, wake, ruled, moved, appended, told, loads, is_followed: AtomicBool::new(false) }
     }
 
-    /// Tokens as they are at this end of the log, if the memory has come to just there and can tell of all of them.
-    pub(super) fn at(
+    /// What somebody makes of the tokens as they are at this end of the log, if the memory has come to just there.
+    pub(super) fn at<T>(
         &self,
         end: (Uuid, Position, Sha256Digest),
-        ids: impl Iterator<Item = Uuid>,
-    ) -> Option<HashMap<Uuid, LiveToken>> {
-        let memory = self.read();
-        let memory = memory.as_ref().filter(|memory| memory.mark() == end)?;
-        ids.map(|jti| Some((jti, memory.index.get(jti)?))).collect()
+        make: impl FnOnce(&LiveIndex) -> Option<T>,
+    ) -> Option<T> {
+        make(&self.read().as_ref().filter(|memory| memory.mark() == end)?.index)
     }
 
     /// A token, if the memory can tell. `None` = the log is to be asked.

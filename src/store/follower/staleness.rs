@@ -7,8 +7,9 @@ use std::{
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// By how much a clock may be behind that was read at the system's last tick, of which there are a hundred a second or more.
-const TICK: Duration = Duration::from_millis(10);
+/// By how much a clock may be behind that was read at the system's last tick. There are a hundred a second or more, unless a
+/// virtual processor is not let run when one is due.
+const LAG: Duration = Duration::from_millis(100);
 
 /// For how long checks are answered from what is known after the end of the log was last seen, and what is done then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +55,7 @@ pub(super) struct Sighting {
 
 /// An instant by both clocks, in milliseconds: the one that nobody sets stands still while a machine is suspended, and the
 /// other may be set. Each check asks twice, so what is read is what both showed at the system's last tick, for a tenth of
-/// what it takes to ask the processor. They say how old something is, and decide nothing that is recorded.
+/// what it takes to ask the processor.
 #[derive(Debug, Clone, Copy)]
 struct Moment {
     monotonic: u64,
@@ -68,6 +69,7 @@ impl Moment {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "it says how old something is, and decides nothing that is recorded")]
 fn shown_by(clock: ClockId) -> u64 {
     Duration::try_from(clock_gettime(clock)).map_or(0, milliseconds)
 }
@@ -117,15 +119,16 @@ impl Sighting {
         let seen = self.seen.load(Ordering::Acquire).checked_sub(1)?;
         let elapsed = now.monotonic.saturating_sub(seen);
         let by_wall = now.wall.saturating_sub(self.seen_by_wall.load(Ordering::Acquire));
-        Some(TICK + Duration::from_millis(elapsed.max(by_wall)))
+        Some(Duration::from_millis(elapsed.max(by_wall)))
     }
 
     fn is_fresh_at(&self, now: Moment) -> bool {
-        !self.is_in_doubt() && self.staleness_at(now).is_some_and(|staleness| staleness <= self.limit.max)
+        !self.is_in_doubt() && self.staleness_at(now).is_some_and(|staleness| staleness + LAG <= self.limit.max)
     }
 
     fn is_stale_and_allowed_at(&self, now: Moment) -> bool {
-        self.limit.then == Stale::Allow && self.staleness_at(now).is_some_and(|staleness| staleness > self.limit.max)
+        self.limit.then == Stale::Allow
+            && self.staleness_at(now).is_some_and(|staleness| staleness + LAG > self.limit.max)
     }
 
     fn may_answer_at(&self, now: Moment) -> bool {
@@ -177,7 +180,7 @@ mod tests {
 
             let look = sighting.look();
             sighting.see(&look);
-            let last = later(look.begun, MAX.saturating_sub(TICK));
+            let last = later(look.begun, MAX.saturating_sub(LAG));
             let past = later(last, Duration::from_millis(1));
 
             assert!(sighting.is_fresh_at(last) && sighting.may_answer_at(last));
@@ -198,7 +201,7 @@ mod tests {
 
         let woken = Moment { monotonic: look.begun.monotonic + second, wall: look.begun.wall + hour };
         assert!(!sighting.may_answer_at(woken));
-        assert_eq!(sighting.staleness_at(woken), Some(TICK + Duration::from_hours(1)));
+        assert_eq!(sighting.staleness_at(woken), Some(Duration::from_hours(1)));
 
         let set_back = Moment { monotonic: look.begun.monotonic + second, wall: look.begun.wall - hour };
         assert!(sighting.may_answer_at(set_back));
