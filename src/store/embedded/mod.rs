@@ -8,6 +8,7 @@
 
 mod account;
 mod binaries;
+mod buffers;
 mod child;
 mod create;
 mod directory;
