@@ -386,7 +386,7 @@ pub struct Occurrence {
 pub struct Recorded {
     /// Its place.
     pub position: Position,
-    /// The database's clock, to a tenth of a second; never goes backwards along the log.
+    /// The database's clock when its recording began, to a tenth of a second; never goes backwards along the log.
     pub recorded_at: DateTime<Utc>,
     /// What happened, when and where it came from.
     pub occurrence: Occurrence,
