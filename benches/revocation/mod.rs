@@ -73,6 +73,8 @@ struct Row {
 struct Waits {
     beside: Figures,
     without: Figures,
+    p99_ms: Figures,
+    longest_ms: Figures,
 }
 
 /// The latencies of somebody who asks all the time.
@@ -313,7 +315,10 @@ impl Watched {
         let starts = std::iter::successors(quiet.1.checked_sub(took), |from| from.checked_sub(took));
         let mut without: Vec<Duration> =
             starts.take_while(|from| *from > quiet.0).map(|from| longest(from, from + took)).collect();
-        waits.beside.push(longest(begun, ended).as_secs_f64() * 1_000.0 / p99);
+        let beside = longest(begun, ended).as_secs_f64() * 1_000.0;
+        waits.p99_ms.push(p99);
+        waits.longest_ms.push(beside);
+        waits.beside.push(beside / p99);
         waits.without.push(percentile_ms(&mut without, 0.5) / p99);
         Ok(())
     }
@@ -342,5 +347,14 @@ fn print(arguments: &Arguments, rows: &[Row]) {
             row.revoker.beside.spread(2),
             row.revoker.without.spread(2),
         );
+    }
+    println!();
+    println!(
+        "| covered | issuer's p99 without a rule ms | its longest wait ms | revoker's p99 ms | its longest wait ms |"
+    );
+    println!("|---|---|---|---|---|");
+    for (covered, Row { issuer, revoker, .. }) in arguments.covered.iter().zip(rows) {
+        let [issuer, revoker] = [issuer, revoker].map(|waits| [waits.p99_ms.spread(2), waits.longest_ms.spread(2)]);
+        println!("| {covered} | {} | {} | {} | {} |", issuer[0], issuer[1], revoker[0], revoker[1]);
     }
 }
