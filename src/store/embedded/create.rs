@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::account::{Account, command};
 use super::binaries::Binaries;
 use super::child::{last_lines, run};
-use super::{DATABASE, EmbeddedError, OWNER_ROLE, SUPERUSER, buffers, directory};
+use super::{DATABASE, EmbeddedError, OWNER_ROLE, SUPERUSER, directory};
 
 /// Two seconds on a laptop; a slow disk that has to sync everything may need a hundred times that.
 const STEP_TIME_MAX: Duration = Duration::from_mins(5);
@@ -71,12 +71,8 @@ fn fill(staging: &Path, binaries: &Binaries, account: Option<&Account>) -> Resul
     let mut single = command(&binaries.path("postgres"), account);
     single.args(["--single", "-D"]).arg(staging);
     single.args(["-c", "exit_on_error=true", "postgres"]);
-    // Where an operator may change it: `alter system` writes to the same place.
-    let statements = format!(
-        "create role {OWNER_ROLE} login createrole;\ncreate database {DATABASE} owner {OWNER_ROLE};\n\
-         alter system set shared_buffers = '{}MB';\n",
-        buffers::megabytes()
-    );
+    let statements =
+        format!("create role {OWNER_ROLE} login createrole;\ncreate database {DATABASE} owner {OWNER_ROLE};\n");
     step("postgres --single", single, &statements)
 }
 

@@ -8,7 +8,6 @@
 
 mod account;
 mod binaries;
-mod buffers;
 mod child;
 mod create;
 mod directory;

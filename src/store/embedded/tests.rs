@@ -120,11 +120,6 @@ fn the_first_start_makes_a_durable_cluster_with_its_owner_and_no_tcp() {
            current_setting('server_encoding'), '<' || current_setting('listen_addresses') || '>')"],
     );
     assert_eq!(settings, "on on on on UTF8 <>");
-    let buffers = ask(
-        &cluster.superuser_options(),
-        &["select (pg_size_bytes(current_setting('shared_buffers')) / 1048576)::text"],
-    );
-    assert_eq!(buffers, buffers::megabytes().to_string());
     let socket = fs::metadata(probe::socket_path(&place.pg())).unwrap();
     assert_eq!(socket.permissions().mode() & 0o777, 0o700);
     let directory = fs::metadata(place.pg()).unwrap();
