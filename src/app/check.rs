@@ -178,18 +178,12 @@ impl Catalog {
     /// [`StoreError`]; a token that was never issued is `None`.
     pub async fn live_token(&self, jti: Uuid) -> Result<Option<LiveToken>, StoreError> {
         let known = self.live_tokens.get(jti);
-        self.count_answers(usize::from(known.is_some()), usize::from(known.is_none()));
         if known.is_some() {
+            self.count_answers(1, 0);
             return Ok(known);
         }
-        let rule = self.live_tokens.last_rule();
         // Apart from what most checks carry about, to whom the memory tells.
-        let said = Box::pin(self.token(jti)).await?.as_ref().map(LiveToken::from);
-        // Where the memory cannot tell whether a rule covers a token, everybody who checks it would have the log asked.
-        if let (Some(rule), Some(token)) = (rule, &said) {
-            self.live_tokens.learn(jti, rule, token.end);
-        }
-        Ok(said)
+        Ok(Box::pin(self.unknown_tokens(&[jti])).await?.pop().map(|(_, token)| token))
     }
 
     /// Waits until checks include what the log has up to a position. Whether it came to that in time.
@@ -204,11 +198,25 @@ impl Catalog {
     pub async fn live_tokens(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, LiveToken>, StoreError> {
         let mut known: HashMap<Uuid, LiveToken> =
             ids.iter().filter_map(|jti| Some((*jti, self.live_tokens.get(*jti)?))).collect();
+        self.count_answers(known.len(), 0);
         let unknown: Vec<Uuid> = ids.iter().copied().filter(|jti| !known.contains_key(jti)).collect();
-        self.count_answers(known.len(), unknown.len());
-        let found = self.tokens(&unknown).await?;
-        known.extend(found.iter().map(|token| (token.jti, LiveToken::from(token))));
+        known.extend(self.unknown_tokens(&unknown).await?);
         Ok(known)
+    }
+
+    /// The same for those of which the memory cannot tell: they are looked up in the log, but for those that a lookup just
+    /// found to be none.
+    async fn unknown_tokens(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, LiveToken)>, StoreError> {
+        let asked: Vec<Uuid> = ids.iter().copied().filter(|jti| !self.live_tokens.is_never_issued(*jti)).collect();
+        self.count_answers(ids.len() - asked.len(), asked.len());
+        let lookup = self.live_tokens.look_up(self.ambient.clock.now());
+        let found = try_join_all(asked.iter().map(|jti| self.token(*jti))).await?;
+        let found = found.iter().map(|token| token.as_ref().map(LiveToken::from));
+        let found: Vec<(Uuid, Option<LiveToken>)> = asked.into_iter().zip(found).collect();
+        if let Some(lookup) = lookup {
+            self.live_tokens.found(lookup, &found);
+        }
+        Ok(found.into_iter().filter_map(|(jti, token)| Some((jti, token?))).collect())
     }
 
     fn count_answers(&self, known: usize, unknown: usize) {

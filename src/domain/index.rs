@@ -67,12 +67,8 @@ impl LiveIndex {
         room: usize,
     ) -> Self {
         let mut index = Self { tokens: IndexMap::with_capacity(room), position, ..Self::default() };
-        for rule in rules {
-            index.add_rule(&rule, false);
-        }
-        for begun in lists {
-            index.lists.begin(begun);
-        }
+        rules.into_iter().for_each(|rule| index.add_rule(&rule, false));
+        lists.iter().for_each(|begun| index.lists.begin(begun));
         index
     }
 
@@ -135,6 +131,12 @@ impl LiveIndex {
         Some(LiveToken { end, ..known.token() })
     }
 
+    /// Whether it knows that a token was issued, even where it cannot tell what became of it.
+    #[must_use]
+    pub fn has_heard_of(&self, jti: Uuid) -> bool {
+        self.tokens.contains_key(&jti) || self.ahead.contains_key(&jti)
+    }
+
     fn covered(&self, jti: Uuid, known: &Packed) -> Covered {
         if self.rules.is_empty() {
             return Covered::No;
@@ -191,10 +193,8 @@ impl LiveIndex {
                 self.foresee(recorded);
             }
         }
-        if !self.ahead.is_empty() {
-            let position = self.position;
-            self.ahead.retain(|_, latest| *latest > position);
-        }
+        let position = self.position;
+        self.ahead.retain(|_, latest| *latest > position);
         follows
     }
 

@@ -55,6 +55,7 @@ mod lost_answers;
 mod many_writers;
 mod metadata;
 mod metrics;
+mod never_issued;
 mod openapi;
 mod paused;
 mod people;

@@ -2,7 +2,10 @@
 
 use uuid::Uuid;
 
-use super::super::{Head, chain::Sha256Digest};
+use super::{
+    super::{Head, chain::Sha256Digest},
+    never_issued::NeverIssued,
+};
 use crate::domain::{Position, Recorded, index::LiveIndex};
 
 #[derive(Debug)]
@@ -13,12 +16,13 @@ pub(super) struct Memory {
     digest: Sha256Digest,
     // How often the memory had been loaded before.
     pub(super) load: u64,
+    pub(super) never_issued: NeverIssued,
 }
 
 impl Memory {
     /// As it was loaded from a log with this head.
     pub(super) fn new(head: &Head, index: LiveIndex, load: u64) -> Self {
-        Self { index, log_id: head.log_id, digest: head.digest, load }
+        Self { index, log_id: head.log_id, digest: head.digest, load, never_issued: NeverIssued::default() }
     }
 
     pub(super) fn mark(&self) -> (Uuid, Position, Sha256Digest) {

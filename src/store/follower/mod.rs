@@ -7,7 +7,9 @@
 mod committed;
 mod expand;
 mod lists;
+mod lookup;
 mod memory;
+mod never_issued;
 mod news;
 mod signal;
 mod snapshot;
@@ -32,6 +34,7 @@ use tokio::{
 use uuid::Uuid;
 
 pub use lists::{ListVersion, ListedTokens};
+pub use lookup::Lookup;
 use memory::Memory;
 pub use news::News;
 use staleness::{Look, Sighting};
@@ -42,7 +45,7 @@ use crate::domain::{
     Position, Predicate,
     ambient::Clock,
     causes::Causes,
-    index::{End, LiveIndex, LiveToken},
+    index::{LiveIndex, LiveToken},
 };
 
 /// How soon what another process has appended is known here when no signal came.
@@ -132,19 +135,6 @@ impl LiveTokens {
     #[must_use]
     pub fn is_met_by_some(&self, predicate: &Predicate, now: DateTime<Utc>) -> bool {
         self.is_fresh() && self.read().as_ref().is_some_and(|memory| memory.index.is_met_by_some(predicate, now))
-    }
-
-    /// The last rule of which is not known yet which tokens it covers.
-    #[must_use]
-    pub fn last_rule(&self) -> Option<Position> {
-        self.read().as_ref()?.index.last_rule()
-    }
-
-    /// Takes in what the log said of a token when it was asked, after [`last_rule`](Self::last_rule) said this.
-    pub fn learn(&self, jti: Uuid, rule: Position, said: End) {
-        if let Some(memory) = self.write().as_mut() {
-            memory.index.learn(jti, rule, said);
-        }
     }
 
     /// For how long the memory is answered from, and what is done then.
