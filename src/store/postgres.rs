@@ -26,6 +26,13 @@ pub const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_millis(1_500);
 pub(super) const SNAPSHOT: &str =
     "begin isolation level repeatable read read only; lock table log_head in access share mode";
 
+/// Of a transaction that reads every live token: pages that hold none are passed over by the index on `exp`, what is found is
+/// joined as a whole, and how much that is depends on the time that is asked for.
+pub(super) const READS_LIVE: &str = "set local enable_seqscan to on; \
+                                    set local enable_bitmapscan to on; \
+                                    set local enable_hashjoin to on; \
+                                    set local plan_cache_mode to force_custom_plan";
+
 const READERS_MAX: u32 = 14;
 const SIGNALLERS: u32 = 2;
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(1);

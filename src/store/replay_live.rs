@@ -3,7 +3,7 @@
 use sqlx::{AssertSqlSafe, Connection, Executor, FromRow, raw_sql};
 use uuid::Uuid;
 
-use super::{Database, StoreError};
+use super::{Database, StoreError, postgres::READS_LIVE};
 use crate::domain::{
     Position, Status,
     audit::{Fold, Scope},
@@ -32,6 +32,7 @@ pub(super) async fn served(database: &Database, snapshot: &str, scope: &Scope) -
     let mut connection = database.connect_as_writer().await?;
     let begin = format!("begin isolation level repeatable read read only; set transaction snapshot '{snapshot}'");
     connection.execute(raw_sql(AssertSqlSafe(begin))).await?;
+    connection.execute(READS_LIVE).await?;
     let unfilled = "select max(position) from revocation_rules where filled_to > 0 and position <= $1";
     let unfilled = sqlx::query_scalar(unfilled).bind(scope.end.0).fetch_one(&mut connection).await?;
     let tokens = sqlx::query_as(include_str!("replay_live.sql")).bind(scope.end.0).bind(scope.judged_at);

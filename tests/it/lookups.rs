@@ -135,6 +135,34 @@ async fn a_statement_that_was_planned_while_the_catalog_was_empty_does_not_read_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_reads_every_live_token_passes_over_the_pages_on_which_there_is_none() {
+    let world = World::new().await;
+    world.issue_dev(plain("alice@example.com")).await;
+    world
+        .database
+        .tamper(
+            "insert into issued_tokens \
+             select (jsonb_populate_record(issued, jsonb_build_object( \
+                        'jti', gen_random_uuid(), 'issued_pos', 1000 + number, \
+                        'iat', timestamptz '2020-01-01', 'exp', timestamptz '2020-01-02'))).* \
+               from issued_tokens as issued, generate_series(1, 20000) as number",
+        )
+        .await;
+    let mut superuser = world.database.superuser().connect().await.unwrap();
+    superuser.execute("vacuum analyze catalog.issued_tokens").await.unwrap();
+
+    world.catalog.load_live_tokens().await;
+
+    assert_eq!(world.catalog.followed().unwrap().tokens, 1);
+    until("its session has told what it read", async || {
+        let looked_at = "select idx_scan from pg_stat_user_indexes where indexrelname = 'tokens_exp_brin_idx'";
+        let looked_at: i64 = sqlx::query_scalar(looked_at).fetch_one(&mut superuser).await.unwrap();
+        (looked_at > 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_issues_under_a_name_again_and_again_does_not_look_at_all_that_were_revoked() {
     let world = World::new().await;
     let admin = world.admin().await;

@@ -9,7 +9,11 @@ use sqlx::{Connection, Executor, PgConnection, Postgres, QueryBuilder, Row, post
 use tokio::{sync::mpsc, time::Instant};
 use uuid::Uuid;
 
-use super::super::{Database, StoreError, head, log, postgres::SNAPSHOT, rules::COVERED};
+use super::super::{
+    Database, StoreError, head, log,
+    postgres::{READS_LIVE, SNAPSHOT},
+    rules::COVERED,
+};
 use crate::domain::{Position, text::Kid};
 
 /// How many items are sent together.
@@ -100,8 +104,7 @@ async fn next(
 
 /// Whether all of it was taken.
 async fn send(connection: &mut PgConnection, now: DateTime<Utc>, portions: &mut Portions) -> Result<bool, StoreError> {
-    // It reads all there is, which other reads never do.
-    connection.execute("set local enable_seqscan to on; set local enable_hashjoin to on").await?;
+    connection.execute(READS_LIVE).await?;
     let settings = log::settings_on(&mut *connection).await?;
     for key in settings.keys {
         let Some(compromise) = key.compromise else { continue };

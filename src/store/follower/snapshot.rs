@@ -13,7 +13,7 @@ use super::{
         Database, StoreError,
         copy_out::{self, Fields},
         head, log,
-        postgres::SNAPSHOT,
+        postgres::{READS_LIVE, SNAPSHOT},
         row::each,
         rules, status_lists,
     },
@@ -45,8 +45,7 @@ pub(super) async fn load(database: &Database, now: DateTime<Utc>, load: u64) -> 
 }
 
 async fn index(connection: &mut PgConnection, position: Position, now: DateTime<Utc>) -> Result<LiveIndex, StoreError> {
-    // It reads all there is, which other reads never do.
-    connection.execute("set local enable_seqscan to on; set local enable_hashjoin to on").await?;
+    connection.execute(READS_LIVE).await?;
     let lists = log::settings_on(&mut *connection).await?.status_lists;
     let rules = rules::unfilled(&mut *connection).await?;
     let mut index = LiveIndex::new(position, rules, &lists, room(&mut *connection).await?);
