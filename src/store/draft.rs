@@ -235,15 +235,15 @@ impl Draft {
         Ok(query.execute(connection).await?.rows_affected() == 1)
     }
 
-    /// The same for a batch that is one revocation of a token issued there, of which nothing else was read. Tells the
-    /// database's clock if it is recorded.
+    /// The same for a batch that is one revocation, from now on, of a token issued there, of which nothing else was read.
+    /// Tells the database's clock if it is recorded.
     pub(super) async fn write_revocation(
         &self,
         connection: &mut PgConnection,
         issued: Position,
         revocation: &Revocation,
     ) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let [row] = &self.rows[..] else { return Ok(None) };
+        let ([row], None) = (&self.rows[..], revocation.effective_from) else { return Ok(None) };
         let query = sqlx::query_scalar(include_str!("revoke_at_once.sql"))
             .bind(self.position.0)
             .bind(&self.digest[..])
@@ -260,7 +260,6 @@ impl Draft {
             .bind(&row.commitment[..])
             .bind(issued.0)
             .bind(revocation.at)
-            .bind(revocation.effective_from)
             .bind(revocation.reason.as_str())
             .bind(revocation.note.as_ref().map(ToString::to_string))
             .bind(&revocation.by)

@@ -6,7 +6,7 @@ with head as (
      where id = 1
        and position = $4
        and digest = $5
-       and log_id = $20
+       and log_id = $19
        and $3 between clock_timestamp() - interval '100 ms' and clock_timestamp() + interval '100 ms'
     returning id
 ), appended as (
@@ -41,7 +41,6 @@ with head as (
         issued_pos,
         revoked_pos,
         revoked_at,
-        effective_from,
         revocation_reason,
         revocation_note,
         revoked_by
@@ -50,10 +49,9 @@ with head as (
         $14::bigint,
         $1,
         $15::timestamptz,
-        $16::timestamptz,
+        $16::text,
         $17::text,
-        $18::text,
-        $19::text
+        $18::text
       from head
 )
 select clock_timestamp() as now

@@ -1,12 +1,16 @@
 //! Revocations that the memory of a server can decide: nothing is read for them, and they are recorded like any other.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
+use sqlx::{ConnectOptions, Connection, Row};
+use uuid::Uuid;
 
 use crate::support::{
-    Site, TestDatabase,
+    Site, TestDatabase, World,
     process::{Client, answered, until},
-    world::Reply,
+    world::{Reply, plain},
 };
+use catalog::domain::Token;
 
 async fn issue(client: &Client, admin: &str) -> (String, String) {
     let issued = client.post("/tokens", admin, json!({ "sub": "alice@example.com" })).await.json();
@@ -79,4 +83,51 @@ async fn what_another_server_appended_meanwhile_is_not_decided_past() {
         assert_eq!(revoke(&here.client, &admin, &jti, None).await, position);
     }
     site.cli(&["audit", "verify"]).good();
+}
+
+/// Whether the statement records a revocation as of so many seconds from what the database's clock shows.
+async fn is_recorded_at_once(world: &World, issued: &Token, seconds: f64) -> bool {
+    let mut connection = world.database.superuser().connect().await.unwrap();
+    let mut transaction = connection.begin().await.unwrap();
+    sqlx::query("set local search_path = catalog").execute(&mut *transaction).await.unwrap();
+    let head = "select position, digest, log_id, clock_timestamp() + make_interval(secs => $1) as at from log_head";
+    let head = sqlx::query(head).bind(seconds).fetch_one(&mut *transaction).await.unwrap();
+    let (position, digest): (i64, Vec<u8>) = (head.get("position"), head.get("digest"));
+    let (log_id, at): (Uuid, DateTime<Utc>) = (head.get("log_id"), head.get("at"));
+    let recorded = sqlx::query(include_str!("../../src/store/revoke_at_once.sql"))
+        .bind(position + 1)
+        .bind(&[1_u8; 32][..])
+        .bind(at)
+        .bind(position)
+        .bind(digest)
+        .bind("token.revoked.v1")
+        .bind(issued.jti)
+        .bind("api")
+        .bind("a request")
+        .bind(&b"{}"[..])
+        .bind(&b"{}"[..])
+        .bind(&[2_u8; 16][..])
+        .bind(&[3_u8; 32][..])
+        .bind(issued.issued.0)
+        .bind(at)
+        .bind("unspecified")
+        .bind(None::<String>)
+        .bind("root@example.com")
+        .bind(log_id)
+        .fetch_optional(&mut *transaction)
+        .await
+        .unwrap();
+    transaction.rollback().await.unwrap();
+    recorded.is_some()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_is_recorded_at_once_only_as_of_the_time_that_the_databases_clock_shows() {
+    let world = World::new().await;
+    let issued = world.issue_dev(plain("alice@example.com")).await.token;
+    for seconds in [-3_600.0, -5.0, 5.0, 3_600.0] {
+        assert!(!is_recorded_at_once(&world, &issued, seconds).await, "{seconds}");
+    }
+    // Where the machine is held up for a tenth of a second between two statements, it comes too late.
+    until("it is in time", async || is_recorded_at_once(&world, &issued, 0.0).await.then_some(())).await;
 }

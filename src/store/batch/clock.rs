@@ -19,8 +19,27 @@ pub(in super::super) struct Clock {
 impl Clock {
     /// What it says now, unless that is too long ago to tell.
     pub(super) fn now(&self) -> Option<DateTime<Utc>> {
-        let elapsed = self.heard.elapsed();
+        self.shows(Instant::now())
+    }
+
+    fn shows(&self, now: Instant) -> Option<DateTime<Utc>> {
+        let elapsed = now.saturating_duration_since(self.heard);
         let since = i64::try_from(elapsed.as_micros()).ok().filter(|_| elapsed < CLOCK_HEARD_FOR)?;
         Some(self.said + TimeDelta::microseconds(since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_database_said_tells_its_time_for_a_minute() {
+        let (said, heard) = (DateTime::UNIX_EPOCH, Instant::now());
+        let clock = Clock { said, heard };
+        let last = CLOCK_HEARD_FOR - Duration::from_micros(1);
+        assert_eq!(clock.shows(heard), Some(said));
+        assert_eq!(clock.shows(heard + last), Some(said + TimeDelta::microseconds(59_999_999)));
+        assert_eq!(clock.shows(heard + CLOCK_HEARD_FOR), None);
     }
 }
