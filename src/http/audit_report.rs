@@ -170,7 +170,7 @@ async fn make(
     tokio::task::spawn_blocking(move || {
         let mut out = BufWriter::with_capacity(PIECE_BYTES, Sender(pieces));
         // It only fails when its reader is gone.
-        let _ = report::write(&report::report(&reading), format, &mut out).and_then(|()| out.flush());
+        let _ = report::write(&report::report(reading), format, &mut out).and_then(|()| out.flush());
         drop(place);
     });
     Ok(())

@@ -44,12 +44,11 @@ pub fn link_digest(
     body: &Sha256Digest,
     commitment: &[u8],
 ) -> Sha256Digest {
-    Sha256::new()
-        .chain_update(previous)
-        .chain_update(position.0.to_be_bytes())
-        .chain_update(recorded_at.timestamp_micros().to_be_bytes())
-        .chain_update(body)
-        .chain_update(commitment)
-        .finalize()
-        .into()
+    // One piece of 80 bytes instead of five small ones.
+    let mut bound = [0; 80];
+    bound[..32].copy_from_slice(previous);
+    bound[32..40].copy_from_slice(&position.0.to_be_bytes());
+    bound[40..48].copy_from_slice(&recorded_at.timestamp_micros().to_be_bytes());
+    bound[48..].copy_from_slice(body);
+    Sha256::new().chain_update(bound).chain_update(commitment).finalize().into()
 }

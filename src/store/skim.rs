@@ -1,6 +1,8 @@
 //! What a report needs of an event, read off its bytes without making all of it. The kinds that a log is full of are skimmed;
 //! every other one goes through [`codec::decode`], which knows old forms and stops at unknown ones.
 
+mod instant;
+
 use std::borrow::Cow;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -32,9 +34,10 @@ pub struct Stored<'a> {
 }
 
 /// An event as far as it was read.
+#[expect(clippy::large_enum_variant, reason = "the large one is what nearly all are")]
 pub enum Skimmed<'a> {
     /// One of a kind that a log is full of.
-    Seen(Box<Seen<'a>>),
+    Seen(Seen<'a>),
     /// Any other, and whether its personal part is erased.
     Whole(Box<Recorded>, bool),
 }
@@ -57,7 +60,7 @@ impl Skimmed<'_> {
 /// # Errors
 /// [`CodecError`]: never skip such an event, stop at it.
 pub fn skim(stored: Stored<'_>) -> Result<Skimmed<'_>, CodecError> {
-    Ok(Skimmed::Seen(Box::new(match stored.kind {
+    Ok(Skimmed::Seen(match stored.kind {
         codec::TOKEN_ISSUED => issued(stored)?,
         codec::TOKEN_REVOKED => revoked(stored)?,
         codec::TOKEN_SUSPENDED => changed(stored, Fact::Suspended)?,
@@ -68,7 +71,7 @@ pub fn skim(stored: Stored<'_>) -> Result<Skimmed<'_>, CodecError> {
             let recorded = Recorded { position: stored.position, recorded_at: stored.recorded_at, occurrence };
             return Ok(Skimmed::Whole(Box::new(recorded), stored.personal.is_none()));
         }
-    })))
+    }))
 }
 
 /// Texts in bytes that are one text as a whole need not be looked at one by one.
@@ -105,6 +108,7 @@ struct Body<'a, T> {
     data: T,
     #[serde(borrow)]
     kind: Text<'a>,
+    #[serde(deserialize_with = "instant::read")]
     occurred_at: DateTime<Utc>,
     path: Path,
 }
@@ -212,6 +216,7 @@ struct DeniedForm<'a> {
     #[serde(borrow)]
     rule: Text<'a>,
     count: u32,
+    #[serde(deserialize_with = "instant::read")]
     since: DateTime<Utc>,
     #[serde(default)]
     jti: Option<Uuid>,
@@ -297,7 +302,7 @@ fn who<'a>(form: ActorForm<'a>, names: ActorNames<'a>) -> Result<Who<'a>, CodecE
 
 fn issued(stored: Stored<'_>) -> Result<Seen<'_>, CodecError> {
     let (data, names, frame) = parts::<IssuedForm<'_>, IssuedNames<'_>>(stored)?;
-    Ok(frame.seen(Fact::Issued(Box::new(Issued {
+    Ok(frame.seen(Fact::Issued(Issued {
         jti: data.jti,
         iat: data.iat,
         exp: data.exp,
@@ -314,7 +319,7 @@ fn issued(stored: Stored<'_>) -> Result<Seen<'_>, CodecError> {
         predecessor: data.predecessor,
         first: data.first,
         sub: names.signing_input.and_then(|input| subject(&input.0)).map(Cow::Owned),
-    }))))
+    })))
 }
 
 /// `sub` of the claims in a `header.payload`. It is among the first of them, as they are written here, so that most often a

@@ -31,7 +31,7 @@ async fn reading(database: &Database, asked: &Asked) -> Reading {
 }
 
 async fn reported(database: &Database, asked: &Asked) -> Report {
-    report::report(&reading(database, asked).await)
+    report::report(reading(database, asked).await)
 }
 
 fn written(report: &Report, format: Format) -> String {

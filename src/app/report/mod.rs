@@ -61,10 +61,10 @@ pub async fn read(
 
 /// The report of a reading.
 #[must_use]
-pub fn report(reading: &Reading) -> Report {
-    let position = reading.chain.position();
-    let digest = hex::encode(reading.chain.digest());
-    reading.fold.report(LogPart { log_id: reading.fold.scope().log_id, position, digest }, &reading.ends)
+pub fn report(reading: Reading) -> Report {
+    let Reading { fold, chain, ends } = reading;
+    let (log_id, position, digest) = (fold.scope().log_id, chain.position(), hex::encode(chain.digest()));
+    fold.report(LogPart { log_id, position, digest }, &ends)
 }
 
 /// Writes a report.

@@ -4,7 +4,7 @@ mod error;
 mod target;
 mod verify;
 
-use std::path::PathBuf;
+use std::{io, path::PathBuf};
 
 use clap::Args;
 use indicatif::ProgressBar;
@@ -112,14 +112,22 @@ pub(super) async fn run(shell: &Shell<'_>, args: ReportArgs) -> Result<Outcome, 
         let recorded = catalog.record_report(&scope, args.format, origin).await;
         catalog.close().await;
         recorded.map_err(crate::app::CommandError::from)?;
-        let report = report::report(&reading);
+        let state =
+            args.save_state.as_deref().map(|file| saved_state(&reading).map(|state| (file, state))).transpose()?;
+        let report = report::report(reading);
         target::write(Target::of(args.output.as_deref()), |out| report::write(&report, args.format, out))?;
-        if let Some(file) = &args.save_state {
-            target::write(Target::File(file), |out| Saved::write(&reading, out))?;
+        if let Some((file, state)) = state {
+            target::write(Target::File(file), |out| out.write_all(&state))?;
         }
         Ok(if report.findings.is_empty() { Outcome::Done } else { Outcome::Findings })
     })
     .await
+}
+
+fn saved_state(reading: &Reading) -> io::Result<Vec<u8>> {
+    let mut state = Vec::new();
+    Saved::write(reading, &mut state)?;
+    Ok(state)
 }
 
 fn since_position(since: AsOf) -> Result<Position, Malformed> {

@@ -33,9 +33,10 @@ pub(super) async fn run(shell: &Shell<'_>, file: &Path) -> Result<Outcome, CliEr
             )]);
         }
         let reading = read(session, scope, None).await?;
+        let digest = hex::encode(reading.chain.digest());
         let again = tokio::task::block_in_place(|| {
             let mut again = Vec::with_capacity(bytes.len());
-            report::write(&report::report(&reading), source.format, &mut again).map(|()| again)
+            report::write(&report::report(reading), source.format, &mut again).map(|()| again)
         })?;
         if let Some(difference) = difference(&bytes, &again) {
             return tell(&difference.told());
@@ -43,7 +44,7 @@ pub(super) async fn run(shell: &Shell<'_>, file: &Path) -> Result<Outcome, CliEr
         let mut out = Out::stdout();
         out.line(&format!("verified  the log gives the same {} bytes as {}", bytes.len(), source.format))?;
         out.line(&format!("counted   positions {} to {}, as of {}", scope.first, scope.last, scope.end))?;
-        out.line(&format!("digest    {}", hex::encode(reading.chain.digest())))?;
+        out.line(&format!("digest    {digest}"))?;
         out.flush()?;
         Ok(Outcome::Done)
     })

@@ -254,42 +254,43 @@ impl Fold {
 
     /// The report of what was read, with what does not hold of the end that was come to.
     #[must_use]
-    pub fn report(&self, log: LogPart, ends: &[(FindingRule, Position, String)]) -> Report {
-        let (at, book) = (self.scope.judged_at, &self.book);
-        let mut findings = self.findings.clone();
+    pub fn report(mut self, log: LogPart, ends: &[(FindingRule, Position, String)]) -> Report {
         for (rule, position, detail) in ends {
-            findings.add(*rule, [*position], detail.as_str());
+            self.findings.add(*rule, [*position], detail.as_str());
         }
         let policy = self.settings.shell().map(|shell| shell.position);
         for (issued, detail) in self.outliving() {
             let positions: Vec<Position> = [Some(issued), policy].into_iter().flatten().collect();
-            findings.add(FindingRule::DevTokenOutlivesPolicy, positions, detail);
+            self.findings.add(FindingRule::DevTokenOutlivesPolicy, positions, detail);
         }
+        let at = self.scope.judged_at;
+        let live = LiveReport::of(self.chosen_live(), at, &self.book);
+        let Self { scope, book, tokens, .. } = self;
         let live_status =
-            |jti| self.tokens.status(jti, at).filter(|status| matches!(status, Status::Active | Status::Suspended));
+            |jti| tokens.status(jti, at).filter(|status| matches!(status, Status::Active | Status::Suspended));
         let (shadow_tokens, reused_tokens) = self.watch.told();
         let [keys, policies, settings] = self.settings.told();
         Report {
-            scope: self.scope.clone(),
+            scope,
             log,
             events: self.events,
             erased: self.erased,
-            findings: findings.told(),
-            by_kind: self.kinds.told(book),
+            findings: self.findings.told(),
+            by_kind: self.kinds.told(&book),
             by_day: self.days.told(),
-            issuance: self.issuance.told(book),
+            issuance: self.issuance.told(&book),
             out_of_band: self.out_of_band.told(live_status),
-            live: LiveReport::of(self.chosen_live(), at, book),
-            revocations: self.revocations.told(book),
+            live,
+            revocations: self.revocations.told(&book),
             suspensions: self.suspensions,
             resumptions: self.resumptions,
-            denials: self.denials.told(book),
+            denials: self.denials.told(&book),
             shadow_tokens,
             reused_tokens,
             keys,
             policies,
             settings,
-            reads: self.reads.told(book),
+            reads: self.reads.told(&book),
         }
     }
 }

@@ -69,13 +69,12 @@ impl OutOfBand {
     }
 
     /// The rows, with what each token is now, by its identifier, if it may still be used.
-    pub(super) fn told(&self, live: impl Fn(Uuid) -> Option<Status>) -> Listed<OutOfBandRow> {
-        let mut listed = self.0.clone();
-        for row in &mut listed.rows {
+    pub(super) fn told(mut self, live: impl Fn(Uuid) -> Option<Status>) -> Listed<OutOfBandRow> {
+        for row in &mut self.0.rows {
             let ended = if row.ended_by.is_some() { Status::Revoked } else { Status::Expired };
             row.status = live(row.jti).unwrap_or(ended);
         }
-        listed
+        self.0
     }
 }
 

@@ -70,7 +70,7 @@ impl Reads {
         });
     }
 
-    pub(super) fn told(&self, book: &Book) -> ReadsReport {
-        ReadsReport { total: self.rows.total, by_actor: self.actor.told(book), reads: self.rows.clone() }
+    pub(super) fn told(self, book: &Book) -> ReadsReport {
+        ReadsReport { total: self.rows.total, by_actor: self.actor.told(book), reads: self.rows }
     }
 }

@@ -130,7 +130,7 @@ impl Revocations {
         });
     }
 
-    pub(super) fn told(&self, book: &Book) -> RevocationsReport {
+    pub(super) fn told(self, book: &Book) -> RevocationsReport {
         let names = AGES.iter().map(|(name, _)| *name).chain([OLDER, PAST]);
         RevocationsReport {
             total: self.tokens.total,
@@ -138,9 +138,9 @@ impl Revocations {
             by_reason: self.reason.told(book),
             by_actor: self.actor.told(book),
             by_age: names.zip(self.ages).map(|(name, count)| Count { name: name.to_owned(), count }).collect(),
-            tokens: self.tokens.clone(),
+            tokens: self.tokens,
             ended_by_rules: self.ended_by_rules,
-            rules: self.rules.clone(),
+            rules: self.rules,
         }
     }
 }

@@ -61,9 +61,10 @@ pub struct OsName<'a> {
 
 /// What happened. Of most events a fold needs little, and they are seen as they are.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "the large one is what most are")]
 pub enum Fact<'a> {
     /// A token was issued.
-    Issued(Box<Issued<'a>>),
+    Issued(Issued<'a>),
     /// A token was revoked.
     Revoked(Revoked<'a>),
     /// A token was held back.
@@ -183,7 +184,7 @@ fn borrowed(text: Option<&String>) -> Option<Cow<'_, str>> {
 impl<'a> Fact<'a> {
     fn of(event: &'a Event) -> Self {
         match event {
-            Event::TokenIssued(issued) => Self::Issued(Box::new(issued.as_ref().into())),
+            Event::TokenIssued(issued) => Self::Issued(issued.as_ref().into()),
             Event::TokenRevoked(revoked) => Self::Revoked(revoked.into()),
             Event::IssuanceRefused(refused) => Self::Denied(Denied {
                 sub: refused.sub.as_ref().map(|sub| sub.as_str().into()),

@@ -84,8 +84,8 @@ impl Settings {
         });
     }
 
-    pub(super) fn told(&self) -> [Listed<ChangeRow>; 3] {
-        [self.keys.clone(), self.policies.clone(), self.others.clone()]
+    pub(super) fn told(self) -> [Listed<ChangeRow>; 3] {
+        [self.keys, self.policies, self.others]
     }
 }
 

@@ -76,7 +76,7 @@ impl Watch {
         });
     }
 
-    pub(super) fn told(&self) -> (Listed<ShadowRow>, Listed<ReuseRow>) {
-        (self.shadows.clone(), self.reuses.clone())
+    pub(super) fn told(self) -> (Listed<ShadowRow>, Listed<ReuseRow>) {
+        (self.shadows, self.reuses)
     }
 }

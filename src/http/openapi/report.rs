@@ -82,7 +82,7 @@ fn report() -> Report {
         path: Path::CliDev,
         who: Who::OsUser(user),
         is_erased: false,
-        fact: Fact::Issued(Box::new(issued)),
+        fact: Fact::Issued(issued),
     });
     fold.report(LogPart { log_id, position, digest: DIGEST.to_owned() }, &[])
 }

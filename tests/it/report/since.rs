@@ -23,7 +23,7 @@ async fn going_on_from_any_position_gives_the_same_bytes_as_reading_everything()
     let begins_later = Asked { from: Some(AsOf::Position(Position(100))), ..Asked::default() };
 
     for asked in [Asked::default(), narrowed, begins_later] {
-        let whole = report::report(&reading(&database, &asked).await);
+        let whole = report::report(reading(&database, &asked).await);
         for _ in 0..5 {
             let mut kept = Vec::new();
             let mut place = 100 + i64::try_from(chance.below(200)).unwrap();
@@ -38,7 +38,7 @@ async fn going_on_from_any_position_gives_the_same_bytes_as_reading_everything()
                 reading = saved.going_on(&database, &next).await.unwrap();
                 reading = report::read(&database, &next, Some(reading), &mut |_| ()).await.unwrap();
             }
-            let gone_on = report::report(&reading);
+            let gone_on = report::report(reading);
 
             for format in Format::ALL {
                 assert_eq!(written(&gone_on, format), written(&whole, format), "{format} of {asked:?}");
