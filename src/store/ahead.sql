@@ -3,6 +3,8 @@ select
     log_head.position as head_position,
     log_head.digest as head_digest,
     log_head.recorded_at as head_recorded_at,
+    to_regclass('issued_tokens')::oid::bigint as tokens_table,
+    to_regclass('revocation_rules')::oid::bigint as rules_table,
     ahead.*
   from log_head
   left join lateral (

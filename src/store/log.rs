@@ -90,20 +90,29 @@ pub async fn page(pool: &PgPool, selection: &Selection, limit: u16) -> Result<Ve
     rows.iter().map(EventRow::decode).collect()
 }
 
-/// The end of the log, and the rows from a position on, in order and no more than `limit`, as one statement sees them.
+/// Which tables the projections are that are read into memory: others once they were made anew.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct ProjectionTables {
+    tokens: Option<i64>,
+    rules: Option<i64>,
+}
+
+/// The end of the log, the tables beside it, and the rows from a position on, in order and no more than `limit`, as one
+/// statement sees them.
 pub(super) async fn ahead(
     connection: &mut PgConnection,
     position: Position,
     limit: u16,
-) -> Result<(Head, Vec<EventRow>), StoreError> {
+) -> Result<(Head, ProjectionTables, Vec<EventRow>), StoreError> {
     let query = sqlx::query(include_str!("ahead.sql")).bind(position.0).bind(i64::from(limit));
     let rows = query.fetch_all(connection).await?;
     let first = rows.first().ok_or(StoreError::Headless)?;
     let head = Head::of_columns(first, ["log_id", "head_position", "head_digest", "head_recorded_at"])?;
+    let tables = ProjectionTables { tokens: first.try_get("tokens_table")?, rules: first.try_get("rules_table")? };
     // Where nothing comes after the position there is a row without an event.
     let is_event = first.try_get::<Option<i64>, _>("position")?.is_some();
     let events = rows.iter().filter(|_| is_event).map(EventRow::from_row).collect::<Result<_, _>>()?;
-    Ok((head, events))
+    Ok((head, tables, events))
 }
 
 /// The events at these positions, in order.

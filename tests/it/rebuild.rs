@@ -12,6 +12,7 @@ use serde_json::json;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 
 use crate::{
+    feed::keep_house,
     seed::seeded,
     support::{Office, TestDatabase, World, process::until, world::plain},
 };
@@ -53,6 +54,25 @@ async fn what_is_made_anew_is_what_was_there_row_by_row_and_everything_goes_on_w
     let mut connection = world.database.superuser().connect().await.unwrap();
     let left = "select count(*) from pg_namespace where nspname like '%rebuild'";
     assert_eq!(sqlx::query_scalar::<_, i64>(left).fetch_one(&mut connection).await.unwrap(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_had_read_what_somebody_changed_reads_what_was_made_anew() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    let revoked = world.issue_dev(plain("alice@example.com")).await;
+    assert_eq!(world.delete(&format!("/tokens/{}", revoked.token.jti), &admin, json!({})).await.status, 204);
+    world.database.tamper("delete from token_revocations").await;
+    let server = world.another_process().await;
+    let house = keep_house(&server).await;
+    let is_active = async || server.introspect(revoked.signed.expose(), &admin).await.json()["active"] == true;
+    assert!(is_active().await, "nobody looks at the log for it");
+
+    let rebuilt = rebuild(world.catalog.database(), &[Projection::Tokens], &mut |_, _| ()).await.unwrap();
+
+    assert_eq!(rebuilt.rows_differed, 1);
+    until("it has read the new ones", async || (!is_active().await).then_some(())).await;
+    house.abort();
 }
 
 #[tokio::test(flavor = "multi_thread")]

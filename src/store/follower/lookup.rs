@@ -38,15 +38,18 @@ impl LiveTokens {
     /// Takes in what a lookup found of tokens; `None` = there is no such token.
     pub fn found(&self, lookup: Lookup, found: &[(Uuid, Option<LiveToken>)]) {
         if let Some(memory) = self.read().as_ref().filter(|memory| memory.load == lookup.load) {
-            for (jti, _) in found.iter().filter(|(_, token)| token.is_none()) {
+            // Of what was issued meanwhile it may have heard before it hears this.
+            let is_none =
+                |(jti, token): &&(Uuid, Option<LiveToken>)| token.is_none() && !memory.index.has_heard_of(*jti);
+            for (jti, _) in found.iter().filter(is_none) {
                 memory.never_issued.learn(*jti, lookup.begun, lookup.now);
             }
         }
         // Where the memory cannot tell whether a rule covers a token, whoever checks it would have the log looked up.
         let Some(rule) = lookup.rule.filter(|_| found.iter().any(|(_, token)| token.is_some())) else { return };
         if let Some(memory) = self.write().as_mut().filter(|memory| memory.load == lookup.load) {
-            for (jti, token) in found {
-                token.iter().for_each(|token| memory.index.learn(*jti, rule, token.end));
+            for (jti, token) in found.iter().filter_map(|(jti, token)| Some((jti, token.as_ref()?))) {
+                memory.index.learn(*jti, rule, token.end);
             }
         }
     }
@@ -60,7 +63,7 @@ mod tests {
             Actor, Event, Occurrence, Origin, Path, Recorded, event::SuspensionChanged, index::LiveIndex,
             text::RequestId,
         },
-        store::Head,
+        store::{Head, log::ProjectionTables},
     };
 
     const NEVER: Uuid = Uuid::nil();
@@ -70,7 +73,8 @@ mod tests {
         let at = DateTime::UNIX_EPOCH;
         let head = Head { log_id: Uuid::nil(), position: Position(0), digest: [0; 32], recorded_at: at };
         let look = live.sighting.look();
-        *live.write() = Some(Memory::new(&head, LiveIndex::new(head.position, [], &[], 0), load));
+        *live.write() =
+            Some(Memory::new(&head, ProjectionTables::default(), LiveIndex::new(head.position, [], &[], 0), load));
         live.see(&look);
     }
 

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::{
-    super::{Head, chain::Sha256Digest},
+    super::{Head, chain::Sha256Digest, log::ProjectionTables},
     never_issued::NeverIssued,
 };
 use crate::domain::{Position, Recorded, index::LiveIndex};
@@ -14,15 +14,17 @@ pub(super) struct Memory {
     pub(super) log_id: Uuid,
     // Of the event at the index's position.
     digest: Sha256Digest,
+    // Those it was loaded from.
+    pub(super) tables: ProjectionTables,
     // How often the memory had been loaded before.
     pub(super) load: u64,
     pub(super) never_issued: NeverIssued,
 }
 
 impl Memory {
-    /// As it was loaded from a log with this head.
-    pub(super) fn new(head: &Head, index: LiveIndex, load: u64) -> Self {
-        Self { index, log_id: head.log_id, digest: head.digest, load, never_issued: NeverIssued::default() }
+    /// As it was loaded from a log with this head, and these tables.
+    pub(super) fn new(head: &Head, tables: ProjectionTables, index: LiveIndex, load: u64) -> Self {
+        Self { index, log_id: head.log_id, digest: head.digest, tables, load, never_issued: NeverIssued::default() }
     }
 
     pub(super) fn mark(&self) -> (Uuid, Position, Sha256Digest) {
@@ -32,7 +34,7 @@ impl Memory {
     /// Takes in what was appended, the last of it with this digest; whether it follows on what is known.
     pub(super) fn take<'a>(&mut self, events: impl Iterator<Item = &'a Recorded>, digest: Sha256Digest) -> bool {
         let before = self.index.position();
-        let follows = self.index.follow(events);
+        let follows = self.index.follow(events.inspect(|recorded| self.never_issued.hear(recorded)));
         if follows && self.index.position() > before {
             self.digest = digest;
         }
@@ -69,7 +71,8 @@ mod tests {
 
         let loading = live.sighting.look();
         live.committed(head.log_id, &[&suspended], [1; 32]);
-        *live.write() = Some(Memory::new(&head, LiveIndex::new(head.position, [], &[], 0), 0));
+        *live.write() =
+            Some(Memory::new(&head, ProjectionTables::default(), LiveIndex::new(head.position, [], &[], 0), 0));
         live.see(&loading);
 
         assert!(!live.is_fresh(), "what was loaded is from before the suspension");

@@ -93,6 +93,9 @@ pub enum FollowError {
         "the log is not the one that was followed up to position {0}; it was restored from a backup, or tampered with"
     )]
     AnotherLog(Position),
+    /// The tables that the memory was loaded from are not there any more.
+    #[error("the projections were made anew")]
+    Rebuilt,
 }
 
 impl Default for LiveTokens {
@@ -258,6 +261,12 @@ async fn keep_following(database: &Database, live: &LiveTokens, clock: &Arc<dyn 
                 live.forget();
                 continue;
             }
+            // What was in them may be why they were.
+            Err(error @ FollowError::Rebuilt) => {
+                tracing::info!(reason = %error, "the live tokens are loaded anew");
+                live.forget();
+                continue;
+            }
             // Once is enough: while the database is away every request says so.
             Err(_) if is_told => {}
             Err(FollowError::Store(error)) => {
@@ -314,13 +323,17 @@ async fn advance(
 /// Takes in the next events; whether there may be more.
 async fn step(connection: &mut Kept, live: &LiveTokens) -> Result<bool, FollowError> {
     // First what is known: what this process appends meanwhile only makes the log longer than that.
-    let Some((log_id, position, digest)) = live.read().as_ref().map(Memory::mark) else { return Ok(false) };
+    let known = live.read().as_ref().map(|memory| (memory.mark(), memory.tables));
+    let Some(((log_id, position, digest), tables)) = known else { return Ok(false) };
     let look = live.sighting.look();
     // The event that is known comes along, and shows that it is still the same.
     let read = connection.read(async move |connection| log::ahead(connection, position, PAGE_MAX).await);
-    let (head, rows) = read.await?;
+    let (head, tables_now, rows) = read.await?;
     if head.log_id != log_id || head.position < position || (head.position == position && head.digest != digest) {
         return Err(FollowError::AnotherLog(position));
+    }
+    if tables_now != tables {
+        return Err(FollowError::Rebuilt);
     }
     if head.position == position {
         live.see(&look);

@@ -16,6 +16,8 @@ use lru::LruCache;
 use tokio::time::Instant;
 use uuid::{Uuid, Version};
 
+use crate::domain::{Event, Recorded};
+
 /// How many are remembered, the latest ones.
 const IDS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
 /// For how long. A row that is missing from a damaged table is there again when the table is rebuilt.
@@ -39,6 +41,13 @@ impl NeverIssued {
     pub(super) fn learn(&self, jti: Uuid, begun: Instant, now: DateTime<Utc>) {
         if !may_be_issued(jti, now) {
             self.lock().put(jti, begun);
+        }
+    }
+
+    /// An event of the log: what it issues is not looked for here any more, not even once it is over and nobody knows it.
+    pub(super) fn hear(&mut self, recorded: &Recorded) {
+        if let Event::TokenIssued(issued) = &recorded.occurrence.event {
+            self.0.get_mut().unwrap_or_else(PoisonError::into_inner).pop(&issued.jti);
         }
     }
 

@@ -12,7 +12,7 @@ use super::{
     super::{
         Database, StoreError,
         copy_out::{self, Fields},
-        head, log,
+        log,
         postgres::{READS_LIVE, SNAPSHOT},
         row::each,
         rules, status_lists,
@@ -37,11 +37,11 @@ const ROOM_MAX: usize = 4_000_000;
 pub(super) async fn load(database: &Database, now: DateTime<Utc>, load: u64) -> Result<Memory, StoreError> {
     let mut connection = database.connect_as_writer().await?;
     connection.execute(SNAPSHOT).await?;
-    let head = head::read(&mut connection).await?;
+    let (head, tables, _) = log::ahead(&mut connection, Position(0), 0).await?;
     let index = index(&mut connection, head.position, now).await?;
     connection.execute("commit").await?;
     connection.close().await?;
-    Ok(Memory::new(&head, index, load))
+    Ok(Memory::new(&head, tables, index, load))
 }
 
 async fn index(connection: &mut PgConnection, position: Position, now: DateTime<Utc>) -> Result<LiveIndex, StoreError> {
