@@ -230,7 +230,8 @@ pub async fn replay(
     let snapshot: String = sqlx::query_scalar("select pg_export_snapshot()").fetch_one(&mut connection).await?;
     let (database, scope) = (database.clone(), reading.fold.scope().clone());
     let (after, until) = (reading.chain.position, scope.end);
-    let serving = tokio::spawn(async move { replay_live::served(&database, &snapshot, &scope).await });
+    let end = head.position;
+    let serving = tokio::spawn(async move { replay_live::served(&database, &snapshot, &scope, end).await });
     let serving = AbortOnDropHandle::new(serving);
     let (batches, waiting) = mpsc::channel(BATCHES_WAITING);
     let (done, again) = mpsc::channel(2 * BATCHES_WAITING);

@@ -27,15 +27,21 @@ struct ServedToken {
     is_suspended: bool,
 }
 
-/// Reads it in the snapshot that another session has exported under this name.
-pub(super) async fn served(database: &Database, snapshot: &str, scope: &Scope) -> Result<Served, StoreError> {
+/// Reads it in the snapshot that another session has exported under this name, and what is said there to have been issued past
+/// the end of the log.
+pub(super) async fn served(
+    database: &Database,
+    snapshot: &str,
+    scope: &Scope,
+    end: Position,
+) -> Result<Served, StoreError> {
     let mut connection = database.connect_as_writer().await?;
     let begin = format!("begin isolation level repeatable read read only; set transaction snapshot '{snapshot}'");
     connection.execute(raw_sql(AssertSqlSafe(begin))).await?;
     connection.execute(READS_LIVE).await?;
     let unfilled = "select max(position) from revocation_rules where filled_to > 0 and position <= $1";
     let unfilled = sqlx::query_scalar(unfilled).bind(scope.end.0).fetch_one(&mut connection).await?;
-    let tokens = sqlx::query_as(include_str!("replay_live.sql")).bind(scope.end.0).bind(scope.judged_at);
+    let tokens = sqlx::query_as(include_str!("replay_live.sql")).bind(scope.end.0).bind(scope.judged_at).bind(end.0);
     let tokens = tokens.fetch_all(&mut connection).await?;
     connection.close().await?;
     Ok(Served { tokens, unfilled })

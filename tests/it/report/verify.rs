@@ -191,9 +191,12 @@ async fn what_is_served_of_a_live_token_otherwise_than_the_log_says_is_a_finding
 
     let ended = format!("update issued_tokens set exp = iat + interval '1 second' where issued_pos = {first}");
     let gone = format!("delete from issued_tokens where issued_pos = {last}");
-    database.tamper(&format!("set session_replication_role to replica; {ended}; {gone}")).await;
+    let made_up = "insert into issued_tokens select (jsonb_populate_record(issued, jsonb_build_object( \
+                       'jti', gen_random_uuid(), 'issued_pos', 9000, 'exp', now() + interval '10 years'))).* \
+                     from issued_tokens as issued limit 1";
+    database.tamper(&format!("set session_replication_role to replica; {ended}; {gone}; {made_up}")).await;
 
-    assert_eq!(found(&report()), [json!([first]), json!([last])]);
+    assert_eq!(found(&report()), [json!([first]), json!([last]), json!([9_000])]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
