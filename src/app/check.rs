@@ -199,7 +199,9 @@ impl Catalog {
         let mut known: HashMap<Uuid, LiveToken> =
             ids.iter().filter_map(|jti| Some((*jti, self.live_tokens.get(*jti)?))).collect();
         self.count_answers(known.len(), 0);
-        let unknown: Vec<Uuid> = ids.iter().copied().filter(|jti| !known.contains_key(jti)).collect();
+        let mut unknown: Vec<Uuid> = ids.iter().copied().filter(|jti| !known.contains_key(jti)).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
         known.extend(self.unknown_tokens(&unknown).await?);
         Ok(known)
     }

@@ -20,10 +20,8 @@ use super::{
     status_list::{Entry, StatusListBegun},
 };
 
-pub use super::{
-    live_lists::{LiveList, told_from},
-    live_token::{End, LiveToken},
-};
+pub use super::live_lists::{LiveList, told_from};
+pub use super::live_token::{End, LiveToken};
 
 /// How many tokens are looked at for one that meets a predicate: fewer than it takes a millisecond to.
 const LOOKED_AT_MAX: usize = 8_192;
@@ -68,7 +66,9 @@ impl LiveIndex {
     ) -> Self {
         let mut index = Self { tokens: IndexMap::with_capacity(room), position, ..Self::default() };
         rules.into_iter().for_each(|rule| index.add_rule(&rule, false));
-        lists.iter().for_each(|begun| index.lists.begin(begun));
+        for begun in lists {
+            index.lists.begin(begun);
+        }
         index
     }
 

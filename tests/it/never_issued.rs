@@ -96,5 +96,13 @@ async fn a_token_whose_identifier_is_older_than_any_that_is_issued_is_known_to_w
         until("it has followed", is_known).await;
     }
     locking.close().await.unwrap();
+
+    // Once it is over nobody's memory has it, and it was issued all the same.
+    world.clock.advance(TimeDelta::days(4_000));
+    for process in [&world, &other] {
+        let is_forgotten = async || process.catalog.followed().filter(|followed| followed.tokens == 0);
+        until("it is forgotten", is_forgotten).await;
+        assert!(process.catalog.live_token(jti).await.unwrap().is_some());
+    }
     houses.iter().for_each(JoinHandle::abort);
 }

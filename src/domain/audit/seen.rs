@@ -61,7 +61,6 @@ pub struct OsName<'a> {
 
 /// What happened. Of most events a fold needs little, and they are seen as they are.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "the large one is what most are")]
 pub enum Fact<'a> {
     /// A token was issued.
     Issued(Issued<'a>),

@@ -37,9 +37,9 @@ mod tests {
     fn what_the_database_said_tells_its_time_for_a_minute() {
         let (said, heard) = (DateTime::UNIX_EPOCH, Instant::now());
         let clock = Clock { said, heard };
-        let last = CLOCK_HEARD_FOR - Duration::from_micros(1);
-        assert_eq!(clock.shows(heard), Some(said));
-        assert_eq!(clock.shows(heard + last), Some(said + TimeDelta::microseconds(59_999_999)));
-        assert_eq!(clock.shows(heard + CLOCK_HEARD_FOR), None);
+        let after = |micros| clock.shows(heard + Duration::from_micros(micros));
+        assert_eq!(after(0), Some(said));
+        assert_eq!(after(59_999_999), Some(said + TimeDelta::microseconds(59_999_999)));
+        assert_eq!(after(60_000_000), None);
     }
 }
