@@ -20,7 +20,7 @@ use crate::domain::{Event, Recorded};
 
 /// How many are remembered, the latest ones.
 const IDS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1_023);
-/// For how long. A row that is missing from a damaged table is there again when the table is rebuilt.
+/// For how long. A row that is missing from a table may be put back by hand.
 const REMEMBERED_FOR: Duration = Duration::from_secs(5);
 /// How far the clocks of two servers may be apart, and how long an issuance may take.
 const DRAWN_WITHIN: TimeDelta = TimeDelta::minutes(1);
