@@ -212,9 +212,10 @@ impl Catalog {
         let asked: Vec<Uuid> = ids.iter().copied().filter(|jti| !self.live_tokens.is_never_issued(*jti)).collect();
         self.count_answers(ids.len() - asked.len(), asked.len());
         let lookup = self.live_tokens.look_up(self.ambient.clock.now());
-        let found = try_join_all(asked.iter().map(|jti| self.token(*jti))).await?;
-        let found = found.iter().map(|token| token.as_ref().map(LiveToken::from));
-        let found: Vec<(Uuid, Option<LiveToken>)> = asked.into_iter().zip(found).collect();
+        let tokens = self.tokens(&asked).await?;
+        let mut tokens: HashMap<Uuid, LiveToken> =
+            tokens.iter().map(|token| (token.jti, LiveToken::from(token))).collect();
+        let found: Vec<(Uuid, Option<LiveToken>)> = asked.into_iter().map(|jti| (jti, tokens.remove(&jti))).collect();
         if let Some(lookup) = lookup {
             self.live_tokens.found(lookup, &found);
         }

@@ -57,12 +57,10 @@ impl LiveTokens {
 
 #[cfg(test)]
 mod tests {
+    use super::super::memory::tests::suspended;
     use super::*;
     use crate::{
-        domain::{
-            Actor, Event, Occurrence, Origin, Path, Recorded, event::SuspensionChanged, index::LiveIndex,
-            text::RequestId,
-        },
+        domain::index::LiveIndex,
         store::{Head, log::ProjectionTables},
     };
 
@@ -117,18 +115,7 @@ mod tests {
     fn a_token_that_was_heard_of_before_what_came_between_is_looked_up() {
         let live = loaded();
         live.found(look_up(&live), &[(NEVER, None)]);
-        let origin = Origin {
-            path: Path::Api,
-            actor: Actor::Anonymous,
-            request_id: RequestId::of_uuid(Uuid::nil()),
-            address: None,
-            user_agent: None,
-        };
-        let event = Event::TokenSuspended(SuspensionChanged { jti: NEVER, by_full_admin: false, note: None });
-        let occurrence = Occurrence { event, occurred_at: DateTime::UNIX_EPOCH, origin };
-        let recorded = Recorded { position: Position(2), recorded_at: DateTime::UNIX_EPOCH, occurrence };
-
-        live.committed(Uuid::nil(), &[&recorded], [1; 32]);
+        live.committed(Uuid::nil(), &[&suspended(NEVER, Position(2))], [1; 32]);
 
         assert!(!live.is_never_issued(NEVER));
     }

@@ -43,7 +43,7 @@ impl Memory {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use chrono::DateTime;
 
     use super::{super::LiveTokens, *};
@@ -53,9 +53,8 @@ mod tests {
         text::RequestId,
     };
 
-    #[test]
-    fn what_is_appended_while_the_memory_is_loaded_is_in_doubt_until_somebody_looks_who_began_to_after_it() {
-        let at = DateTime::UNIX_EPOCH;
+    /// Somebody held a token back.
+    pub(in super::super) fn suspended(jti: Uuid, position: Position) -> Recorded {
         let origin = Origin {
             path: Path::Api,
             actor: Actor::Anonymous,
@@ -63,9 +62,15 @@ mod tests {
             address: None,
             user_agent: None,
         };
-        let event = Event::TokenSuspended(SuspensionChanged { jti: Uuid::nil(), by_full_admin: false, note: None });
-        let occurrence = Occurrence { event, occurred_at: at, origin };
-        let suspended = Recorded { position: Position(1), recorded_at: at, occurrence };
+        let event = Event::TokenSuspended(SuspensionChanged { jti, by_full_admin: false, note: None });
+        let occurrence = Occurrence { event, occurred_at: DateTime::UNIX_EPOCH, origin };
+        Recorded { position, recorded_at: DateTime::UNIX_EPOCH, occurrence }
+    }
+
+    #[test]
+    fn what_is_appended_while_the_memory_is_loaded_is_in_doubt_until_somebody_looks_who_began_to_after_it() {
+        let at = DateTime::UNIX_EPOCH;
+        let suspended = suspended(Uuid::nil(), Position(1));
         let head = Head { log_id: Uuid::nil(), position: Position(0), digest: [0; 32], recorded_at: at };
         let live = LiveTokens::default();
 
