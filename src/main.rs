@@ -2,7 +2,6 @@
 
 use std::{io::Write, process::ExitCode, sync::Arc, time::SystemTime};
 
-use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use catalog::{
     app::Ambient,
     cli::{self, Variables},
@@ -29,13 +28,14 @@ impl Clock for SystemClock {
     }
 }
 
-/// The operating system's entropy, through the generator of aws-lc.
-struct SystemEntropy(SystemRandom);
+/// The operating system's entropy, without a generator in between that would have to be seeded first, and would draw the same
+/// again in a copy of the machine.
+struct SystemEntropy;
 
 impl Entropy for SystemEntropy {
     /// Without entropy nothing may go on: an identifier or a salt that can be guessed is worse than none.
     fn fill(&self, buffer: &mut [u8]) {
-        if self.0.fill(buffer).is_err() {
+        if getrandom::fill(buffer).is_err() {
             complain("the operating system gives no entropy");
             std::process::exit(COULD_NOT_RUN.into());
         }
@@ -43,7 +43,7 @@ impl Entropy for SystemEntropy {
 }
 
 fn main() -> ExitCode {
-    let ambient = Ambient { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy(SystemRandom::new())) };
+    let ambient = Ambient { clock: Arc::new(SystemClock), entropy: Arc::new(SystemEntropy) };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
