@@ -158,7 +158,8 @@ impl Catalog {
         };
         if token.claims_digest.is_some_and(|digest| digest != verified.signing_input_digest) {
             let is_revoked = token.status(now) == Status::Revoked;
-            if is_revoked && self.is_courier(jti, &verified.signing_input_digest).await? {
+            // Few come this way, so it is no part of what the others carry about.
+            if is_revoked && Box::pin(self.is_courier(jti, &verified.signing_input_digest)).await? {
                 return Ok(Verdict::Inactive(Status::Revoked));
             }
             return Ok(self.shadow(&*verified, Shadow::OtherClaims, asked_by));
@@ -300,7 +301,7 @@ impl Catalog {
         if matches!(&judged, Ok(Verdict::Invalid(Invalid::Foreign | Invalid::TooLong { .. }))) {
             let live = self.live();
             if let Some((token, trusted)) = of_trusted(presented.text(), &live, &self.issuer) {
-                // Few come this way, so it is no part of what the others carry about.
+                // As few come this way.
                 return Box::pin(self.log_in(&token, trusted, asked_by)).await.map(|let_in| let_in.map(Arc::new));
             }
         }

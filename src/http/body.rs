@@ -21,6 +21,7 @@ use super::{
     BODY_BYTES_MAX,
     openapi::parameter,
     problem::{Code, Problem},
+    request::plain_jti,
 };
 use crate::{
     app::schema::of,
@@ -192,6 +193,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Jti {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        // The diagnostics have named this one.
+        if let Some(jti) = plain_jti(&parts.extensions, &parts.uri) {
+            return Ok(Self(jti));
+        }
         let malformed = || Problem::malformed_parameter("jti", "is not a UUID in lower case");
         let jti = Path::<CanonicalUuid>::from_request_parts(parts, state).await;
         let Path(CanonicalUuid(jti)) = jti.map_err(|_| malformed())?;

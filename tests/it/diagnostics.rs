@@ -48,6 +48,12 @@ async fn each_answered_request_is_one_line_with_what_is_known_of_it() {
     let issued = ask(client, "POST", "/tokens", &admin, "issue-1", body.clone()).await.json();
     let jti = &issued["token"]["jti"];
     ask(client, "POST", "/tokens", &admin, "taken-1", body).await;
+    let checked = format!("/revocations/{}", jti.as_str().unwrap());
+    let spelt = checked.replacen("/0", "/%30", 1);
+    assert_ne!(spelt, checked);
+    ask(client, "GET", &checked, "nobody", "stray-1", Value::Null).await;
+    ask(client, "GET", &checked, &admin, "check-1", Value::Null).await;
+    ask(client, "GET", &spelt, &admin, "spelt-1", Value::Null).await;
     let path = format!("/tokens/{}?", jti.as_str().unwrap());
     ask(client, "DELETE", &path, &admin, "revoke-1", Value::Null).await;
     ask(client, "GET", "/nowhere/at/all", "", "lost-1", Value::Null).await;
@@ -58,6 +64,9 @@ async fn each_answered_request_is_one_line_with_what_is_known_of_it() {
     for (id, method, route, status, jti, actor, code) in [
         ("issue-1", "POST", "/tokens", 201, jti, &actor, &Value::Null),
         ("taken-1", "POST", "/tokens", 409, &Value::Null, &actor, &json!("name_in_use")),
+        ("check-1", "GET", "/revocations/{jti}", 200, jti, &actor, &Value::Null),
+        ("stray-1", "GET", "/revocations/{jti}", 401, jti, &Value::Null, &json!("credential_invalid")),
+        ("spelt-1", "GET", "/revocations/{jti}", 200, jti, &actor, &Value::Null),
         ("revoke-1", "DELETE", "/tokens/{jti}", 204, jti, &actor, &Value::Null),
         ("lost-1", "GET", "unmatched", 404, &Value::Null, &Value::Null, &json!("route_unknown")),
         (&given, "POST", "/introspect", 200, jti, &actor, &Value::Null),
