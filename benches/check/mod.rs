@@ -16,7 +16,7 @@ use clap::Args;
 use crate::support::{
     figures::{Figures, machine, percentile_ms},
     load::{self, Ask, Caller},
-    stand::{Error, Server, Stand, execute},
+    stand::{Error, Server, Stand, execute, keep_alive},
 };
 use wrk::Wrk;
 
@@ -93,10 +93,7 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
 async fn all_alive(arguments: &Arguments, stand: &Stand, token: &str) -> Result<(), Error> {
     let _cluster = stand.serve()?;
     let mut superuser = stand.superuser().await?;
-    let later = "set session_replication_role = replica; \
-                 update catalog.issued_tokens set exp = exp + interval '1 year'; checkpoint";
-    execute(&mut superuser, later.to_owned()).await?;
-    execute(&mut superuser, "vacuum analyze catalog.issued_tokens".to_owned()).await?;
+    keep_alive(&mut superuser).await?;
     let live: i64 =
         sqlx::query_scalar("select count(*) from catalog.tokens where exp > now()").fetch_one(&mut superuser).await?;
     let begun = Instant::now();

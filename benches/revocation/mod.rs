@@ -17,23 +17,24 @@ use futures_util::future::try_join_all;
 use sqlx::PgConnection;
 use tokio::task::JoinHandle;
 
+use self::notify::{Bare, Told};
 use crate::support::{
     figures::{Figures, machine, percentile_ms},
     load::{Ask, Caller},
-    stand::{Error, Stand, execute},
+    stand::{Error, Stand, execute, keep_alive},
 };
 
 /// Rules over ever more tokens, with an issuer and a revoker beside.
 #[derive(Args)]
 pub struct Arguments {
-    /// How many tokens there are
+    /// How many tokens are made
     #[arg(long, default_value = "1000000")]
     tokens: u64,
     /// How many of them each rule covers
     #[arg(long, value_delimiter = ',', default_value = "1000,10000,100000")]
     covered: Vec<i64>,
     /// How many rules of each size
-    #[arg(long, default_value = "3")]
+    #[arg(long, default_value = "3", value_parser = clap::value_parser!(i64).range(1..))]
     rounds: i64,
     /// A directory to keep, and to go on with when it is there
     #[arg(long, value_name = "DIRECTORY")]
@@ -46,6 +47,8 @@ const QUIET: Duration = Duration::from_secs(5);
 const CHECKS: usize = 20;
 /// How often single revocations and the least that one could be are measured, one after the other.
 const TURNS: usize = 7;
+/// For how long a turn the least that a revocation could be is done again and again.
+const TURN: Duration = Duration::from_secs(2);
 /// How many tokens are revoked one by one in each of these turns.
 const SINGLE: usize = 300;
 /// How many are revoked one by one beside the others before each rule, to be compared with it.
@@ -66,6 +69,8 @@ struct Row {
     filled_ms: Figures,
     issuer: Waits,
     revoker: Waits,
+    /// The longest that a bare transaction takes in as long a time, as a multiple of its p99.
+    alone: Figures,
 }
 
 /// The longest that somebody waited, as multiples of its p99 without a rule: beside one, and in as long a time without.
@@ -89,17 +94,22 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
     if !arguments.data.as_ref().is_some_and(|data| data.join("pg").exists()) {
         eprintln!("seeding {} tokens", arguments.tokens);
         stand.run(&["dev", "seed", "--tokens", &arguments.tokens.to_string()])?;
+        let _cluster = stand.serve()?;
+        keep_alive(&mut stand.superuser().await?).await?;
     }
     let server = stand.serve()?;
     let mut bench =
         Bench { address: server.address.clone(), token: stand.admin()?, superuser: stand.superuser().await? };
     println!("machine: {}", machine());
+    let live = "select count(*) from catalog.tokens where exp > now() and revoked_pos is null";
+    let live: i64 = sqlx::query_scalar(live).fetch_one(&mut bench.superuser).await?;
     let mut single = bench.single().await?;
     let (p50, p99) = (percentile_ms(&mut single, 0.5), percentile_ms(&mut single, 0.99));
+    println!("{live} live tokens");
     println!("DELETE and a check that refuses it: p50 {p50:.2} ms, p99 {p99:.2} ms");
     let [mut acknowledged, mut bare, mut ratio] = [const { Figures::new() }; 3];
     for _ in 0..TURNS {
-        bare.push(notify::run(&stand, &mut bench.superuser).await?);
+        bare.push(Bare::run(&stand, &mut bench.superuser, Told::Listeners, 1, TURN).await?.p50_ms());
         acknowledged.push(percentile_ms(&mut bench.deletes(SINGLE).await?, 0.5));
         ratio.push(acknowledged.last() / bare.last());
     }
@@ -111,6 +121,13 @@ pub async fn run(arguments: &Arguments) -> Result<(), Error> {
         for (covered, row) in arguments.covered.iter().zip(&mut rows) {
             bench.rule(row, from, *covered).await?;
             from += covered;
+        }
+        // As many as there were beside a rule, with nobody else: how long whoever writes waits on this machine.
+        execute(&mut bench.superuser, "checkpoint".to_owned()).await?;
+        let alone = Bare::run(&stand, &mut bench.superuser, Told::Nobody, 2, QUIET).await?;
+        for row in &mut rows {
+            let took = Duration::from_secs_f64(row.filled_ms.last() / 1_000.0);
+            row.alone.push(alone.longest_within(took.min(QUIET / 2)));
         }
     }
     print(arguments, &rows);
@@ -330,15 +347,15 @@ fn expect_revoked(check: &Caller) -> Result<(), Error> {
 }
 
 fn print(arguments: &Arguments, rows: &[Row]) {
-    println!("{} rules of each size among {} tokens; median (least–most)", arguments.rounds, arguments.tokens);
+    println!("{} rules of each size; median (least–most)", arguments.rounds);
     println!();
     println!(
-        "| covered | every check refused after ms | of a single revocation | rows filled after ms | issuer's longest wait, × its p99 | in as long without a rule | revoker's longest wait, × its p99 | in as long without a rule |"
+        "| covered | every check refused after ms | of a single revocation | rows filled after ms | issuer's longest wait, × its p99 | in as long without a rule | revoker's longest wait, × its p99 | in as long without a rule | a bare transaction's, of two clients alone |"
     );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for (covered, row) in arguments.covered.iter().zip(rows) {
         println!(
-            "| {covered} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {covered} | {} | {} | {} | {} | {} | {} | {} | {} |",
             row.refused_ms.spread(1),
             row.single_ms.spread(1),
             row.filled_ms.spread(0),
@@ -346,6 +363,7 @@ fn print(arguments: &Arguments, rows: &[Row]) {
             row.issuer.without.spread(2),
             row.revoker.beside.spread(2),
             row.revoker.without.spread(2),
+            row.alone.spread(2),
         );
     }
     println!();
