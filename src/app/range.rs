@@ -103,6 +103,14 @@ fn runs_backwards((from, after): (AsOf, Position), (to, until): (AsOf, Position)
     }
 }
 
+/// A position to go on after, of a log with this head: one that is not past its end.
+///
+/// # Errors
+/// [`RangeError::Beyond`].
+pub fn after(position: Position, head: &Head) -> Result<Position, RangeError> {
+    if position == Position(0) { Ok(position) } else { within(position, head) }
+}
+
 /// A position, if the log has it.
 pub(super) fn within(position: Position, head: &Head) -> Result<Position, RangeError> {
     if position == Position(0) {

@@ -11,7 +11,7 @@ use super::{
     values,
 };
 use crate::{
-    app::view::EventView,
+    app::{range::after, view::EventView},
     domain::{Path, Position, Recorded},
     store::log::{self, Selection},
 };
@@ -41,8 +41,10 @@ Examples:
   catalog audit events --jti 0199d7a8-5c3e-7b11-9a0e-0d5c4a3f2b10 --format json";
 
 pub(super) async fn run(shell: &Shell<'_>, args: EventsArgs) -> Result<Outcome, CliError> {
-    let selection = Selection { after: args.after, jti: args.jti, path: args.path, ..Selection::default() };
     session::run(shell, Need::Catalog, async |session| {
+        let head = log::head(session.database.reads()).await?;
+        let after = after(args.after, &head)?;
+        let selection = Selection { after, jti: args.jti, path: args.path, ..Selection::default() };
         let mut listing = Listing::stdout(args.format, event_line::HEADINGS);
         each(session, selection, |recorded| {
             listing.member(|| event_line::cells(recorded), || Ok::<_, CliError>(EventView::new(recorded)?))
