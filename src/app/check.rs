@@ -147,12 +147,17 @@ impl Catalog {
             Ok(verified) => verified,
             Err(Invalid::SecretMissing { kid }) => return Err(CheckError::SecretMissing { kid }),
             Err(invalid) => match invalid.may_be_signed().then(|| live.verifier.signed(presented.text())).flatten() {
-                Some(signed) => return Box::pin(self.unlike_ours(signed, invalid, asked_by)).await,
+                Some(signed) => {
+                    if let Some(jti) = signed.jti {
+                        name(purpose, jti);
+                    }
+                    return Box::pin(self.unlike_ours(signed, invalid, asked_by)).await;
+                }
                 None => return Ok(Verdict::Invalid(invalid)),
             },
         };
-        name(purpose, &verified);
         let jti = verified.claims.jti;
+        name(purpose, jti);
         let Some(token) = self.live_token(jti).await? else {
             return Ok(self.shadow(&*verified, Shadow::NeverIssued, asked_by));
         };
@@ -322,7 +327,7 @@ fn counted(purpose: Purpose, judged: Result<Verdict, CheckError>) -> Result<Verd
 }
 
 /// Names a well signed token in the diagnostics of the request that is about it or comes from it.
-fn name(purpose: Purpose, verified: &Verified) {
+fn name(purpose: Purpose, jti: Uuid) {
     let role = if purpose == Purpose::Credential { "actor" } else { "jti" };
-    tracing::Span::current().record(role, tracing::field::display(verified.claims.jti));
+    tracing::Span::current().record(role, tracing::field::display(jti));
 }
