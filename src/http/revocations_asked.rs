@@ -112,7 +112,7 @@ impl Body {
                 Ok(Asked::rule(RevokeByRule { predicate: Predicate::default(), reason, note }, dry_run))
             }
             (None, None, Some(false)) => Err(Problem::malformed_body("/all", "can only be true".to_owned())),
-            _ => Err(Problem::malformed_body("", "needs one of ids, where and all".to_owned())),
+            _ => Err(Problem::malformed_body("", "needs exactly one of ids, where and all".to_owned())),
         }
     }
 }

@@ -232,9 +232,9 @@ async fn what_is_not_said_clearly_is_refused_with_the_place_and_ends_nothing() {
     let kept = issue(&world, "alice@example.com", &[]).await;
 
     for (body, pointer, words) in [
-        (json!({}), "#", "needs one of ids, where and all"),
-        (json!({"where": {"sub": "a"}, "all": true}), "#", "needs one of ids, where and all"),
-        (json!({"where": {"sub": "a"}, "ids": [kept]}), "#", "needs one of ids, where and all"),
+        (json!({}), "#", "needs exactly one of ids, where and all"),
+        (json!({"where": {"sub": "a"}, "all": true}), "#", "needs exactly one of ids, where and all"),
+        (json!({"where": {"sub": "a"}, "ids": [kept]}), "#", "needs exactly one of ids, where and all"),
         (json!({"where": {}}), "#/where", "names no condition"),
         (json!({"where": [null, "ops"]}), "#/where", "an object"),
         (json!({"where": null}), "#/where", "an object"),
