@@ -24,7 +24,7 @@ use super::{
     problem::{Code, Problem},
 };
 use crate::{
-    app::{Catalog, range::after, view::EventView},
+    app::{Catalog, view::EventView},
     domain::{Path, Position, Recorded, authority::RoutePermission, causes::Causes, claims::CanonicalUuid},
     store::{
         Database, Head, StoreError,
@@ -101,10 +101,12 @@ pub(super) async fn handle(
 ) -> Result<Response, Problem> {
     caller.require(RoutePermission::AuditRead)?;
     let head = log::head(catalog.database().reads()).await?;
-    let asked = range.after.map_or(Ok(Position(0)), |after| position("after", &after))?;
+    let after = range.after.map_or(Ok(Position(0)), |after| position("after", &after))?;
+    if after > head.position {
+        return Err(Problem::position_ahead(after, head.position));
+    }
     let selection = Selection {
-        // Whoever was further has heard of another log, or of one that lost its end.
-        after: after(asked, &head).map_err(|error| Problem::malformed_parameter("after", error.to_string()))?,
+        after,
         until: Some(head.position),
         jti: range.jti.map(|CanonicalUuid(jti)| jti),
         path: range.path,

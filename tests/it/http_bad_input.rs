@@ -129,7 +129,6 @@ async fn malformed_parameters_are_named() {
         ("/audit/events?after=-1", "after"),
         ("/audit/events?after=%2B1", "after"),
         ("/audit/events?after=99999999999999999999", "after"),
-        ("/audit/events?after=9223372036854775807", "after"),
         ("/audit/events?limit=1001", "limit"),
         ("/audit/events?jti=x", "jti"),
     ] {

@@ -220,6 +220,11 @@ async fn a_read_waits_for_the_position_it_was_asked_to_include() {
     assert_eq!((included.status.as_u16(), included.json()["status"].clone()), (200, json!("revoked")));
     assert_eq!((ahead.status.as_u16(), ahead.json()["code"].clone()), (503, json!("position_ahead")));
     assert_eq!(ahead.header("retry-after"), "1");
+    let (end, past) = (position + 1, position + 2);
+    let at_its_end = world.get(&format!("/audit/events?after={end}"), &admin).await;
+    assert_eq!((at_its_end.status.as_u16(), at_its_end.json()["events"].clone()), (200, json!([])));
+    let past_it = world.get(&format!("/audit/events?after={past}"), &admin).await;
+    assert_eq!((past_it.status.as_u16(), past_it.json()["code"].clone()), (503, json!("position_ahead")));
     assert_eq!(malformed.json()["errors"][0]["parameter"], "min_position");
     assert_eq!(nobody.status, 401, "where the log ends is not told to just anybody");
 }

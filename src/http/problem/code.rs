@@ -226,7 +226,8 @@ forbidden! { codes
     }
     PositionAhead "position_ahead" SERVICE_UNAVAILABLE {
         "The log is not that long yet",
-        "The answer was asked to include a position (`min_position`) that this server does not see yet.",
+        "The answer was asked to include a position (`min_position`), or to go on after one (`after`), that this server does not \
+         see yet.",
         "Ask again after the seconds in `Retry-After`. If it stays so, the position is of another catalog, or of one \
          that was restored to an earlier state.",
         "position 42 was asked for, the log ends at 41",
