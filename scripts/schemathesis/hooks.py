@@ -94,9 +94,10 @@ def replaced(value, instead):
 
 def ask_for_positions_that_exist(case):
     """One past the head is answered 503 by design, which the check for server errors cannot know."""
-    asked = str(case.query.get("min_position", ""))
-    if asked.isascii() and asked.isdigit() and HEAD < int(asked) <= POSITION_MAX:
-        case.query["min_position"] = int(asked) % HEAD
+    for name in ["min_position", *(["after"] if case.operation.path == "/audit/events" else [])]:
+        asked = str(case.query.get(name, ""))
+        if asked.isascii() and asked.isdigit() and HEAD < int(asked) <= POSITION_MAX:
+            case.query[name] = int(asked) % HEAD
 
 
 def ask_for_a_past(case):
