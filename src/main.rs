@@ -28,8 +28,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// The operating system's entropy, without a generator in between that would have to be seeded first, and would draw the same
-/// again in a copy of the machine.
+/// The operating system's entropy, without a generator in between that would have to be seeded first.
 struct SystemEntropy;
 
 impl Entropy for SystemEntropy {

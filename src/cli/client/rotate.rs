@@ -29,7 +29,7 @@ pub(in crate::cli) struct RotateArgs {
     #[arg(value_parser = values::jti)]
     jti: Uuid,
     /// For how long both are good, such as 10m, 1h or 7d; 0s ends the token at once
-    #[arg(long, allow_hyphen_values = true)]
+    #[arg(long)]
     overlap: Overlap,
     /// How long the successor lives, such as 20m, 8h, 7d, or plain seconds [default: as long as the token itself, within the
     /// policy]
