@@ -142,11 +142,13 @@ impl Catalog {
         presented: PresentedToken<'_>,
         asked_by: &dyn AskedBy,
     ) -> Result<Verdict, CheckError> {
-        let (live, now) = (self.live(), self.ambient.clock.now());
-        let verified = match live.verifier.verify(presented, &self.issuer, now) {
+        let (now, text, is_named) = (self.ambient.clock.now(), presented.text(), presented.is_known());
+        let verified = self.latest.glance().verifier.verify(presented, &self.issuer, now);
+        let signed = || self.latest.glance().verifier.signed(text);
+        let verified = match verified {
             Ok(verified) => verified,
             Err(Invalid::SecretMissing { kid }) => return Err(CheckError::SecretMissing { kid }),
-            Err(invalid) => match invalid.may_be_signed().then(|| live.verifier.signed(presented.text())).flatten() {
+            Err(invalid) => match invalid.may_be_signed().then(signed).flatten() {
                 Some(signed) => {
                     if let Some(jti) = signed.jti {
                         name(purpose, jti);
@@ -157,7 +159,9 @@ impl Catalog {
             },
         };
         let jti = verified.claims.jti;
-        name(purpose, jti);
+        if !is_named {
+            name(purpose, jti);
+        }
         let Some(token) = self.live_token(jti).await? else {
             return Ok(self.shadow(&*verified, Shadow::NeverIssued, asked_by));
         };
@@ -301,11 +305,12 @@ impl Catalog {
         presented: PresentedToken<'_>,
         asked_by: &dyn AskedBy,
     ) -> Result<Result<Arc<Authority>, NotLetIn>, CheckError> {
+        let text = presented.text();
         let judged = self.judge(Purpose::Credential, presented, asked_by).await;
         // It names no key of ours: it may be another's, who has longer ones.
         if matches!(&judged, Ok(Verdict::Invalid(Invalid::Foreign | Invalid::TooLong { .. }))) {
             let live = self.live();
-            if let Some((token, trusted)) = of_trusted(presented.text(), &live, &self.issuer) {
+            if let Some((token, trusted)) = of_trusted(text, &live, &self.issuer) {
                 // As few come this way.
                 return Box::pin(self.log_in(&token, trusted, asked_by)).await.map(|let_in| let_in.map(Arc::new));
             }

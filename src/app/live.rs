@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use arc_swap::{ArcSwap, Guard};
 use tokio::time::Instant;
 
 use super::Catalog;
@@ -34,7 +35,7 @@ pub struct Live {
 
 /// The latest [`Live`], replaced as a whole.
 pub(super) struct Latest {
-    live: RwLock<Arc<Live>>,
+    live: ArcSwap<Live>,
     limit: Staleness,
     looks: AtomicU64,
     // When somebody who keeps following last began to look, and found it to be the latest.
@@ -107,11 +108,16 @@ impl Live {
 
 impl Latest {
     pub(super) fn new(live: Live, limit: Staleness) -> Self {
-        Self { live: RwLock::new(Arc::new(live)), limit, looks: AtomicU64::default(), seen: RwLock::default() }
+        Self { live: ArcSwap::from_pointee(live), limit, looks: AtomicU64::default(), seen: RwLock::default() }
     }
 
     pub(super) fn get(&self) -> Arc<Live> {
-        self.live.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.live.load_full()
+    }
+
+    /// The same for a moment: whoever only looks leaves nothing for other cores to wait for.
+    pub(super) fn glance(&self) -> Guard<Arc<Live>> {
+        self.live.load()
     }
 
     /// Whether it was the latest a short while ago, or may be older. It never is where nobody follows.
@@ -132,17 +138,16 @@ impl Latest {
 
     /// Replaces it, unless somebody has who began to look later. Positions do not tell: a log that was restored is shorter.
     fn put(&self, live: Live) {
-        let mut latest = self.live.write().unwrap_or_else(PoisonError::into_inner);
-        if live.look > latest.look {
-            *latest = Arc::new(live);
-        }
+        let live = Arc::new(live);
+        self.live.rcu(|latest| if live.look > latest.look { live.clone() } else { latest.clone() });
     }
 
     /// Replaces the private halves alone.
-    fn put_keyring(&self, keyring: Arc<Keyring>) {
-        let mut latest = self.live.write().unwrap_or_else(PoisonError::into_inner);
-        let (settings, verifier) = (latest.settings.clone(), latest.verifier.clone());
-        *latest = Arc::new(Live { settings, verifier, keyring, place: latest.place, look: latest.look });
+    fn put_keyring(&self, keyring: &Arc<Keyring>) {
+        self.live.rcu(|latest| {
+            let (settings, verifier, keyring) = (latest.settings.clone(), latest.verifier.clone(), keyring.clone());
+            Live { settings, verifier, keyring, place: latest.place, look: latest.look }
+        });
     }
 }
 
@@ -179,7 +184,7 @@ impl Catalog {
     /// [`KeyringError`]: those that are here stay.
     pub fn look_for_keys(&self) -> Result<(), KeyringError> {
         let keyring = tokio::task::block_in_place(|| self.live().keyring.looked_again())?;
-        self.latest.put_keyring(Arc::new(keyring));
+        self.latest.put_keyring(&Arc::new(keyring));
         Ok(())
     }
 }

@@ -1,9 +1,8 @@
 //! What checks find, counted. docs/operations.md says what each figure means.
 
-use std::sync::OnceLock;
+use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
-use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, gauge};
-
+use super::striped::Striped;
 use crate::domain::Status;
 
 const CHECKS: &str = "catalog_checks_total";
@@ -280,32 +279,35 @@ pub(super) fn provider_asked(is_good: bool) {
     counter!(PROVIDERS, "answer" => if is_good { "good" } else { "none" }).increment(1);
 }
 
-/// A counter that is at hand from the first time on that it counts: to look for it by its labels is a good part of a check.
-type Kept = OnceLock<Counter>;
+// They are at hand from the first time on that they count: to look for one by its labels is a good part of a check.
+static CHECKED: [[Striped; Finding::COUNT]; Checked::COUNT] =
+    [const { [const { Striped::new() }; Finding::COUNT] }; Checked::COUNT];
+static AUTHORIZED: [Striped; TOLD.len()] = [const { Striped::new() }; TOLD.len()];
+static ANSWERED: [Striped; Source::COUNT] = [const { Striped::new() }; Source::COUNT];
 
 /// A check found this.
 pub fn checked(what: Checked, finding: Finding) {
-    static KEPT: [[Kept; Finding::COUNT]; Checked::COUNT] =
-        [const { [const { Kept::new() }; Finding::COUNT] }; Checked::COUNT];
-    let kept = &KEPT[what as usize][finding as usize];
-    kept.get_or_init(|| counter!(CHECKS, "of" => what.as_str(), "verdict" => finding.as_str())).increment(1);
+    let made = || counter!(CHECKS, "of" => what.as_str(), "verdict" => finding.as_str());
+    CHECKED[what as usize][finding as usize].increment(1, made);
 }
 
 /// A gateway asked about a request and was told this: `allowed`, or the code of the problem.
 pub fn authorized(told: &'static str) {
-    static KEPT: [Kept; TOLD.len()] = [const { Kept::new() }; TOLD.len()];
     let made = || counter!(AUTHORIZATIONS, "told" => told);
     match TOLD.iter().position(|known| *known == told) {
-        Some(index) => KEPT[index].get_or_init(made).increment(1),
+        Some(index) => AUTHORIZED[index].increment(1, made),
         None => made().increment(1),
     }
 }
 
 /// So many tokens were asked for, and found there.
 pub(super) fn answered(source: Source, tokens: usize) {
-    static KEPT: [Kept; Source::COUNT] = [const { Kept::new() }; Source::COUNT];
     if tokens > 0 {
-        let kept = &KEPT[source as usize];
-        kept.get_or_init(|| counter!(ANSWERS, "from" => source.as_str())).increment(tokens as u64);
+        ANSWERED[source as usize].increment(tokens as u64, || counter!(ANSWERS, "from" => source.as_str()));
     }
+}
+
+/// Tells the recorder what was counted: to be done before anybody is shown it.
+pub fn tell() {
+    CHECKED.iter().flatten().chain(&AUTHORIZED).chain(&ANSWERED).for_each(Striped::tell);
 }

@@ -32,6 +32,7 @@ mod seed;
 mod settings;
 mod shadows;
 mod status_lists;
+mod striped;
 mod suspend;
 mod sweep;
 mod upkeep;

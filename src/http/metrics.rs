@@ -21,7 +21,7 @@ use tokio::time::timeout;
 
 use super::openapi::problems;
 use crate::{
-    app::Catalog,
+    app::{self, Catalog},
     domain::{Position, origin::Path},
     store::{
         Connections, StoreError,
@@ -103,6 +103,7 @@ pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, Extension(metric
     sample(&catalog);
     let is_up = matches!(timeout(READ_TIMEOUT, metrics.count(&catalog)).await, Ok(Ok(())));
     gauge!(UP).set(u8::from(is_up));
+    app::metrics::tell();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.recorded.render()).into_response()
 }
 

@@ -13,11 +13,13 @@ use axum::{
 };
 use catalog_gateway::admission::TrustedProxies;
 use tracing::{Instrument, field};
-use uuid::Uuid;
+use uuid::{Uuid, fmt::Hyphenated};
 
 use super::{
     authorize,
     basic::{self, NameAndSecret},
+    caller,
+    connections::Connection,
     metrics,
     problem::{ANSWER_TIMEOUT, Code, Problem},
 };
@@ -38,7 +40,7 @@ static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) async fn name(State(ambient): State<Ambient>, mut request: Request, next: Next) -> Response {
     let id = given(request.headers()).unwrap_or_else(|| fresh(&ambient));
     request.extensions_mut().insert(id.clone());
-    let jti = plain_jti(request.extensions(), request.uri());
+    let (actor, jti) = (known_actor(&request), plain_jti(request.extensions(), request.uri()));
     let (route, method) = (route(&request).to_owned(), request.method().clone());
     // Of the highest level, so that it is there wherever a line is.
     let span = tracing::error_span!(
@@ -46,8 +48,8 @@ pub(super) async fn name(State(ambient): State<Ambient>, mut request: Request, n
         request_id = id.as_str(),
         method = metrics::name(&method),
         route,
-        actor = field::Empty,
-        // Here, where it costs the least: to record it later takes longer.
+        // Both here, if they are known, where it costs the least: to record them later takes longer.
+        actor = actor.map(field::display),
         jti = jti.map(field::display)
     );
     let begun = tokio::time::Instant::now();
@@ -85,11 +87,19 @@ fn route(request: &Request) -> &str {
     request.extensions().get::<MatchedPath>().map_or(of_a_proxy, MatchedPath::as_str)
 }
 
+/// The token that the request presents, if it is the one that came last over its connection.
+fn known_actor(request: &Request) -> Option<Uuid> {
+    let connection = request.extensions().get::<Connection>()?;
+    connection.presented.jti(caller::token_of(request.headers()).ok()?)
+}
+
 /// The token that the path names, unless it is percent-encoded.
 pub(super) fn plain_jti(extensions: &Extensions, uri: &Uri) -> Option<Uuid> {
     let route = extensions.get::<MatchedPath>()?.as_str();
-    let place = route.split('/').position(|part| part == "{jti}")?;
-    parse_jti(uri.path().split('/').nth(place)?)
+    // No route has another parameter before it, so that it begins in the path where it does in the route.
+    let place = route.find('{').filter(|place| route[*place..].starts_with("{jti}"))?;
+    let (jti, rest) = uri.path().get(place..)?.split_at_checked(Hyphenated::LENGTH)?;
+    if rest.is_empty() || rest.starts_with('/') { parse_jti(jti) } else { None }
 }
 
 fn given(headers: &HeaderMap) -> Option<RequestId> {

@@ -3,12 +3,14 @@
 use std::{
     fmt,
     num::NonZeroUsize,
-    sync::{Arc, Mutex, PoisonError},
+    ptr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
 use aws_lc_rs::constant_time;
 use lru::LruCache;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::verified::Verified;
@@ -20,35 +22,49 @@ const TOKENS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4_095);
 
 /// What stands for a token's text: the text itself is not kept with what it says.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) struct Fingerprint([u8; 32]);
+struct Fingerprint([u8; 32]);
 
 /// A token as it was presented.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct PresentedToken<'a> {
-    pub(super) text: &'a str,
-    /// `None` for one that is too long to be remembered.
-    pub(super) fingerprint: Option<Fingerprint>,
+    text: &'a str,
+    last: Option<&'a LastPresented>,
+    known: Option<Known>,
 }
 
-/// The text that was presented last over a connection, for as long as the connection is open: most carry the same
-/// credential again and again, and to compare it takes a tenth of what it takes to hash it.
+/// The token that was presented last over a connection and found good, for as long as the connection is open: most carry the
+/// same credential again and again. To compare it takes a tenth of what it takes to hash it, and nobody else looks here.
 #[derive(Default)]
-pub struct LastPresented(Mutex<Option<(Zeroizing<String>, Fingerprint)>>);
+pub struct LastPresented(Mutex<Option<Last>>);
+
+struct Last {
+    text: Zeroizing<String>,
+    known: Known,
+}
+
+/// A token that was found good.
+#[derive(Clone)]
+struct Known {
+    verified: Arc<Verified>,
+    /// By whose keys.
+    by: Weak<Mutex<Found>>,
+}
+
+type Found = LruCache<Fingerprint, Arc<Verified>>;
 
 /// The tokens that the keys of one verifier were found to have signed. It goes with the verifier, so with its keys.
-pub(super) struct Remembered(Mutex<LruCache<Fingerprint, Arc<Verified>>>);
+pub(super) struct Remembered(Arc<Mutex<Found>>);
 
 impl Fingerprint {
     /// `None` for a token that is too long to be remembered.
-    pub(super) fn of(token: &str) -> Option<Self> {
+    fn of(token: &str) -> Option<Self> {
         (token.len() <= BYTES_MAX).then(|| Self(Sha256::digest(token.as_bytes()).into()))
     }
 }
 
 impl<'a, T: AsRef<str> + ?Sized> From<&'a T> for PresentedToken<'a> {
     fn from(text: &'a T) -> Self {
-        let text = text.as_ref();
-        Self { text, fingerprint: Fingerprint::of(text) }
+        Self { text: text.as_ref(), last: None, known: None }
     }
 }
 
@@ -57,6 +73,12 @@ impl<'a> PresentedToken<'a> {
     #[must_use]
     pub fn text(&self) -> &'a str {
         self.text
+    }
+
+    /// Whether it is what [came last](LastPresented::jti) over its connection.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.known.is_some()
     }
 }
 
@@ -69,17 +91,26 @@ impl fmt::Debug for PresentedToken<'_> {
 impl LastPresented {
     /// What is presented now.
     #[must_use]
-    pub fn now<'a>(&self, text: &'a str) -> PresentedToken<'a> {
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((same, fingerprint)) = &*last
-            // A proxy may send what many present over one connection, and none of them is to find out about another's.
-            && constant_time::verify_slices_are_equal(same.as_bytes(), text.as_bytes()).is_ok()
-        {
-            return PresentedToken { text, fingerprint: Some(*fingerprint) };
-        }
-        let presented = PresentedToken::from(text);
-        *last = presented.fingerprint.map(|fingerprint| (text.to_owned().into(), fingerprint));
-        presented
+    pub fn now<'a>(&'a self, text: &'a str) -> PresentedToken<'a> {
+        PresentedToken { text, last: Some(self), known: self.known(text, Known::clone) }
+    }
+
+    /// The identifier of what is presented now, if it is what came last. Whether it is still good this does not say.
+    #[must_use]
+    pub fn jti(&self, text: &str) -> Option<Uuid> {
+        self.known(text, |known| known.verified.claims.jti)
+    }
+
+    fn known<T>(&self, text: &str, read: impl FnOnce(&Known) -> T) -> Option<T> {
+        let last = self.lock();
+        let last = last.as_ref()?;
+        // A proxy may send what many present over one connection, and none of them is to find out about another's.
+        constant_time::verify_slices_are_equal(last.text.as_bytes(), text.as_bytes()).ok()?;
+        Some(read(&last.known))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Last>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -91,30 +122,80 @@ impl fmt::Debug for LastPresented {
 
 impl Remembered {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(LruCache::new(TOKENS_MAX)))
+        Self(Arc::new(Mutex::new(LruCache::new(TOKENS_MAX))))
     }
 
-    pub(super) fn get(&self, fingerprint: Fingerprint) -> Option<Arc<Verified>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&fingerprint).cloned()
+    /// What was found of the very text when it came before.
+    pub(super) fn get(&self, token: &PresentedToken<'_>) -> Option<Arc<Verified>> {
+        if let Some(known) = token.known.as_ref().filter(|known| ptr::eq(known.by.as_ptr(), Arc::as_ptr(&self.0))) {
+            return Some(known.verified.clone());
+        }
+        let verified = self.lock().get(&Fingerprint::of(token.text)?).cloned()?;
+        self.keep(token, &verified);
+        Some(verified)
     }
 
-    pub(super) fn put(&self, fingerprint: Fingerprint, verified: Arc<Verified>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).put(fingerprint, verified);
+    pub(super) fn put(&self, token: &PresentedToken<'_>, verified: &Arc<Verified>) {
+        if let Some(fingerprint) = Fingerprint::of(token.text) {
+            self.lock().put(fingerprint, verified.clone());
+            self.keep(token, verified);
+        }
+    }
+
+    /// Keeps it with the connection.
+    fn keep(&self, token: &PresentedToken<'_>, verified: &Arc<Verified>) {
+        if let Some(last) = token.last {
+            let known = Known { verified: verified.clone(), by: Arc::downgrade(&self.0) };
+            *last.lock() = Some(Last { text: token.text.to_owned().into(), known });
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Found> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::signing::fixtures::claims;
+
+    fn verified(kid: &str) -> Arc<Verified> {
+        Arc::new(Verified::new(claims(), kid.parse().expect("a kid"), [0; 32]))
+    }
 
     #[test]
-    fn what_is_presented_over_a_connection_has_its_own_fingerprint_whatever_came_before_it() {
-        let last = LastPresented::default();
-        let long = "t".repeat(BYTES_MAX + 1);
-        for text in ["one", "one", "two", "onE", "one", "", &long, &long, "one"] {
-            let presented = last.now(text);
-            assert_eq!(presented.text(), text);
-            assert!(presented.fingerprint == Fingerprint::of(text), "{text}");
+    fn over_a_connection_the_very_text_that_came_last_is_known_and_no_other() {
+        let (remembered, last) = (Remembered::new(), LastPresented::default());
+        let (one, two) = (verified("one"), verified("two"));
+        remembered.put(&last.now("one"), &one);
+        remembered.put(&last.now("two"), &two);
+
+        for (text, known) in [("two", Some(&two)), ("one", Some(&one)), ("onE", None), ("", None), ("one", Some(&one))]
+        {
+            assert_eq!(remembered.get(&last.now(text)).as_ref(), known, "{text}");
+            assert_eq!(remembered.get(&text.into()).as_ref(), known, "{text} over no connection");
         }
+        assert!(last.jti("one").is_some() && last.now("one").is_known());
+        assert!(last.jti("two").is_none() && !last.now("two").is_known());
+    }
+
+    #[test]
+    fn what_one_set_of_keys_was_found_to_have_signed_says_nothing_about_another() {
+        let last = LastPresented::default();
+        let before = Remembered::new();
+        before.put(&last.now("one"), &verified("one"));
+        drop(before);
+
+        assert_eq!(Remembered::new().get(&last.now("one")), None);
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_not_kept() {
+        let (remembered, last, long) = (Remembered::new(), LastPresented::default(), "t".repeat(BYTES_MAX + 1));
+        remembered.put(&last.now(&long), &verified("one"));
+
+        assert_eq!(remembered.get(&last.now(&long)), None);
+        assert!(last.lock().is_none());
     }
 }

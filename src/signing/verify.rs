@@ -183,16 +183,14 @@ impl Verifier {
         issuer: &Issuer,
         now: DateTime<Utc>,
     ) -> Result<Arc<Verified>, Invalid> {
-        let PresentedToken { text, fingerprint } = token.into();
-        let known = fingerprint.and_then(|fingerprint| self.remembered.get(fingerprint));
-        if let Some(known) = known.filter(|known| known.claims.iss == *issuer) {
+        let token = token.into();
+        let known = self.remembered.get(&token).filter(|known| known.claims.iss == *issuer);
+        if let Some(known) = known {
             check_times(&known.claims, now)?;
             return Ok(known);
         }
-        let verified = Arc::new(self.verify_anew(&Parts::of(text)?, issuer, now)?);
-        if let Some(fingerprint) = fingerprint {
-            self.remembered.put(fingerprint, verified.clone());
-        }
+        let verified = Arc::new(self.verify_anew(&Parts::of(token.text())?, issuer, now)?);
+        self.remembered.put(&token, &verified);
         Ok(verified)
     }
 

@@ -1,6 +1,10 @@
 //! Diagnostics: one line for each answered request, and every line of a request's work bears its name.
 
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::support::{
     Site, TestDatabase,
@@ -79,6 +83,37 @@ async fn each_answered_request_is_one_line_with_what_is_known_of_it() {
     }
     let recorded = lines.iter().find(|line| line["message"] == "a token was issued").unwrap();
     assert_eq!((&recorded["span"]["request_id"], &recorded["path"]), (&json!("issue-1"), &json!("api")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_one_connection_each_request_names_the_token_that_it_presents_itself_and_once() {
+    let site = Site::new().await;
+    let [one, two] = [site.admin(), site.admin()];
+    let (unsound, mut asked) = (format!("{one}A"), String::new());
+    let presented = [("a", &one), ("b", &one), ("c", &two), ("d", &unsound), ("e", &two), ("f", &one), ("g", &one)];
+    for (id, token) in presented {
+        let last = if id == "g" { "connection: close\r\n" } else { "" };
+        asked += &format!(
+            "GET /whoami HTTP/1.1\r\nhost: catalog\r\nx-request-id: {id}\r\nauthorization: Bearer {token}\r\n{last}\r\n"
+        );
+    }
+    let server = site.serve().await;
+    let mut stream = TcpStream::connect(server.client.address()).await.unwrap();
+    let mut answers = String::new();
+
+    stream.write_all(asked.as_bytes()).await.unwrap();
+    stream.read_to_string(&mut answers).await.unwrap();
+
+    assert_eq!((answers.matches("HTTP/1.1 200").count(), answers.matches("HTTP/1.1 401").count()), (6, 1));
+    let said = server.stop().await;
+    for (id, token) in presented {
+        let name = format!("request_id=\"{id}\"");
+        let line = said.lines().find(|line| line.contains(&name) && line.contains("a request was answered")).unwrap();
+        let named: Vec<&str> = line.split(' ').filter_map(|word| word.strip_prefix("actor=")).collect();
+        let named: Vec<&str> = named.iter().map(|word| word.trim_end_matches("}:")).collect();
+        let expected = if token == &unsound { vec![] } else { vec![jti(&site, token)] };
+        assert_eq!(named, expected, "{line}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

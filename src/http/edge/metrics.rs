@@ -13,7 +13,7 @@ use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::health::name;
-use crate::app::edge::Edge;
+use crate::app::{self, edge::Edge};
 
 const FRESH: &str = "catalog_edge_fresh";
 const FEED: &str = "catalog_edge_feed";
@@ -43,6 +43,7 @@ pub(super) async fn handle(
     Extension(recorder): Extension<PrometheusHandle>,
 ) -> Response {
     sample(&edge);
+    app::metrics::tell();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], recorder.render()).into_response()
 }
 
