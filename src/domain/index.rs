@@ -272,7 +272,7 @@ impl LiveIndex {
     /// Has others told of a token. Of one that is not known nobody needs to hear: it is expired.
     fn tell(&mut self, jti: Uuid, item: impl FnOnce(Uuid, i64) -> Item) {
         if let Some(known) = self.tokens.get(&jti) {
-            self.changes.push(item(jti, known.expires_at().timestamp()));
+            self.changes.push(item(jti, known.exp()));
         }
     }
 
@@ -395,6 +395,5 @@ impl LiveIndex {
 }
 
 fn is_over(known: &Packed, now: DateTime<Utc>) -> bool {
-    let expires_at = known.expires_at();
-    now >= known.slot.map_or(expires_at, |_| kept_until(expires_at))
+    now.timestamp() >= known.slot.map_or(known.exp(), |_| kept_until(known.exp()))
 }

@@ -119,9 +119,9 @@ impl LiveLists {
     }
 }
 
-/// Until when a token with an entry is remembered that expires then.
-pub(super) fn kept_until(expires_at: DateTime<Utc>) -> DateTime<Utc> {
-    expires_at + LEEWAY
+/// Until when a token with an entry is remembered that expires then, both in seconds since 1970.
+pub(super) fn kept_until(exp: i64) -> i64 {
+    exp.saturating_add(LEEWAY.num_seconds())
 }
 
 /// The earliest `exp` of tokens that lists still speak of.

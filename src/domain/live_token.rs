@@ -8,7 +8,7 @@ use super::{
     Path, Position, Recorded, Status, Token,
     claims::signing_input_digest,
     event::{TokenIssued, TokenRevoked},
-    token::{Lineage, instant},
+    token::Lineage,
 };
 
 /// A token as a check sees it. Its status is that of the [`Token`] it was made from.
@@ -22,8 +22,8 @@ pub struct LiveToken {
     pub path: Path,
     /// Whether it came past the API's controls.
     pub out_of_band: bool,
-    /// `exp`: the first instant at which it is expired.
-    pub expires_at: DateTime<Utc>,
+    /// The first instant at which it is expired, in seconds since 1970.
+    pub exp: i64,
     /// When its revocation holds.
     pub end: End,
     /// Whether it is held back.
@@ -69,7 +69,7 @@ impl LiveToken {
             issued: recorded.position,
             path: recorded.occurrence.origin.path,
             out_of_band: event.out_of_band,
-            expires_at: instant(event.exp),
+            exp: event.exp,
             end: End::Never,
             is_suspended: false,
             lineage: Lineage { family, predecessor, successor: None, first: None }.boxed(),
@@ -95,7 +95,7 @@ impl LiveToken {
     pub fn status(&self, now: DateTime<Utc>) -> Status {
         match () {
             () if self.end.holds(now) => Status::Revoked,
-            () if now >= self.expires_at => Status::Expired,
+            () if now.timestamp() >= self.exp => Status::Expired,
             () if self.is_suspended => Status::Suspended,
             () => Status::Active,
         }
@@ -128,7 +128,7 @@ impl From<&Token> for LiveToken {
             issued: token.issued,
             path: token.path,
             out_of_band: token.out_of_band,
-            expires_at: token.expires_at,
+            exp: token.expires_at.timestamp(),
             end: revocation.map_or(End::Never, |revocation| End::of(revocation.effective_from)),
             is_suspended: token.suspension.is_some(),
             lineage: Lineage { first: None, ..token.lineage.clone() }.boxed(),

@@ -1,6 +1,6 @@
 //! A live token as the memory keeps it: there may be millions.
 
-use chrono::{DateTime, Utc};
+use chrono::DateTime;
 use uuid::Uuid;
 
 use super::{
@@ -8,7 +8,7 @@ use super::{
     likeness::{Likeness, Number, Place},
     live_lists::Slot,
     live_token::{End, LiveToken},
-    token::{Lineage, instant},
+    token::Lineage,
 };
 
 /// No text that was ever signed has this digest.
@@ -22,7 +22,7 @@ pub(super) struct Packed {
     claims_digest: [u8; 32],
     issued: Position,
     /// Seconds since 1970.
-    expires_at: i64,
+    exp: i64,
     /// Microseconds since 1970.
     end: i64,
     lineage: Option<Box<Lineage>>,
@@ -40,15 +40,15 @@ pub(super) struct Packed {
 
 impl Packed {
     pub(super) fn new(token: LiveToken, like: Likeness, slot: Option<Slot>) -> Self {
-        let LiveToken { claims_digest, issued, path, out_of_band, expires_at, end, is_suspended, lineage } = token;
+        let LiveToken { claims_digest, issued, path, out_of_band, exp, end, is_suspended, lineage } = token;
         let Likeness { sub, name, issued_at, kid, teams, permissions } = like;
         let marks = u8::from(is_suspended) * SUSPENDED + u8::from(out_of_band) * OUT_OF_BAND;
         let claims_digest = claims_digest.unwrap_or(ERASED);
-        let (expires_at, end) = (expires_at.timestamp(), packed(end));
+        let end = packed(end);
         Self {
             claims_digest,
             issued,
-            expires_at,
+            exp,
             end,
             lineage,
             sub,
@@ -69,7 +69,7 @@ impl Packed {
             issued: self.issued,
             path: self.path,
             out_of_band: self.marks & OUT_OF_BAND != 0,
-            expires_at: self.expires_at(),
+            exp: self.exp,
             end: self.end(),
             is_suspended: self.is_suspended(),
             lineage: self.lineage.clone(),
@@ -99,8 +99,8 @@ impl Packed {
         self.issued
     }
 
-    pub(super) fn expires_at(&self) -> DateTime<Utc> {
-        instant(self.expires_at)
+    pub(super) fn exp(&self) -> i64 {
+        self.exp
     }
 
     pub(super) fn end(&self) -> End {

@@ -179,8 +179,10 @@ pub(super) enum Presented<'a> {
 /// The one credential of a request. Several are as bad as a wrong one.
 pub(super) fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
-    let value = values.next().ok_or_else(Problem::no_credential)?;
-    let (Ok(text), None) = (value.to_str(), values.next()) else { return Err(Problem::bad_credential()) };
+    let value = values.next().ok_or_else(Problem::no_credential)?.as_bytes();
+    // As `to_str` would have it, which looks at one byte after the other.
+    let text = if value.is_ascii() { std::str::from_utf8(value).ok() } else { None };
+    let (Some(text), None) = (text, values.next()) else { return Err(Problem::bad_credential()) };
     let (scheme, credentials) = text.split_once(' ').ok_or_else(Problem::no_credential)?;
     let credentials = credentials.trim_matches(' ');
     if scheme.eq_ignore_ascii_case("bearer") {

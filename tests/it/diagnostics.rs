@@ -89,19 +89,18 @@ async fn each_answered_request_is_one_line_with_what_is_known_of_it() {
 async fn over_one_connection_each_request_names_the_token_that_it_presents_itself_and_once() {
     let site = Site::new().await;
     let [one, two] = [site.admin(), site.admin()];
-    let (unsound, mut asked) = (format!("{one}A"), String::new());
+    let unsound = format!("{one}A");
     let presented = [("a", &one), ("b", &one), ("c", &two), ("d", &unsound), ("e", &two), ("f", &one), ("g", &one)];
-    for (id, token) in presented {
+    let asked = presented.map(|(id, token)| {
         let last = if id == "g" { "connection: close\r\n" } else { "" };
-        asked += &format!(
-            "GET /whoami HTTP/1.1\r\nhost: catalog\r\nx-request-id: {id}\r\nauthorization: Bearer {token}\r\n{last}\r\n"
-        );
-    }
+        let named = format!("host: catalog\r\nx-request-id: {id}\r\n{last}");
+        format!("GET /whoami HTTP/1.1\r\n{named}authorization: Bearer {token}\r\n\r\n")
+    });
     let server = site.serve().await;
     let mut stream = TcpStream::connect(server.client.address()).await.unwrap();
     let mut answers = String::new();
 
-    stream.write_all(asked.as_bytes()).await.unwrap();
+    stream.write_all(asked.concat().as_bytes()).await.unwrap();
     stream.read_to_string(&mut answers).await.unwrap();
 
     assert_eq!((answers.matches("HTTP/1.1 200").count(), answers.matches("HTTP/1.1 401").count()), (6, 1));

@@ -1,14 +1,11 @@
 //! What happened day by day, by the clock of the decisions, in UTC.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::pool::pairs;
-
+/// In their order.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(super) struct Days(#[serde(with = "pairs")] BTreeMap<NaiveDate, Counted>);
+pub(super) struct Days(Vec<(NaiveDate, Counted)>);
 
 /// What was counted on a day.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +45,16 @@ pub struct Day {
 
 impl Days {
     pub(super) fn at(&mut self, at: DateTime<Utc>) -> &mut Counted {
-        self.0.entry(at.date_naive()).or_default()
+        let day = at.date_naive();
+        let place = match self.0.last() {
+            // Nearly all that is read next happened on the same day.
+            Some((last, _)) if *last == day => self.0.len() - 1,
+            _ => self.0.binary_search_by_key(&day, |(day, _)| *day).unwrap_or_else(|place| {
+                self.0.insert(place, (day, Counted::default()));
+                place
+            }),
+        };
+        &mut self.0[place].1
     }
 
     pub(super) fn told(&self) -> Vec<Day> {

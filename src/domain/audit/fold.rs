@@ -226,12 +226,12 @@ impl Fold {
     pub fn live(&self) -> Vec<(Position, Uuid, Status)> {
         let at = self.scope.judged_at;
         let live = self.tokens.live(at).into_iter();
-        live.map(|(issued, (jti, token))| (issued, jti, token.status(at))).collect()
+        live.map(|(jti, token)| (token.issued, jti, token.status(at))).collect()
     }
 
     fn chosen_live(&self) -> impl Iterator<Item = (Uuid, &Held)> {
         let is_chosen = |jti| self.chosen.as_ref().is_none_or(|chosen| chosen.contains(&jti));
-        self.tokens.live(self.scope.judged_at).into_values().filter(move |(jti, _)| is_chosen(*jti))
+        self.tokens.live(self.scope.judged_at).into_iter().filter(move |(jti, _)| is_chosen(*jti))
     }
 
     fn outliving(&self) -> Vec<(Position, String)> {

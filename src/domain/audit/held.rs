@@ -1,7 +1,5 @@
 //! The tokens that may still be used, as the log goes on: as much memory as there are of them, whatever happened before.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -176,8 +174,10 @@ impl Tokens {
     }
 
     /// Those that are live at an instant, in the order in which they were issued.
-    pub(super) fn live(&self, at: DateTime<Utc>) -> BTreeMap<Position, (Uuid, &Held)> {
+    pub(super) fn live(&self, at: DateTime<Utc>) -> Vec<(Uuid, &Held)> {
         let live = self.held.iter().filter(|(_, token)| token.is_live(at));
-        live.map(|(jti, token)| (token.issued, (*jti, token))).collect()
+        let mut live: Vec<(Uuid, &Held)> = live.map(|(jti, token)| (*jti, token)).collect();
+        live.sort_unstable_by_key(|(_, token)| token.issued);
+        live
     }
 }

@@ -131,13 +131,13 @@ fn token(fields: &mut Fields<'_>) -> Result<LiveToken, sqlx::Error> {
     let claims_digest = digest.map_err(|error| sqlx::Error::Decode(error.into()))?;
     let (issued, path) = (fields.position()?, fields.text()?);
     let path = path.parse::<Path>().map_err(malformed)?;
-    let (out_of_band, expires_at) = (fields.boolean()?, fields.time()?);
+    let (out_of_band, exp) = (fields.boolean()?, fields.time()?.timestamp());
     let (is_revoked, effective_from) = (fields.boolean()?, fields.optional_time()?);
     let end = if is_revoked { End::of(effective_from) } else { End::Never };
     let is_suspended = fields.boolean()?;
     let (family, predecessor, successor) = (fields.optional_uuid()?, fields.optional_uuid()?, fields.optional_uuid()?);
     let lineage = Lineage { family, predecessor, successor, first: None }.boxed();
-    Ok(LiveToken { claims_digest, issued, path, out_of_band, expires_at, end, is_suspended, lineage })
+    Ok(LiveToken { claims_digest, issued, path, out_of_band, exp, end, is_suspended, lineage })
 }
 
 fn entry(fields: &mut Fields<'_>) -> Result<Option<Entry>, sqlx::Error> {

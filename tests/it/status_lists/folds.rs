@@ -54,7 +54,7 @@ fn expected(log: &[Recorded], told: usize, now: DateTime<Utc>) -> PackedList {
     let mut list = PackedList::new(ENTRIES);
     for number in (0..told).step_by(2) {
         let token = state.token(jti(number)).unwrap();
-        let before_exp = LiveToken { expires_at: DateTime::<Utc>::MAX_UTC, ..LiveToken::from(token) };
+        let before_exp = LiveToken { exp: i64::MAX, ..LiveToken::from(token) };
         list.set(
             entry(number).idx,
             match before_exp.status(now) {
@@ -149,7 +149,7 @@ fn a_token_without_an_entry_is_forgotten_at_its_exp_and_one_with_an_entry_ten_mi
         issued: Position(1),
         path: catalog::domain::Path::Api,
         out_of_band: false,
-        expires_at: at(ttl),
+        exp: at(ttl).timestamp(),
         end: catalog::domain::index::End::AtOnce,
         is_suspended: false,
         lineage: None,
