@@ -45,6 +45,7 @@ mod stretch;
 pub mod tally;
 pub mod tokens;
 pub mod trouble;
+mod turns;
 pub mod verify;
 mod verify_names;
 mod verify_reach;

@@ -7,7 +7,7 @@ use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use sqlx::{Connection, Executor, PgConnection};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     task::JoinError,
 };
 use tokio_util::task::AbortOnDropHandle;
@@ -20,6 +20,7 @@ use super::{
     postgres::SNAPSHOT,
     replay_live,
     skim::{Skimmed, Stored, skim},
+    turns::in_turns,
 };
 use crate::domain::{
     Position,
@@ -28,8 +29,7 @@ use crate::domain::{
 
 /// How many rows go to the fold at once.
 const ROWS_AT_ONCE: usize = 256;
-/// How many such batches wait for it, and how many are read beside each other. Twice as many take twice the memory and no less
-/// time on two cores.
+/// How many such batches wait for it. Twice as many take twice the memory and no less time on two cores.
 const BATCHES_WAITING: usize = 8;
 
 /// Rows as the database sent them, one behind the other. They are copied here, so that the connection reads into the same few
@@ -256,37 +256,18 @@ pub async fn replay(
     Ok(reading)
 }
 
-fn fold(
-    mut reading: Reading,
-    mut waiting: mpsc::Receiver<Batch>,
-    done: &mpsc::Sender<Batch>,
-) -> Result<Reading, StoreError> {
-    while let Some(first) = waiting.blocking_recv() {
-        let more = std::iter::from_fn(|| waiting.try_recv().ok()).take(BATCHES_WAITING - 1);
-        let batches: Vec<Batch> = std::iter::once(first).chain(more).collect();
-        // Most of the work is in rows by themselves. Every core takes part in it, while what was read is folded in order.
-        rayon::in_place_scope(|scope| {
-            let rows = batches.iter().map(|batch| {
-                let (rows, read) = oneshot::channel();
-                // Nobody takes what comes behind a row that cannot be read.
-                scope.spawn(move |_| drop(rows.send(batch.read())));
-                read
-            });
-            for read in rows.collect::<Vec<_>>() {
-                let rows = read.blocking_recv().map_err(|_| StoreError::from(sqlx::Error::WorkerCrashed))??;
-                for row in &rows {
-                    reading.step(row);
-                }
-            }
-            Ok::<_, StoreError>(())
-        })?;
-        for mut batch in batches {
-            batch.clear();
-            // As many are enough as there is room for.
-            let _ = done.try_send(batch);
-        }
-    }
-    Ok(reading)
+fn fold(reading: Reading, waiting: mpsc::Receiver<Batch>, done: &mpsc::Sender<Batch>) -> Result<Reading, StoreError> {
+    // Most of the work is in rows by themselves.
+    in_turns(reading, waiting, |mut batch, turn| {
+        let rows = batch.read();
+        turn.take(|reading| {
+            rows?.iter().for_each(|row| reading.step(row));
+            Ok(())
+        });
+        batch.clear();
+        // As many are enough as there is room for.
+        let _ = done.try_send(batch);
+    })
 }
 
 fn crashed(_: JoinError) -> StoreError {
