@@ -3,8 +3,10 @@
 use std::{
     fmt,
     num::NonZeroUsize,
-    ptr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use aws_lc_rs::constant_time;
@@ -25,7 +27,6 @@ const TOKENS_MAX: NonZeroUsize = NonZeroUsize::MIN.saturating_add(4_095);
 struct Fingerprint([u8; 32]);
 
 /// A token as it was presented.
-#[derive(Clone)]
 pub struct PresentedToken<'a> {
     text: &'a str,
     last: Option<&'a LastPresented>,
@@ -46,14 +47,18 @@ struct Last {
 #[derive(Clone)]
 struct Known {
     verified: Arc<Verified>,
-    /// By whose keys.
-    by: Weak<Mutex<Found>>,
+    /// By which of all [`Remembered`].
+    by: u64,
 }
 
 type Found = LruCache<Fingerprint, Arc<Verified>>;
 
 /// The tokens that the keys of one verifier were found to have signed. It goes with the verifier, so with its keys.
-pub(super) struct Remembered(Arc<Mutex<Found>>);
+pub(super) struct Remembered {
+    /// No other has it.
+    number: u64,
+    found: Mutex<Found>,
+}
 
 impl Fingerprint {
     /// `None` for a token that is too long to be remembered.
@@ -122,13 +127,15 @@ impl fmt::Debug for LastPresented {
 
 impl Remembered {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(LruCache::new(TOKENS_MAX))))
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        Self { number, found: Mutex::new(LruCache::new(TOKENS_MAX)) }
     }
 
     /// What was found of the very text when it came before.
-    pub(super) fn get(&self, token: &PresentedToken<'_>) -> Option<Arc<Verified>> {
-        if let Some(known) = token.known.as_ref().filter(|known| ptr::eq(known.by.as_ptr(), Arc::as_ptr(&self.0))) {
-            return Some(known.verified.clone());
+    pub(super) fn get(&self, token: &mut PresentedToken<'_>) -> Option<Arc<Verified>> {
+        if let Some(known) = token.known.take().filter(|known| known.by == self.number) {
+            return Some(known.verified);
         }
         let verified = self.lock().get(&Fingerprint::of(token.text)?).cloned()?;
         self.keep(token, &verified);
@@ -145,13 +152,13 @@ impl Remembered {
     /// Keeps it with the connection.
     fn keep(&self, token: &PresentedToken<'_>, verified: &Arc<Verified>) {
         if let Some(last) = token.last {
-            let known = Known { verified: verified.clone(), by: Arc::downgrade(&self.0) };
+            let known = Known { verified: verified.clone(), by: self.number };
             *last.lock() = Some(Last { text: token.text.to_owned().into(), known });
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, Found> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -173,8 +180,8 @@ mod tests {
 
         for (text, known) in [("two", Some(&two)), ("one", Some(&one)), ("onE", None), ("", None), ("one", Some(&one))]
         {
-            assert_eq!(remembered.get(&last.now(text)).as_ref(), known, "{text}");
-            assert_eq!(remembered.get(&text.into()).as_ref(), known, "{text} over no connection");
+            assert_eq!(remembered.get(&mut last.now(text)).as_ref(), known, "{text}");
+            assert_eq!(remembered.get(&mut text.into()).as_ref(), known, "{text} over no connection");
         }
         assert!(last.jti("one").is_some() && last.now("one").is_known());
         assert!(last.jti("two").is_none() && !last.now("two").is_known());
@@ -187,7 +194,7 @@ mod tests {
         before.put(&last.now("one"), &verified("one"));
         drop(before);
 
-        assert_eq!(Remembered::new().get(&last.now("one")), None);
+        assert_eq!(Remembered::new().get(&mut last.now("one")), None);
     }
 
     #[test]
@@ -195,7 +202,7 @@ mod tests {
         let (remembered, last, long) = (Remembered::new(), LastPresented::default(), "t".repeat(BYTES_MAX + 1));
         remembered.put(&last.now(&long), &verified("one"));
 
-        assert_eq!(remembered.get(&last.now(&long)), None);
+        assert_eq!(remembered.get(&mut last.now(&long)), None);
         assert!(last.lock().is_none());
     }
 }

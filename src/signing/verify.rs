@@ -183,8 +183,8 @@ impl Verifier {
         issuer: &Issuer,
         now: DateTime<Utc>,
     ) -> Result<Arc<Verified>, Invalid> {
-        let token = token.into();
-        let known = self.remembered.get(&token).filter(|known| known.claims.iss == *issuer);
+        let mut token = token.into();
+        let known = self.remembered.get(&mut token).filter(|known| known.claims.iss == *issuer);
         if let Some(known) = known {
             check_times(&known.claims, now)?;
             return Ok(known);
