@@ -143,6 +143,11 @@ impl Catalog {
         asked_by: &dyn AskedBy,
     ) -> Result<Verdict, CheckError> {
         let (now, text, is_named) = (self.ambient.clock.now(), presented.text(), presented.is_known());
+        let name = |jti| {
+            if !is_named {
+                name(purpose, jti);
+            }
+        };
         let verified = self.latest.glance().verifier.verify(presented, &self.issuer, now);
         let signed = || self.latest.glance().verifier.signed(text);
         let verified = match verified {
@@ -151,7 +156,7 @@ impl Catalog {
             Err(invalid) => match invalid.may_be_signed().then(signed).flatten() {
                 Some(signed) => {
                     if let Some(jti) = signed.jti {
-                        name(purpose, jti);
+                        name(jti);
                     }
                     return Box::pin(self.unlike_ours(signed, invalid, asked_by)).await;
                 }
@@ -159,9 +164,7 @@ impl Catalog {
             },
         };
         let jti = verified.claims.jti;
-        if !is_named {
-            name(purpose, jti);
-        }
+        name(jti);
         let Some(token) = self.live_token(jti).await? else {
             return Ok(self.shadow(&*verified, Shadow::NeverIssued, asked_by));
         };

@@ -1,4 +1,4 @@
-//! A counter that every core counts for itself: where all add to one number, each waits until it has the number from another.
+//! A counter that threads count apart: where all add to one number, each core waits until it has the number from another.
 
 use std::{
     cell::Cell,
@@ -48,4 +48,36 @@ fn stripe() -> usize {
         OWN.set(Some(own));
         own
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, thread};
+
+    use super::*;
+
+    #[test]
+    fn what_many_threads_count_is_told_whole_and_never_less_than_before() {
+        static COUNTED: Striped = Striped::new();
+        let told = Arc::new(AtomicU64::new(0));
+        let now = || {
+            COUNTED.tell();
+            told.load(Ordering::Relaxed)
+        };
+        assert_eq!(now(), 0, "nobody has asked for the recorder's counter");
+
+        thread::scope(|scope| {
+            for _ in 0..2 * STRIPES {
+                scope.spawn(|| (0..1_000).for_each(|_| COUNTED.increment(2, || Counter::from_arc(told.clone()))));
+            }
+            let mut before = 0;
+            for _ in 0..1_000 {
+                let after = now();
+                assert!(before <= after);
+                before = after;
+            }
+        });
+
+        assert_eq!((now(), now()), (4_000 * STRIPES as u64, 4_000 * STRIPES as u64));
+    }
 }

@@ -17,7 +17,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Map, Value, json};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::request;
+use super::{metrics::rendered, request};
 use crate::app::{
     Ambient,
     bridge::{Bridge, BridgeStatus, Standing},
@@ -61,5 +61,5 @@ async fn ready(State(bridge): State<Arc<Bridge>>) -> Response {
 
 async fn figures(State(bridge): State<Arc<Bridge>>, Extension(recorder): Extension<PrometheusHandle>) -> Response {
     bridge.sample();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], recorder.render()).into_response()
+    rendered(&recorder)
 }

@@ -180,8 +180,8 @@ pub(super) enum Presented<'a> {
 pub(super) fn presented(headers: &HeaderMap) -> Result<Presented<'_>, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next().ok_or_else(Problem::no_credential)?.as_bytes();
-    // As `to_str` would have it, which looks at one byte after the other.
-    let text = if value.is_ascii() { std::str::from_utf8(value).ok() } else { None };
+    // The same as `to_str`, which looks at one byte after the other, since no header has a character that commands anything.
+    let text = std::str::from_utf8(value).ok().filter(|text| text.is_ascii());
     let (Some(text), None) = (text, values.next()) else { return Err(Problem::bad_credential()) };
     let (scheme, credentials) = text.split_once(' ').ok_or_else(Problem::no_credential)?;
     let credentials = credentials.trim_matches(' ');

@@ -103,8 +103,13 @@ pub(super) async fn handle(State(catalog): State<Arc<Catalog>>, Extension(metric
     sample(&catalog);
     let is_up = matches!(timeout(READ_TIMEOUT, metrics.count(&catalog)).await, Ok(Ok(())));
     gauge!(UP).set(u8::from(is_up));
+    rendered(&metrics.recorded)
+}
+
+/// All that the recorder has.
+pub(super) fn rendered(recorder: &PrometheusHandle) -> Response {
     app::metrics::tell();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics.recorded.render()).into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], recorder.render()).into_response()
 }
 
 /// Describes what an edge counts, too.

@@ -87,8 +87,12 @@ fn route(request: &Request) -> &str {
     request.extensions().get::<MatchedPath>().map_or(of_a_proxy, MatchedPath::as_str)
 }
 
-/// The token that the request presents, if it is the one that came last over its connection.
+/// The token that the request presents as its own, if it is the one that was last found well signed over its connection. One
+/// that is presented to a gateway is what the request is about.
 fn known_actor(request: &Request) -> Option<Uuid> {
+    if authorize::is_below(request.uri()) {
+        return None;
+    }
     let connection = request.extensions().get::<Connection>()?;
     connection.presented.jti(caller::token_of(request.headers()).ok()?)
 }

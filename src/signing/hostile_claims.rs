@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{
-    IAT_AHEAD_SECONDS_MAX, Invalid,
+    IAT_AHEAD_SECONDS_MAX, Invalid, LastPresented, PresentedToken,
     fixtures::{Bench, JTI, NOW, at, base64url, header, issuer, payload, verdict, verify},
 };
 use crate::domain::text::Issuer;
@@ -215,15 +215,22 @@ fn rfc_7519_section_4_1_4_a_token_lives_until_the_second_before_exp() {
 fn a_token_that_was_good_before_is_judged_by_the_clock_and_the_issuer_again() {
     let bench = Bench::get();
     let token = bench.token(&payload().to_string());
-    let verifier = bench.verifier();
-    let verify = |seconds| verifier.verify(&token, &issuer(), at(seconds)).map(|_| ());
-    assert_eq!(verify(NOW), Ok(()));
+    for connection in [None, Some(LastPresented::default())] {
+        let verifier = bench.verifier();
+        let presented = || match &connection {
+            Some(connection) => connection.now(&token),
+            None => PresentedToken::from(&token),
+        };
+        let verify = |seconds| verifier.verify(presented(), &issuer(), at(seconds)).map(|_| ());
+        assert_eq!(verify(NOW), Ok(()));
+        assert_eq!(presented().is_known(), connection.is_some());
 
-    let elsewhere = Issuer::parse("mcpgateway").expect("an issuer");
-    assert_eq!(verifier.verify(&token, &elsewhere, at(NOW)), Err(Invalid::Issuer));
-    assert!(matches!(verify(NOW + 3_600), Err(Invalid::Expired { .. })));
-    assert!(matches!(verify(NOW - 6), Err(Invalid::IssuedInFuture { .. })));
-    assert_eq!(verify(NOW + 3_599), Ok(()));
+        let elsewhere = Issuer::parse("mcpgateway").expect("an issuer");
+        assert_eq!(verifier.verify(presented(), &elsewhere, at(NOW)), Err(Invalid::Issuer));
+        assert!(matches!(verify(NOW + 3_600), Err(Invalid::Expired { .. })));
+        assert!(matches!(verify(NOW - 6), Err(Invalid::IssuedInFuture { .. })));
+        assert_eq!(verify(NOW + 3_599), Ok(()));
+    }
 }
 
 #[test]

@@ -33,8 +33,8 @@ pub struct PresentedToken<'a> {
     known: Option<Known>,
 }
 
-/// The token that was presented last over a connection and found good, for as long as the connection is open: most carry the
-/// same credential again and again. To compare it takes a tenth of what it takes to hash it, and nobody else looks here.
+/// The token that was last found well signed over a connection, for as long as the connection is open: most carry the same
+/// credential again and again. To compare it takes a tenth of what it takes to hash it, and nobody else waits for the lock.
 #[derive(Default)]
 pub struct LastPresented(Mutex<Option<Last>>);
 
@@ -43,7 +43,7 @@ struct Last {
     known: Known,
 }
 
-/// A token that was found good.
+/// A token that was found well signed.
 #[derive(Clone)]
 struct Known {
     verified: Arc<Verified>,
@@ -53,7 +53,8 @@ struct Known {
 
 type Found = LruCache<Fingerprint, Arc<Verified>>;
 
-/// The tokens that the keys of one verifier were found to have signed. It goes with the verifier, so with its keys.
+/// The tokens that the keys of one verifier were found to have signed. It goes with the verifier, so with its keys; what a
+/// connection still has of it then nobody takes any more.
 pub(super) struct Remembered {
     /// No other has it.
     number: u64,
@@ -80,7 +81,8 @@ impl<'a> PresentedToken<'a> {
         self.text
     }
 
-    /// Whether it is what [came last](LastPresented::jti) over its connection.
+    /// Whether it is what was [last found well signed](LastPresented::jti) over its connection. Then whoever has made the span
+    /// of the request has named it there.
     #[must_use]
     pub fn is_known(&self) -> bool {
         self.known.is_some()
@@ -100,7 +102,8 @@ impl LastPresented {
         PresentedToken { text, last: Some(self), known: self.known(text, Known::clone) }
     }
 
-    /// The identifier of what is presented now, if it is what came last. Whether it is still good this does not say.
+    /// The identifier of what is presented now, if it is what was last found well signed. Whether it still is, and good, this does
+    /// not say.
     #[must_use]
     pub fn jti(&self, text: &str) -> Option<Uuid> {
         self.known(text, |known| known.verified.claims.jti)

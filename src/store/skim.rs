@@ -327,9 +327,9 @@ fn issued(stored: Stored<'_>) -> Result<Seen<'_>, CodecError> {
 fn subject(signing_input: &str) -> Option<String> {
     let payload = signing_input.split_once('.')?.1.as_bytes();
     let mut beginning = [0; BEGINNING];
-    let is_read = |part| URL_SAFE_NO_PAD.decode_slice(part, &mut beginning).is_ok();
-    let is_long = payload.get(..BEGINNING / 3 * 4).is_some_and(is_read);
-    is_long.then(|| first_subject(&beginning)).flatten().or_else(|| {
+    let decoded = payload.get(..BEGINNING / 3 * 4).map(|part| URL_SAFE_NO_PAD.decode_slice(part, &mut beginning));
+    let first = if matches!(decoded, Some(Ok(_))) { first_subject(&beginning) } else { None };
+    first.or_else(|| {
         let claims = URL_SAFE_NO_PAD.decode(payload).ok()?;
         let claims: Claims<'_> = serde_json::from_slice(&claims).ok()?;
         Some(claims.sub.0.into_owned())

@@ -61,11 +61,15 @@ impl<S> Drop for Turn<'_, S> {
     }
 }
 
-/// Has pieces worked at by a thread for each core and one more, since one of them waits for its turn most of the time. It blocks,
-/// and returns once no more pieces can come.
+/// More than these would wait for each other.
+const THREADS_MAX: usize = 8;
+
+/// Has pieces worked at by a thread for each core, up to [`THREADS_MAX`], and one more, since one of them waits for its turn most
+/// of the time. It blocks, and returns once no more pieces can come.
 ///
 /// # Errors
-/// The first that came of taking a piece. Those after it are let go.
+/// The first that came of taking a piece. Each thread learns of it with the next piece, or when there are no more; they are let
+/// go.
 pub(super) fn in_turns<S: Send, P: Send>(
     state: S,
     pieces: mpsc::Receiver<P>,
@@ -86,8 +90,9 @@ pub(super) fn in_turns<S: Send, P: Send>(
         }
     };
     thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, NonZeroUsize::get) {
-            scope.spawn(on_and_on);
+        for _ in 0..thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS_MAX) {
+            // Where there can be no more, those that there are do all of it.
+            let _ = thread::Builder::new().spawn_scoped(scope, on_and_on);
         }
         on_and_on();
     });

@@ -61,3 +61,24 @@ impl Days {
         self.0.iter().map(|(day, counted)| Day { day: *day, counted: *counted }).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_stand_in_their_order_in_whichever_events_come_also_after_a_report_goes_on() {
+        let mut days = Days::default();
+        for (hours, goes_on) in [(30, false), (31, false), (1, true), (80, false), (2, true), (30, false), (55, false)]
+        {
+            days.at(DateTime::UNIX_EPOCH + chrono::TimeDelta::hours(hours)).events += 1;
+            if goes_on {
+                days = serde_json::from_value(serde_json::to_value(&days).unwrap()).unwrap();
+            }
+        }
+
+        let told: Vec<_> = days.told().into_iter().map(|day| (day.day.to_string(), day.counted.events)).collect();
+        let expected = [("1970-01-01", 2), ("1970-01-02", 3), ("1970-01-03", 1), ("1970-01-04", 1)];
+        assert_eq!(told, expected.map(|(day, events)| (day.to_owned(), events)));
+    }
+}

@@ -2,18 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::{
-    Extension,
-    extract::State,
-    http::header,
-    response::{IntoResponse, Response},
-};
+use axum::{Extension, extract::State, response::Response};
 use catalog_gateway::follow::{Connection, Following};
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusHandle;
 
 use super::health::name;
-use crate::app::{self, edge::Edge};
+use crate::{app::edge::Edge, http::metrics::rendered};
 
 const FRESH: &str = "catalog_edge_fresh";
 const FEED: &str = "catalog_edge_feed";
@@ -43,8 +38,7 @@ pub(super) async fn handle(
     Extension(recorder): Extension<PrometheusHandle>,
 ) -> Response {
     sample(&edge);
-    app::metrics::tell();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], recorder.render()).into_response()
+    rendered(&recorder)
 }
 
 fn sample(edge: &Edge) {
