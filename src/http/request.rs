@@ -40,8 +40,10 @@ static X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) async fn name(State(ambient): State<Ambient>, mut request: Request, next: Next) -> Response {
     let id = given(request.headers()).unwrap_or_else(|| fresh(&ambient));
     request.extensions_mut().insert(id.clone());
-    let (actor, jti) = (known_actor(&request), plain_jti(request.extensions(), request.uri()));
     let (route, method) = (route(&request).to_owned(), request.method().clone());
+    // What is presented to a gateway is what the request is about.
+    let actor = if route == authorize::PATH { None } else { known_actor(&request) };
+    let jti = plain_jti(request.extensions(), request.uri());
     // Of the highest level, so that it is there wherever a line is.
     let span = tracing::error_span!(
         "request",
@@ -87,12 +89,8 @@ fn route(request: &Request) -> &str {
     request.extensions().get::<MatchedPath>().map_or(of_a_proxy, MatchedPath::as_str)
 }
 
-/// The token that the request presents as its own, if it is the one that was last found well signed over its connection. One
-/// that is presented to a gateway is what the request is about.
+/// The token that the request presents, if it is the one that was last found well signed over its connection.
 fn known_actor(request: &Request) -> Option<Uuid> {
-    if authorize::is_below(request.uri()) {
-        return None;
-    }
     let connection = request.extensions().get::<Connection>()?;
     connection.presented.jti(caller::token_of(request.headers()).ok()?)
 }
