@@ -59,8 +59,8 @@ pub enum Objection {
     /// It names a shared secret that is not known here. That is not a no.
     #[error("the token names a shared secret that is not known here")]
     SecretUnknown,
-    /// The catalog was not heard for too long. That is not a no.
-    #[error("the catalog was not heard for too long")]
+    /// The catalog was not heard for too long, or not yet which tokens of a compromised key are spared. That is not a no.
+    #[error("the catalog was not heard for too long, or not to the end")]
     Stale,
     /// It was not seen before, and the catalog cannot be asked about it. That is not a no.
     #[error("the catalog cannot be asked about the token")]

@@ -1,6 +1,12 @@
 //! The compromised keys: a list that one adds to while others read it.
 
-use std::{iter::successors, sync::OnceLock};
+use std::{
+    iter::successors,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 /// None, as a rule. What is in it stays in it, and an added key is seen by whoever sees anything that was written after it.
 #[derive(Default)]
@@ -11,33 +17,56 @@ pub(crate) struct Keys {
 type Place = OnceLock<Box<Link>>;
 
 struct Link {
-    kid: Box<str>,
+    key: Key,
     next: Place,
 }
 
+/// A compromised key.
+pub(crate) struct Key {
+    kid: Box<str>,
+    is_whole: AtomicBool,
+}
+
+impl Key {
+    pub(crate) fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// Whether it is known which of its tokens are spared. Whoever sees so sees what was written before.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.is_whole.load(Ordering::Acquire)
+    }
+}
+
 impl Keys {
-    /// Adds a key, unless it is there. For the one who writes.
-    pub(crate) fn add(&self, kid: &str) {
+    /// Adds a key, unless it is there, and whether it is known which of its tokens are spared. For the one who writes.
+    pub(crate) fn add(&self, kid: &str, is_whole: bool) {
         let mut place = &self.first;
         while let Some(link) = place.get() {
-            if *link.kid == *kid {
+            if *link.key.kid == *kid {
                 return;
             }
             place = &link.next;
         }
         // It is empty still: nobody else writes.
-        let _ = place.set(Box::new(Link { kid: kid.into(), next: Place::new() }));
+        let key = Key { kid: kid.into(), is_whole: AtomicBool::new(is_whole) };
+        let _ = place.set(Box::new(Link { key, next: Place::new() }));
+    }
+
+    /// Of all of them it is known which of their tokens are spared. For the one who writes.
+    pub(crate) fn complete(&self) {
+        self.iter().for_each(|key| key.is_whole.store(true, Ordering::Release));
     }
 
     #[inline]
-    pub(crate) fn contain(&self, kid: &str) -> bool {
-        self.iter().any(|known| known == kid)
+    pub(crate) fn find(&self, kid: &str) -> Option<&Key> {
+        self.iter().find(|key| *key.kid == *kid)
     }
 
     /// In the order in which they were added.
     #[inline]
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        successors(self.first.get(), |link| link.next.get()).map(|link| &*link.kid)
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Key> {
+        successors(self.first.get(), |link| link.next.get()).map(|link| &link.key)
     }
 }
 
@@ -58,21 +87,37 @@ mod tests {
     #[test]
     fn a_key_is_added_once_and_stays() {
         let keys = Keys::default();
-        assert!(!keys.contain("a") && keys.iter().next().is_none());
+        assert!(keys.find("a").is_none() && keys.iter().next().is_none());
 
         for kid in ["a", "b", "a", "c"] {
-            keys.add(kid);
+            keys.add(kid, true);
         }
 
-        assert_eq!(keys.iter().collect::<Vec<_>>(), ["a", "b", "c"]);
-        assert!(keys.contain("c") && !keys.contain("d"));
+        assert_eq!(keys.iter().map(Key::kid).collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert!(keys.find("c").is_some() && keys.find("d").is_none());
+    }
+
+    #[test]
+    fn what_is_known_of_a_key_becomes_whole_and_stays_so() {
+        let keys = Keys::default();
+        let are_whole = || keys.iter().map(Key::is_whole).collect::<Vec<_>>();
+        keys.add("a", true);
+        keys.add("b", false);
+        keys.add("a", false);
+        assert_eq!(are_whole(), [true, false]);
+
+        keys.complete();
+        keys.add("b", false);
+
+        assert_eq!(are_whole(), [true, true]);
     }
 
     #[test]
     fn many_keys_are_let_go_without_a_stack_to_hold_them() {
         let mut first = Place::new();
         for _ in 0..300_000 {
-            let link = Link { kid: "key".into(), next: std::mem::take(&mut first) };
+            let key = Key { kid: "key".into(), is_whole: AtomicBool::new(true) };
+            let link = Link { key, next: std::mem::take(&mut first) };
             first = Place::from(Box::new(link));
         }
 

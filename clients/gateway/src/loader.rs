@@ -32,7 +32,7 @@ impl Loader {
     /// One item, in the order of the snapshot.
     pub fn push(&mut self, item: &Item) {
         self.tokens.learn(item, i64::MIN);
-        add_key(&self.keys, item);
+        add_key(&self.keys, item, true);
     }
 }
 
@@ -75,10 +75,10 @@ impl Tokens {
     }
 }
 
-/// Adds the key that an item says is compromised.
-pub(crate) fn add_key(keys: &Keys, item: &Item) {
+/// Adds the key that an item says is compromised, and whether all comes with it that is spared of it.
+pub(crate) fn add_key(keys: &Keys, item: &Item, is_whole: bool) {
     if let Item::KeyCompromised { kid } = item {
-        keys.add(kid);
+        keys.add(kid, is_whole);
     }
 }
 

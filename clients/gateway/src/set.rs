@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::{
     error::ApplyError,
     freshness::Freshness,
-    keys::Keys,
+    keys::{Key, Keys},
     loader::Loader,
     now::{Now, micros},
     reader::Reader,
@@ -34,7 +34,8 @@ pub enum Verdict {
     NotRevoked,
     /// It is revoked or suspended, or a compromised key signed it.
     Revoked,
-    /// Nobody can tell: the catalog was not heard for too long. That is no reason to let it pass.
+    /// Nobody can tell: the catalog was not heard for too long, or not yet which tokens of a compromised key are spared. That is
+    /// no reason to let it pass.
     Stale,
 }
 
@@ -126,6 +127,14 @@ pub(crate) struct Asked<'a> {
     is_fresh: bool,
 }
 
+impl Asked<'_> {
+    /// What is said where nothing is known against the token.
+    #[inline]
+    fn otherwise(self) -> Verdict {
+        if self.is_fresh { Verdict::NotRevoked } else { Verdict::Stale }
+    }
+}
+
 impl Known {
     pub(crate) fn nothing() -> Self {
         Self { table: Arc::new(Table::with_room_for(0)), keys: Arc::default() }
@@ -159,7 +168,7 @@ impl RevocationSet {
     /// Whether this key was given up: of what it signed only what was spared is good.
     #[cfg(feature = "judge")]
     pub(crate) fn is_given_up(&self, kid: &str) -> bool {
-        self.0.known.load().keys.contain(kid)
+        self.0.known.load().keys.find(kid).is_some()
     }
 
     /// A reader of its own for a thread that checks all the time.
@@ -187,22 +196,31 @@ impl RevocationSet {
     /// former sees the latter; and a key that is not given up now was not when the token was looked at.
     #[inline]
     pub(crate) fn weigh(&self, known: &Known, state: State, asked: Asked<'_>) -> Verdict {
-        let is_of_dead_key = || known.keys.contain(asked.kid) && !state.is_spared() && !self.is_spared_now(asked);
-        if self.is_revoked(state, asked.now) || is_of_dead_key() {
-            Verdict::Revoked
-        } else if asked.is_fresh {
-            Verdict::NotRevoked
-        } else {
-            Verdict::Stale
+        if self.is_revoked(state, asked.now) {
+            return Verdict::Revoked;
+        }
+        match known.keys.find(asked.kid) {
+            Some(key) if !state.is_spared() => self.weigh_against(key, asked),
+            _ => asked.otherwise(),
         }
     }
 
-    /// Whether a token is good though its key is given up. That it is spared was known before the key was, so whoever has seen
-    /// the key sees that; if not in the table that was looked at, then in the one that has taken its place.
+    /// A token is looked at again whose key is given up. That it is spared was known before the key was, or before it was known
+    /// that no others are, so whoever has seen that sees it; if not in the table that was looked at, then in the one that has
+    /// taken its place.
     #[cold]
-    fn is_spared_now(&self, asked: Asked<'_>) -> bool {
+    fn weigh_against(&self, key: &Key, asked: Asked<'_>) -> Verdict {
+        let is_whole = key.is_whole();
         let state = self.0.known.load().table.get(asked.jti);
-        state.is_spared() && !self.is_revoked(state, asked.now)
+        if self.is_revoked(state, asked.now) {
+            Verdict::Revoked
+        } else if state.is_spared() {
+            asked.otherwise()
+        } else if is_whole {
+            Verdict::Revoked
+        } else {
+            Verdict::Stale
+        }
     }
 
     #[inline]
@@ -308,12 +326,15 @@ impl RevocationSet {
     /// How far the log is known, and items that say what is known at least up to there, as a snapshot would. `None` before the
     /// first snapshot, and when only a snapshot helps.
     pub fn with_items<T>(&self, read: impl FnOnce(Mark, &mut dyn Iterator<Item = Item>) -> T) -> Option<T> {
-        // What changes while the items are read comes after the mark, and will come again after it.
-        let (mark, known) = {
+        // What changes while the items are read comes after the mark, and will come again after it: a key with what is spared of it.
+        let (mark, known, keys) = {
             let writer = self.0.writer();
-            (writer.mark().filter(|_| !writer.needs_snapshot())?, self.0.known.load_full())
+            let mark = writer.mark().filter(|_| !writer.needs_snapshot())?;
+            let known = self.0.known.load_full();
+            let keys = whole_keys(&known);
+            (mark, known, keys)
         };
-        Some(read(mark, &mut items(&known)))
+        Some(read(mark, &mut keys.into_iter().chain(tokens(&known))))
     }
 }
 
@@ -349,18 +370,21 @@ impl Shared {
     }
 }
 
-/// Keys first: a token is spared after its key.
-fn items(known: &Known) -> impl Iterator<Item = Item> {
-    let keys = known.keys.iter().map(|kid| Item::KeyCompromised { kid: kid.to_owned() });
-    let tokens = known.table.entries().flat_map(|entry| {
+/// The compromised keys, but not those that came in part.
+fn whole_keys(known: &Known) -> Vec<Item> {
+    let whole = known.keys.iter().filter(|key| key.is_whole());
+    whole.map(|key| Item::KeyCompromised { kid: key.kid().to_owned() }).collect()
+}
+
+fn tokens(known: &Known) -> impl Iterator<Item = Item> {
+    known.table.entries().flat_map(|entry| {
         let (jti, exp) = (entry.jti, entry.exp);
         let effective_from = entry.state.effective_from();
         let revoked = entry.state.has_revocation().then_some(Item::Revoked { jti, exp, effective_from });
         let suspended = entry.state.is_suspended().then_some(Item::Suspended { jti, exp });
         let spared = entry.state.is_spared().then_some(Item::Spared { jti, exp });
         [revoked, suspended, spared].into_iter().flatten()
-    });
-    keys.chain(tokens)
+    })
 }
 
 impl fmt::Debug for RevocationSet {

@@ -86,7 +86,8 @@ pub enum Item {
         /// The key.
         kid: String,
     },
-    /// The token was signed by a compromised key before others had that. It comes after the key.
+    /// The token was signed by a compromised key before others had that. It comes after the key, perhaps in a later piece: until
+    /// the last has come, nobody can tell of a token of the key whether it is spared.
     Spared {
         /// The token.
         jti: Uuid,

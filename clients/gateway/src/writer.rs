@@ -163,13 +163,16 @@ impl Writer {
         self.show(readers);
     }
 
-    /// Those that are spared before their keys, so that they are from the first moment. Everything else after the keys, so that
-    /// nothing is let go that a key holds back.
+    /// Those that are spared before their keys, so that they are from the first moment, or before it is said that no others are.
+    /// Everything else after the keys, so that nothing is let go that a key holds back.
     fn learn(&mut self, page: &Page, now: Now, readers: &impl Readers) {
         let over = self.heard.map_or(i64::MIN, |heard| over(&heard, now));
         let is_spared = |item: &&Item| matches!(item, Item::Spared { .. });
         self.learn_tokens(page.items.iter().filter(is_spared), over, readers);
-        page.items.iter().for_each(|item| add_key(&self.keys, item));
+        page.items.iter().for_each(|item| add_key(&self.keys, item, !page.is_partial));
+        if !page.is_partial {
+            self.keys.complete();
+        }
         self.learn_tokens(page.items.iter().filter(|item| !is_spared(item)), over, readers);
     }
 

@@ -38,6 +38,8 @@ class Model:
     """A set as anybody would write it first. Pages come at the instant when they were written."""
 
     known: list[Item] = field(default_factory=list)
+    whole: int = 0
+    """How many of them do not belong to a change that has come in part."""
     mark: Mark | None = None
     pieces: int = 0
     is_astray: bool = False
@@ -60,7 +62,7 @@ class Model:
             self.pieces = said.piece + 1
         elif place != known or self.pieces == 0:
             self.known += said.items
-            self.mark, self.pieces = said.mark, 0
+            self.mark, self.pieces, self.whole = said.mark, 0, len(self.known)
             if not said.has_more:
                 self.heard = (monotonic, wall)
 
@@ -69,13 +71,17 @@ class Model:
             return
         late = said.staleness // 1_000
         self.known, self.mark, self.pieces, self.is_astray = list(said.items), said.mark, 0, False
+        self.whole = len(self.known)
         self.heard = (monotonic - late, wall - late)
 
     def check(self, jti: str, kid: str, monotonic: int, wall: int) -> Verdict:
         # The catalog's clock runs with the monotonic one.
         latest = wall if self.heard is None else max(wall, monotonic)
         if refuses(self.known, jti, kid, time(latest)):
-            return Verdict.REVOKED
+            # Which tokens of a key are spared may come in a later piece than the key.
+            part: list[Item] = [item for item in self.known[self.whole :] if not isinstance(item, KeyCompromised)]
+            is_sure = refuses(self.known[: self.whole] + part, jti, kid, time(latest))
+            return Verdict.REVOKED if is_sure else Verdict.STALE
         return Verdict.NOT_REVOKED if self._is_fresh(monotonic, wall) else Verdict.STALE
 
     def _is_fresh(self, monotonic: int, wall: int) -> bool:

@@ -218,6 +218,32 @@ def test_a_compromised_key_is_dead_save_for_spared_tokens_that_were_not_revoked(
     assert check(revocations, 3, at(60_000)) is Verdict.REVOKED, "whatever else is known"
 
 
+def test_nobody_can_tell_of_a_token_whether_it_is_spared_until_all_are_known_that_are() -> None:
+    revocations = known()
+
+    def verdicts() -> list[Verdict]:
+        return [check(revocations, number, at(0)) for number in (1, 2, 3, 4)]
+
+    good, over, unsure = Verdict.NOT_REVOKED, Verdict.REVOKED, Verdict.STALE
+    revocations.apply(replace(page(10, 10, [KeyCompromised("key"), spared(1), spared(2)]), is_partial=True), at(0))
+    assert verdicts() == [over, good, unsure, unsure]
+    assert revocations.check(jti(3), "another", at(0)) is good
+
+    revocations.apply(replace(page(10, 10, [spared(3)]), piece=1, is_partial=True), at(0))
+    assert verdicts() == [over, good, good, unsure]
+    revocations.apply(heartbeat(10, 0), at(0))
+    assert verdicts() == [over, good, good, unsure], "that nothing has happened since says nothing of it"
+
+    revocations.apply(replace(page(10, 11, []), piece=2), at(0))
+    assert verdicts() == [over, good, good, over]
+
+    # More of what the key signed is over. That it has come before is known wholly.
+    revocations.apply(replace(page(11, 11, [KeyCompromised("key"), spared(2)]), is_partial=True), at(0))
+    assert verdicts() == [over, good, good, over]
+    revocations.apply(page(None, 12, [KeyCompromised("key"), spared(2), revoked(3)]), at(0))
+    assert verdicts() == [over, good, over, over]
+
+
 def test_a_token_leaves_a_minute_after_it_is_over_by_both_clocks() -> None:
     revocations = RevocationSet(5)
     over = [replace(revoked(number), exp=time(10_000) // 1_000_000) for number in range(100)]

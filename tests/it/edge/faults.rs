@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::json;
+use tokio::task::spawn_blocking;
 
 use super::{Scene, becomes, figure, issue, passes, restart, revoke, stale_beside};
 use crate::{
@@ -83,19 +85,48 @@ async fn with_the_database_killed_behind_the_catalog_nothing_passes_after_the_bo
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_spared_when_its_key_is_given_up_is_never_refused_meanwhile() {
+    let scene = Scene::set().await;
+    let edge = scene.edge().await;
+    let spared = scene.issue("alice@example.com").await;
+    join_all((0..300).map(|_| scene.issue("carol@example.com"))).await;
+    let over = scene.issue("bob@example.com").await;
+    assert_eq!((passes(&edge, &spared).await, passes(&edge, &over).await), (200, 200));
+
+    let compromise = spawn_blocking(compromise_of_the_last_token(&scene).await);
+    let mut looks = 0;
+    while passes(&edge, &over).await != 401 {
+        let status = passes(&edge, &spared).await;
+        assert!([200, 503].contains(&status), "{status} after {looks} looks");
+        looks += 1;
+    }
+
+    becomes(&edge, &spared, 200).await;
+    assert!(looks > 0);
+    compromise.await.unwrap();
+}
+
+/// Says that others have had the key since the token that was issued last.
+async fn compromise_of_the_last_token(scene: &Scene) -> impl FnOnce() + Send + use<> {
+    let site = scene.site.clone();
+    let issued = scene.server.client.events(0, &scene.admin).await.pop().unwrap();
+    let since = issued["recorded_at"].as_str().unwrap().to_owned();
+    let stolen = site.cli(&["keys", "list", "--format", "json"]).json()[0]["kid"].as_str().unwrap().to_owned();
+    let next = site.cli(&["keys", "add"]).good();
+    move || {
+        site.cli(&["keys", "compromise", &stolen, "--since", &since, "--activate", &next, "--yes"]).good();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_key_signed_that_was_given_up_is_told_as_the_catalog_tells_it() {
     let scene = Scene::set().await;
     let edge = scene.edge().await;
     let spared = scene.issue("alice@example.com").await;
     let over = scene.issue("bob@example.com").await;
-    let issued = scene.server.client.events(0, &scene.admin).await.pop().unwrap();
-    let since = issued["recorded_at"].as_str().unwrap();
     assert_eq!((passes(&edge, &spared).await, passes(&edge, &over).await), (200, 200));
 
-    let keys = scene.site.cli(&["keys", "list", "--format", "json"]).json();
-    let stolen = keys[0]["kid"].as_str().unwrap().to_owned();
-    let next = scene.site.cli(&["keys", "add"]).good();
-    scene.site.cli(&["keys", "compromise", &stolen, "--since", since, "--activate", &next, "--yes"]).good();
+    spawn_blocking(compromise_of_the_last_token(&scene).await).await.unwrap();
     becomes(&edge, &over, 401).await;
     // A token of the new key has the edge ask for the keys, of which the old one is none.
     let fresh = until("the server signs with the new key", async || {

@@ -18,6 +18,8 @@ pub struct Clocks {
 #[derive(Debug, Default)]
 pub struct Model {
     known: Vec<Item>,
+    /// How many of them do not belong to a change that has come in part.
+    whole: usize,
     mark: Option<Mark>,
     pieces: u32,
     is_astray: bool,
@@ -58,7 +60,7 @@ impl Model {
             return;
         }
         self.known.extend(page.items.iter().cloned());
-        (self.mark, self.pieces) = (Some(page.mark), 0);
+        (self.mark, self.pieces, self.whole) = (Some(page.mark), 0, self.known.len());
         if !page.has_more {
             self.heard = Some(clocks);
         }
@@ -74,19 +76,30 @@ impl Model {
         let staleness = i64::try_from(page.staleness_ms).unwrap();
         let heard = Clocks { monotonic: clocks.monotonic - staleness, wall: clocks.wall - staleness };
         let (mark, heard) = (Some(page.mark), Some(heard));
-        *self = Self { known: page.items.clone(), mark, pieces: 0, is_astray: false, heard };
+        let whole = page.items.len();
+        *self = Self { known: page.items.clone(), whole, mark, pieces: 0, is_astray: false, heard };
     }
 
     pub fn check(&self, jti: Uuid, kid: &str, now: Clocks, start: DateTime<Utc>) -> Verdict {
         // The catalog's clock runs with the monotonic one.
         let latest = if self.heard.is_some() { now.wall.max(now.monotonic) } else { now.wall };
-        if refuses(&self.known, jti, kid, start + TimeDelta::milliseconds(latest)) {
+        let now_by_latest = start + TimeDelta::milliseconds(latest);
+        let is_refused = |said: &[Item]| refuses(said, jti, kid, now_by_latest);
+        // Which tokens of a key are spared may come in a later piece than the key.
+        let is_of_key_in_part = is_refused(&self.known) && !is_refused(&self.without_keys_in_part());
+        if is_refused(&self.known) && !is_of_key_in_part {
             Verdict::Revoked
-        } else if self.is_fresh(now) {
+        } else if self.is_fresh(now) && !is_of_key_in_part {
             Verdict::NotRevoked
         } else {
             Verdict::Stale
         }
+    }
+
+    fn without_keys_in_part(&self) -> Vec<Item> {
+        let (whole, part) = self.known.split_at(self.whole);
+        let part = part.iter().filter(|item| !matches!(item, Item::KeyCompromised { .. }));
+        whole.iter().chain(part).cloned().collect()
     }
 
     fn is_fresh(&self, now: Clocks) -> bool {

@@ -275,6 +275,40 @@ fn a_compromised_key_is_dead_save_for_spared_tokens_that_were_not_revoked() {
 }
 
 #[test]
+fn nobody_can_tell_of_a_token_whether_it_is_spared_until_all_are_known_that_are() {
+    let set = set();
+    let piece = |number: u32, is_partial: bool, items: Vec<Item>| {
+        let page = page(Some(10), if is_partial { 10 } else { 11 }, items, 0);
+        Page { piece: number, is_partial, ..page }
+    };
+    let key = || Item::KeyCompromised { kid: "key".to_owned() };
+    let spared = |number: u128| Item::Spared { jti: jti(number), exp: FAR };
+    let verdicts = || [1, 2, 3, 4].map(|number| check(&set, number, at(0)));
+
+    set.apply(&piece(0, true, vec![key(), spared(1), spared(2)]), at(0)).unwrap();
+    assert_eq!(verdicts(), [Verdict::Revoked, Verdict::NotRevoked, Verdict::Stale, Verdict::Stale]);
+    assert_eq!(set.check(jti(3), "another", at(0)), Verdict::NotRevoked);
+    assert_eq!(set.status(at(0)).keys, 1);
+    let kept = set.with_items(|_, items| items.filter(|item| *item == key()).count());
+    assert_eq!(kept, Some(0), "after a restart at the place that is known the key comes again");
+
+    set.apply(&piece(1, true, vec![spared(3)]), at(0)).unwrap();
+    assert_eq!(verdicts(), [Verdict::Revoked, Verdict::NotRevoked, Verdict::NotRevoked, Verdict::Stale]);
+    set.apply(&heartbeat(10, 0), at(0)).unwrap();
+    assert_eq!(check(&set, 4, at(0)), Verdict::Stale, "that nothing has happened since says nothing of it");
+
+    set.apply(&piece(2, false, vec![]), at(0)).unwrap();
+    assert_eq!(verdicts(), [Verdict::Revoked, Verdict::NotRevoked, Verdict::NotRevoked, Verdict::Revoked]);
+
+    // More of what the key signed is over. That it has come before is known wholly.
+    let wider = Page { is_partial: true, ..page(Some(11), 11, vec![key(), spared(2)], 0) };
+    set.apply(&wider, at(0)).unwrap();
+    assert_eq!(verdicts(), [Verdict::Revoked, Verdict::NotRevoked, Verdict::NotRevoked, Verdict::Revoked]);
+    set.apply(&page(None, 12, vec![key(), spared(2), revoked(3)], 0), at(0)).unwrap();
+    assert_eq!(verdicts(), [Verdict::Revoked, Verdict::NotRevoked, Verdict::Revoked, Verdict::Revoked]);
+}
+
+#[test]
 fn a_token_leaves_a_minute_after_it_is_over_by_both_clocks() {
     let second = |ms: u64| time(ms).timestamp();
     let set = RevocationSet::new(Duration::from_secs(5));

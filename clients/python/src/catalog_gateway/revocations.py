@@ -31,7 +31,8 @@ class Verdict(enum.Enum):
     REVOKED = "revoked"
     """It is revoked or suspended, or a compromised key signed it."""
     STALE = "stale"
-    """Nobody can tell: the catalog was not heard for too long. That is no reason to let it pass."""
+    """Nobody can tell: the catalog was not heard for too long, or not yet which tokens of a compromised key are spared. That is
+    no reason to let it pass."""
 
 
 class Applied(enum.Enum):
@@ -136,11 +137,12 @@ class Standing:
 
 
 class _Known:
-    """What readers read. Tokens change one by one, each at once; keys are replaced as a whole."""
+    """What readers read. Tokens change one by one, each at once; compromised keys are replaced as a whole. Of a key it says
+    whether it is known which of its tokens are spared."""
 
     __slots__ = ("keys", "tokens")
 
-    def __init__(self, tokens: dict[str, State], keys: frozenset[str]) -> None:
+    def __init__(self, tokens: dict[str, State], keys: dict[str, bool]) -> None:
         self.tokens = tokens
         self.keys = keys
 
@@ -198,7 +200,7 @@ class RevocationSet:
         if not 0 < max_staleness < 86_400:
             raise ValueError(f"a longest staleness of {max_staleness} s is not between 0 and a day")
         self._staleness_max = int(max_staleness * SECOND)
-        self._known = _Known({}, frozenset())
+        self._known = _Known({}, {})
         self._freshness: Freshness = STALE
         # One writes at a time; readers take no lock.
         self._writing = threading.Lock()
@@ -223,8 +225,14 @@ class RevocationSet:
         is_fresh = freshness.is_fresh(now)
         known = self._known
         state = known.tokens.get(text, _CLEAR)
-        if state.is_revoked(freshness.latest(now)) or (kid in known.keys and not state.is_spared):
+        is_whole = known.keys.get(kid)
+        if is_whole is not None:
+            # That it is spared was known before the key was, or before it was known that no others are.
+            state = known.tokens.get(text, _CLEAR)
+        if state.is_revoked(freshness.latest(now)):
             return Verdict.REVOKED
+        if is_whole is not None and not state.is_spared:
+            return Verdict.REVOKED if is_whole else Verdict.STALE
         return Verdict.NOT_REVOKED if is_fresh else Verdict.STALE
 
     def has_given_up(self, kid: str) -> bool:
@@ -250,7 +258,7 @@ class RevocationSet:
         # Before anybody waits: it may be large.
         tokens: dict[str, State] = {}
         _learn(tokens, snapshot.items, over=-(2**63))
-        keys = frozenset(item.kid for item in snapshot.items if isinstance(item, KeyCompromised))
+        keys = {item.kid: True for item in snapshot.items if isinstance(item, KeyCompromised)}
         with self._writing:
             self._check_snapshot(snapshot)
             # Before it is shown: whoever sees the new log must not go by what was learnt of the old one.
@@ -314,13 +322,16 @@ class RevocationSet:
         return Applied.FOLLOWED
 
     def _learn(self, page: Page, now: Now) -> None:
-        """Those that are spared before their keys, so that they are from the first moment. Everything else after the keys, so
-        that nothing is let go that a key holds back."""
+        """Those that are spared before their keys, so that they are from the first moment, or before it is said that no others
+        are. Everything else after the keys, so that nothing is let go that a key holds back."""
         known, over = self._known, -(2**63) if self._heard is None else _over(self._heard, now)
         _learn(known.tokens, (item for item in page.items if isinstance(item, Spared)), over)
-        keys = {item.kid for item in page.items if isinstance(item, KeyCompromised)}
-        if not keys <= known.keys:
-            known.keys = known.keys | keys
+        said = {item.kid: False for item in page.items if isinstance(item, KeyCompromised)}
+        keys = said | known.keys
+        if not page.is_partial:
+            keys = dict.fromkeys(keys, True)
+        if keys != known.keys:
+            known.keys = keys
         _learn(known.tokens, (item for item in page.items if not isinstance(item, Spared)), over)
 
     def _sweep(self, heard: Heard, now: Now) -> None:
