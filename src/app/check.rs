@@ -192,7 +192,7 @@ impl Catalog {
     pub async fn live_token(&self, jti: Uuid) -> Result<Option<LiveToken>, StoreError> {
         let known = self.live_tokens.get(jti);
         if known.is_some() {
-            self.count_answers(1, 0);
+            self.count_remembered(1);
             return Ok(known);
         }
         // Apart from what most checks carry about, to whom the memory tells.
@@ -211,7 +211,7 @@ impl Catalog {
     pub async fn live_tokens(&self, ids: &[Uuid]) -> Result<HashMap<Uuid, LiveToken>, StoreError> {
         let mut known: HashMap<Uuid, LiveToken> =
             ids.iter().filter_map(|jti| Some((*jti, self.live_tokens.get(*jti)?))).collect();
-        self.count_answers(known.len(), 0);
+        self.count_remembered(known.len());
         let mut unknown: Vec<Uuid> = ids.iter().copied().filter(|jti| !known.contains_key(jti)).collect();
         unknown.sort_unstable();
         unknown.dedup();
@@ -223,9 +223,10 @@ impl Catalog {
     /// found to be none.
     async fn unknown_tokens(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, LiveToken)>, StoreError> {
         let asked: Vec<Uuid> = ids.iter().copied().filter(|jti| !self.live_tokens.is_never_issued(*jti)).collect();
-        self.count_answers(ids.len() - asked.len(), asked.len());
+        self.count_remembered(ids.len() - asked.len());
         let lookup = self.live_tokens.look_up(self.ambient.clock.now());
         let tokens = self.tokens(&asked).await?;
+        metrics::answered(Source::Log, asked.len());
         let mut tokens: HashMap<Uuid, LiveToken> =
             tokens.iter().map(|token| (token.jti, LiveToken::from(token))).collect();
         let found: Vec<(Uuid, Option<LiveToken>)> = asked.into_iter().map(|jti| (jti, tokens.remove(&jti))).collect();
@@ -235,10 +236,9 @@ impl Catalog {
         Ok(found.into_iter().filter_map(|(jti, token)| Some((jti, token?))).collect())
     }
 
-    fn count_answers(&self, known: usize, unknown: usize) {
+    fn count_remembered(&self, count: usize) {
         let source = if self.live_tokens.is_stale_and_allowed() { Source::Stale } else { Source::Memory };
-        metrics::answered(source, known);
-        metrics::answered(Source::Log, unknown);
+        metrics::answered(source, count);
     }
 
     /// Whether whoever was let in with this authority would be let in now, as far as that can be told: who was let in is

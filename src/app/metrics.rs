@@ -93,7 +93,7 @@ pub enum Finding {
     PersonRefused,
     /// The catalog says so, to an edge that asked it.
     NotActive,
-    /// Nothing, at an edge that has not heard of its catalog for too long.
+    /// Nothing, at an edge that has not heard of its catalog for too long, or not all of a compromised key.
     Stale,
     /// Nothing, at an edge that cannot ask its catalog.
     Unconfirmed,

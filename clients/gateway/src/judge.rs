@@ -60,7 +60,7 @@ pub enum Objection {
     #[error("the token names a shared secret that is not known here")]
     SecretUnknown,
     /// The catalog was not heard for too long, or not yet which tokens of a compromised key are spared. That is not a no.
-    #[error("the catalog was not heard for too long, or not to the end")]
+    #[error("the catalog was not heard for too long, or not yet which tokens of its key are spared")]
     Stale,
     /// It was not seen before, and the catalog cannot be asked about it. That is not a no.
     #[error("the catalog cannot be asked about the token")]
@@ -142,7 +142,21 @@ impl Judge {
         }
         match self.by_key_given_up(token) {
             Some(verdict) => verdict,
-            None => Ok(Presented::signed(self.verifier.verify_for_any(token, now()).await?)),
+            None => match self.verifier.verify_for_any(token, now()).await {
+                Err(error @ VerifyError::Invalid(Invalid::UnknownKey)) => {
+                    Err(self.by_key_that_is_gone(token, error.into()))
+                }
+                verdict => Ok(Presented::signed(verdict?)),
+            },
+        }
+    }
+
+    /// A key that is gone from the catalog may have been given up: as long as that can come by the feed yet, nobody can tell what it
+    /// spared.
+    fn by_key_that_is_gone(&self, token: &str, unknown: Objection) -> Objection {
+        match self.verifier.verify_withdrawn(token, self.set.latest(self.clock.now())) {
+            Some(Ok(verified)) => self.check(&verified).err().unwrap_or(unknown),
+            _ => unknown,
         }
     }
 

@@ -39,8 +39,8 @@ impl Key {
 }
 
 impl Keys {
-    /// Adds a key, unless it is there, and whether it is known which of its tokens are spared. For the one who writes.
-    pub(crate) fn add(&self, kid: &str, is_whole: bool) {
+    /// Adds a key, unless it is there. Which of its tokens are spared is not known yet. For the one who writes.
+    pub(crate) fn add(&self, kid: &str) {
         let mut place = &self.first;
         while let Some(link) = place.get() {
             if *link.key.kid == *kid {
@@ -49,13 +49,16 @@ impl Keys {
             place = &link.next;
         }
         // It is empty still: nobody else writes.
-        let key = Key { kid: kid.into(), is_whole: AtomicBool::new(is_whole) };
+        let key = Key { kid: kid.into(), is_whole: AtomicBool::new(false) };
         let _ = place.set(Box::new(Link { key, next: Place::new() }));
     }
 
-    /// Of all of them it is known which of their tokens are spared. For the one who writes.
-    pub(crate) fn complete(&self) {
-        self.iter().for_each(|key| key.is_whole.store(true, Ordering::Release));
+    /// Which of a key's tokens are spared is known now. For the one who writes.
+    pub(crate) fn complete(&self, kid: &str) {
+        // All who check read this: it is written once.
+        if let Some(key) = self.find(kid).filter(|key| !key.is_whole()) {
+            key.is_whole.store(true, Ordering::Release);
+        }
     }
 
     #[inline]
@@ -90,7 +93,7 @@ mod tests {
         assert!(keys.find("a").is_none() && keys.iter().next().is_none());
 
         for kid in ["a", "b", "a", "c"] {
-            keys.add(kid, true);
+            keys.add(kid);
         }
 
         assert_eq!(keys.iter().map(Key::kid).collect::<Vec<_>>(), ["a", "b", "c"]);
@@ -101,15 +104,15 @@ mod tests {
     fn what_is_known_of_a_key_becomes_whole_and_stays_so() {
         let keys = Keys::default();
         let are_whole = || keys.iter().map(Key::is_whole).collect::<Vec<_>>();
-        keys.add("a", true);
-        keys.add("b", false);
-        keys.add("a", false);
+        keys.add("a");
+        keys.add("b");
+        assert_eq!(are_whole(), [false, false]);
+
+        keys.complete("a");
+        keys.complete("another");
+        keys.add("a");
+
         assert_eq!(are_whole(), [true, false]);
-
-        keys.complete();
-        keys.add("b", false);
-
-        assert_eq!(are_whole(), [true, true]);
     }
 
     #[test]

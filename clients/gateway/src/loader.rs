@@ -32,7 +32,10 @@ impl Loader {
     /// One item, in the order of the snapshot.
     pub fn push(&mut self, item: &Item) {
         self.tokens.learn(item, i64::MIN);
-        add_key(&self.keys, item, true);
+        if let Item::KeyCompromised { kid } = item {
+            self.keys.add(kid);
+            self.keys.complete(kid);
+        }
     }
 }
 
@@ -72,13 +75,6 @@ impl Tokens {
         if needless > 0 && needless >= self.count / 4 {
             self.rewrite(over);
         }
-    }
-}
-
-/// Adds the key that an item says is compromised, and whether all comes with it that is spared of it.
-pub(crate) fn add_key(keys: &Keys, item: &Item, is_whole: bool) {
-    if let Item::KeyCompromised { kid } = item {
-        keys.add(kid, is_whole);
     }
 }
 

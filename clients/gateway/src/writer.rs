@@ -6,7 +6,7 @@ use crate::{
     error::ApplyError,
     freshness::{Freshness, Heard},
     keys::Keys,
-    loader::{Loader, Tokens, add_key},
+    loader::{Loader, Tokens},
     now::Now,
     set::{Applied, Known},
     wire::{Item, Mark, Page},
@@ -45,6 +45,8 @@ struct Place {
 pub(crate) struct Writer {
     tokens: Tokens,
     keys: Arc<Keys>,
+    /// Those that came with the pieces of the change that is coming.
+    keys_in_part: Vec<String>,
     place: Option<Place>,
     /// Whether what came last did not fit.
     is_astray: bool,
@@ -157,6 +159,7 @@ impl Writer {
 
     fn take(&mut self, loader: Loader, head: &Page, readers: &impl Readers) {
         (self.tokens, self.keys) = (loader.tokens, loader.keys);
+        self.keys_in_part.clear();
         self.place = Some(Place { mark: head.mark, since: head.time.timestamp_micros(), pieces: 0 });
         self.is_astray = false;
         self.swept = loader.asked.monotonic;
@@ -164,14 +167,23 @@ impl Writer {
     }
 
     /// Those that are spared before their keys, so that they are from the first moment, or before it is said that no others are.
-    /// Everything else after the keys, so that nothing is let go that a key holds back.
+    /// Everything else after the keys, so that nothing is let go that a key holds back. What begins anew may be cut otherwise than
+    /// the pieces before: a key that came with these, and does not come now, comes later.
     fn learn(&mut self, page: &Page, now: Now, readers: &impl Readers) {
         let over = self.heard.map_or(i64::MIN, |heard| over(&heard, now));
         let is_spared = |item: &&Item| matches!(item, Item::Spared { .. });
         self.learn_tokens(page.items.iter().filter(is_spared), over, readers);
-        page.items.iter().for_each(|item| add_key(&self.keys, item, !page.is_partial));
+        if page.piece == 0 {
+            self.keys_in_part.clear();
+        }
+        for item in &page.items {
+            if let Item::KeyCompromised { kid } = item {
+                self.keys.add(kid);
+                self.keys_in_part.push(kid.clone());
+            }
+        }
         if !page.is_partial {
-            self.keys.complete();
+            self.keys_in_part.drain(..).for_each(|kid| self.keys.complete(&kid));
         }
         self.learn_tokens(page.items.iter().filter(|item| !is_spared(item)), over, readers);
     }

@@ -38,8 +38,10 @@ class Model:
     """A set as anybody would write it first. Pages come at the instant when they were written."""
 
     known: list[Item] = field(default_factory=list)
-    whole: int = 0
-    """How many of them do not belong to a change that has come in part."""
+    whole: list[Item] = field(default_factory=list)
+    """The compromised keys of which has come what is spared."""
+    in_part: list[Item] = field(default_factory=list)
+    """Those that have come since a change began to come in pieces."""
     mark: Mark | None = None
     pieces: int = 0
     is_astray: bool = False
@@ -58,20 +60,25 @@ class Model:
         if not is_same or said.after != known or said.piece > self.pieces:
             self.is_astray = True
         elif said.is_partial:
-            self.known += said.items
+            self._learn(said)
             self.pieces = said.piece + 1
         elif place != known or self.pieces == 0:
-            self.known += said.items
-            self.mark, self.pieces, self.whole = said.mark, 0, len(self.known)
+            self._learn(said)
+            self.whole += self.in_part
+            self.mark, self.pieces, self.in_part = said.mark, 0, []
             if not said.has_more:
                 self.heard = (monotonic, wall)
+
+    def _learn(self, said: Page) -> None:
+        self.known += said.items
+        self.in_part = (self.in_part if said.piece else []) + _keys(said)
 
     def _replace(self, said: Page, monotonic: int, wall: int) -> None:
         if self.mark and not self.is_astray and said.mark.position < self.mark.position:
             return
         late = said.staleness // 1_000
         self.known, self.mark, self.pieces, self.is_astray = list(said.items), said.mark, 0, False
-        self.whole = len(self.known)
+        self.whole, self.in_part = _keys(said), []
         self.heard = (monotonic - late, wall - late)
 
     def check(self, jti: str, kid: str, monotonic: int, wall: int) -> Verdict:
@@ -79,9 +86,8 @@ class Model:
         latest = wall if self.heard is None else max(wall, monotonic)
         if refuses(self.known, jti, kid, time(latest)):
             # Which tokens of a key are spared may come in a later piece than the key.
-            part: list[Item] = [item for item in self.known[self.whole :] if not isinstance(item, KeyCompromised)]
-            is_sure = refuses(self.known[: self.whole] + part, jti, kid, time(latest))
-            return Verdict.REVOKED if is_sure else Verdict.STALE
+            sure = [item for item in self.known if not isinstance(item, KeyCompromised) or item in self.whole]
+            return Verdict.REVOKED if refuses(sure, jti, kid, time(latest)) else Verdict.STALE
         return Verdict.NOT_REVOKED if self._is_fresh(monotonic, wall) else Verdict.STALE
 
     def _is_fresh(self, monotonic: int, wall: int) -> bool:
@@ -89,6 +95,10 @@ class Model:
             return False
         by_one, by_other = monotonic - self.heard[0], wall - self.heard[1]
         return max(by_one, by_other) <= STALENESS_MS and by_other >= by_one - 1_000 and wall >= monotonic - STALENESS_MS
+
+
+def _keys(said: Page) -> list[Item]:
+    return [item for item in said.items if isinstance(item, KeyCompromised)]
 
 
 class Stage:
@@ -157,7 +167,8 @@ class Stage:
             case 5:
                 return [self._page(min(known + chance.randint(1, 2), head), head)]
             case 6:
-                return self._pieces(known, chance.randint(1, 4)) if known < head else []
+                end = min(known + chance.randint(1, 3), head)
+                return self._pieces(known, end, chance.randint(1, 7)) if known < end else []
             case 7:
                 return [replace(heartbeat, mark=mark(known, digest="01"))]
             case _:
@@ -185,13 +196,13 @@ class Stage:
     def _page(self, after: int | None, upto: int) -> Page:
         return page(after, upto, self.items(after or 0, upto), self.monotonic)
 
-    def _pieces(self, known: int, count: int) -> list[Page]:
-        """The next change, of which each item comes by itself, and so many of them come."""
-        items = self.items(known, known + 1)
-        has_more = known + 1 < len(self.changes)
+    def _pieces(self, known: int, end: int, count: int) -> list[Page]:
+        """The next changes as one, of which each item comes by itself, and so many of them come."""
+        items = self.items(known, end)
+        has_more = end < len(self.changes)
         return [
             replace(
-                page(known, known if number < len(items) - 1 else known + 1, [item], self.monotonic),
+                page(known, known if number < len(items) - 1 else end, [item], self.monotonic),
                 piece=number,
                 is_partial=number < len(items) - 1,
                 has_more=has_more,

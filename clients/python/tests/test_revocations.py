@@ -244,6 +244,21 @@ def test_nobody_can_tell_of_a_token_whether_it_is_spared_until_all_are_known_tha
     assert verdicts() == [over, good, over, over]
 
 
+def test_what_comes_whole_before_a_key_that_came_in_part_says_nothing_of_the_key() -> None:
+    revocations = known()
+
+    def verdicts() -> list[Verdict]:
+        return [check(revocations, number, at(0)) for number in (2, 3, 4)]
+
+    # A stream tells two changes as one, and is cut; pages tell them one by one.
+    revocations.apply(replace(page(10, 10, [revoked(2), KeyCompromised("key")]), is_partial=True), at(0))
+    revocations.apply(page(10, 11, [revoked(2)]), at(0))
+    assert verdicts() == [Verdict.REVOKED, Verdict.STALE, Verdict.STALE]
+
+    revocations.apply(page(11, 12, [KeyCompromised("key"), spared(3)]), at(0))
+    assert verdicts() == [Verdict.REVOKED, Verdict.NOT_REVOKED, Verdict.REVOKED]
+
+
 def test_a_token_leaves_a_minute_after_it_is_over_by_both_clocks() -> None:
     revocations = RevocationSet(5)
     over = [replace(revoked(number), exp=time(10_000) // 1_000_000) for number in range(100)]

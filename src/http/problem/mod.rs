@@ -210,7 +210,7 @@ impl Problem {
     pub(super) fn not_heard() -> Self {
         Self::new(
             Code::Unavailable,
-            "the catalog was not heard for too long, or cannot be asked about this token; try again",
+            "the catalog was not heard for too long, or has not said all of this token; try again",
         )
     }
 

@@ -53,7 +53,7 @@ impl Refusal {
             Self::TokenMissing => "present a token: Authorization: Bearer …".to_owned(),
             Self::TokenInvalid => "the presented token is not an active token for this service".to_owned(),
             Self::Denied(denied) => denied.to_string(),
-            Self::CouldNotTell => "the catalog of tokens was not heard for too long; try again".to_owned(),
+            Self::CouldNotTell => "the catalog of tokens could not say; try again".to_owned(),
         }
     }
 

@@ -45,8 +45,8 @@ enum Delivery {
     Older(i64, i64),
     /// Past so many that are missing.
     Skipping(i64),
-    /// The next change, of which each item comes by itself, and how many of them come.
-    Pieces(usize),
+    /// So many of the next changes as one, of which each item comes by itself, and how many of them come.
+    Pieces(i64, usize),
     Forked,
     Elsewhere,
 }
@@ -59,7 +59,7 @@ fn delivery() -> impl Strategy<Value = Delivery> {
         4 => Just(Delivery::Heartbeat),
         2 => (1..5_i64, 0..4_i64).prop_map(|(back, length)| Delivery::Older(back, length)),
         1 => (1..3_i64).prop_map(Delivery::Skipping),
-        2 => (1..5_usize).prop_map(Delivery::Pieces),
+        2 => (1..4_i64, 1..8_usize).prop_map(|(changes, count)| Delivery::Pieces(changes, count)),
         1 => Just(Delivery::Forked),
         1 => Just(Delivery::Elsewhere),
     ]
@@ -125,25 +125,25 @@ impl Stage {
                 if page.items.is_empty() { Vec::new() } else { vec![Page { has_more: true, ..page }] }
             }
             Delivery::Skipping(over) => vec![truth.page(Some((known + over).min(head)), head, ms)],
-            Delivery::Pieces(count) if known < head => self.pieces(known, count),
-            Delivery::Pieces(_) => Vec::new(),
+            Delivery::Pieces(changes, count) if known < head => self.pieces(known, (known + changes).min(head), count),
+            Delivery::Pieces(..) => Vec::new(),
             Delivery::Forked => vec![Page { mark: forked(known), ..truth.page(Some(known), known, ms) }],
             Delivery::Elsewhere => vec![Page { mark: elsewhere(known), ..truth.page(Some(known), known, ms) }],
         }
     }
 
-    fn pieces(&self, known: i64, count: usize) -> Vec<Page> {
-        let items = self.truth.items(known, known + 1);
+    fn pieces(&self, known: i64, end: i64, count: usize) -> Vec<Page> {
+        let items = self.truth.items(known, end);
         let last = items.len() - 1;
         let piece = |(index, item): (usize, Item)| {
             let is_partial = index < last;
-            let upto = if is_partial { known } else { known + 1 };
+            let upto = if is_partial { known } else { end };
             let page = self.truth.page(Some(known), known, self.clocks.monotonic);
             Page {
                 mark: super::pages::mark(upto),
                 piece: u32::try_from(index).unwrap(),
                 is_partial,
-                has_more: known + 1 < self.truth.head(),
+                has_more: end < self.truth.head(),
                 items: vec![item],
                 ..page
             }

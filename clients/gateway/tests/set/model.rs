@@ -18,8 +18,10 @@ pub struct Clocks {
 #[derive(Debug, Default)]
 pub struct Model {
     known: Vec<Item>,
-    /// How many of them do not belong to a change that has come in part.
-    whole: usize,
+    /// The compromised keys of which has come what is spared.
+    whole: Vec<String>,
+    /// Those that have come since a change began to come in pieces.
+    in_part: Vec<String>,
     mark: Option<Mark>,
     pieces: u32,
     is_astray: bool,
@@ -51,16 +53,21 @@ impl Model {
             self.is_astray = true;
             return;
         }
+        if !page.is_partial && page.mark.position == known.position && self.pieces > 0 {
+            return;
+        }
+        if page.piece == 0 {
+            self.in_part.clear();
+        }
+        self.in_part.extend(keys(&page.items));
         if page.is_partial {
             self.known.extend(page.items.iter().cloned());
             self.pieces = page.piece + 1;
             return;
         }
-        if page.mark.position == known.position && self.pieces > 0 {
-            return;
-        }
         self.known.extend(page.items.iter().cloned());
-        (self.mark, self.pieces, self.whole) = (Some(page.mark), 0, self.known.len());
+        (self.mark, self.pieces) = (Some(page.mark), 0);
+        self.whole.append(&mut self.in_part);
         if !page.has_more {
             self.heard = Some(clocks);
         }
@@ -76,20 +83,17 @@ impl Model {
         let staleness = i64::try_from(page.staleness_ms).unwrap();
         let heard = Clocks { monotonic: clocks.monotonic - staleness, wall: clocks.wall - staleness };
         let (mark, heard) = (Some(page.mark), Some(heard));
-        let whole = page.items.len();
-        *self = Self { known: page.items.clone(), whole, mark, pieces: 0, is_astray: false, heard };
+        let whole = keys(&page.items).collect();
+        *self = Self { known: page.items.clone(), whole, mark, heard, ..Self::default() };
     }
 
     pub fn check(&self, jti: Uuid, kid: &str, now: Clocks, start: DateTime<Utc>) -> Verdict {
         // The catalog's clock runs with the monotonic one.
         let latest = if self.heard.is_some() { now.wall.max(now.monotonic) } else { now.wall };
-        let now_by_latest = start + TimeDelta::milliseconds(latest);
-        let is_refused = |said: &[Item]| refuses(said, jti, kid, now_by_latest);
-        // Which tokens of a key are spared may come in a later piece than the key.
-        let is_of_key_in_part = is_refused(&self.known) && !is_refused(&self.without_keys_in_part());
-        if is_refused(&self.known) && !is_of_key_in_part {
+        let is_refused = |said: &[Item]| refuses(said, jti, kid, start + TimeDelta::milliseconds(latest));
+        if is_refused(&self.without_keys_in_part()) {
             Verdict::Revoked
-        } else if self.is_fresh(now) && !is_of_key_in_part {
+        } else if self.is_fresh(now) && !is_refused(&self.known) {
             Verdict::NotRevoked
         } else {
             Verdict::Stale
@@ -97,9 +101,11 @@ impl Model {
     }
 
     fn without_keys_in_part(&self) -> Vec<Item> {
-        let (whole, part) = self.known.split_at(self.whole);
-        let part = part.iter().filter(|item| !matches!(item, Item::KeyCompromised { .. }));
-        whole.iter().chain(part).cloned().collect()
+        let is_whole = |item: &&Item| match item {
+            Item::KeyCompromised { kid } => self.whole.contains(kid),
+            _ => true,
+        };
+        self.known.iter().filter(is_whole).cloned().collect()
     }
 
     fn is_fresh(&self, now: Clocks) -> bool {
@@ -107,6 +113,13 @@ impl Model {
         let (monotonic, wall) = (now.monotonic - heard.monotonic, now.wall - heard.wall);
         monotonic <= 5_000 && wall <= 5_000 && wall >= monotonic - 1_000 && now.wall >= now.monotonic - 5_000
     }
+}
+
+fn keys(items: &[Item]) -> impl Iterator<Item = String> {
+    items.iter().filter_map(|item| match item {
+        Item::KeyCompromised { kid } => Some(kid.clone()),
+        _ => None,
+    })
 }
 
 /// Whether what is said refuses a token at an instant.

@@ -309,6 +309,23 @@ fn nobody_can_tell_of_a_token_whether_it_is_spared_until_all_are_known_that_are(
 }
 
 #[test]
+fn what_comes_whole_before_a_key_that_came_in_part_says_nothing_of_the_key() {
+    let set = set();
+    let key = || Item::KeyCompromised { kid: "key".to_owned() };
+    let spared = |number: u128| Item::Spared { jti: jti(number), exp: FAR };
+    let verdicts = || [2, 3, 4].map(|number| check(&set, number, at(0)));
+
+    // A stream tells two changes as one, and is cut; pages tell them one by one.
+    set.apply(&Page { is_partial: true, ..page(Some(10), 10, vec![revoked(2), key()], 0) }, at(0)).unwrap();
+    set.apply(&page(Some(10), 11, vec![revoked(2)], 0), at(0)).unwrap();
+    assert_eq!(verdicts(), [Verdict::Revoked, Verdict::Stale, Verdict::Stale]);
+    assert_eq!(set.with_items(|_, items| items.filter(|item| *item == key()).count()), Some(0));
+
+    set.apply(&page(Some(11), 12, vec![key(), spared(3)], 0), at(0)).unwrap();
+    assert_eq!(verdicts(), [Verdict::Revoked, Verdict::NotRevoked, Verdict::Revoked]);
+}
+
+#[test]
 fn a_token_leaves_a_minute_after_it_is_over_by_both_clocks() {
     let second = |ms: u64| time(ms).timestamp();
     let set = RevocationSet::new(Duration::from_secs(5));

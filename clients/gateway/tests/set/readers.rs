@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use catalog_gateway::{RevocationSet, Verdict, wire::Item};
+use catalog_gateway::{
+    RevocationSet, Verdict,
+    wire::{Item, Page},
+};
 
 use super::pages::{FAR, at, jti, page, revoked};
 
@@ -127,4 +130,45 @@ fn a_token_that_is_resumed_with_the_end_of_its_key_is_never_good_in_between() {
         }
         is_done.store(1, SeqCst);
     });
+}
+
+#[test]
+fn a_spared_token_is_never_refused_and_one_that_is_over_never_good_once_its_key_has_come() {
+    let set = RevocationSet::new(Duration::from_secs(5));
+    set.apply(&page(None, 0, vec![], 0), at(0)).unwrap();
+    let (came, is_done) = (AtomicU64::new(0), AtomicU64::new(0));
+    let kid = |number: u64| format!("key-{number}");
+    let over = jti(1 << 40);
+
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            let (set, came, is_done) = (set.clone(), &came, &is_done);
+            scope.spawn(move || {
+                let mut own = set.reader();
+                while is_done.load(SeqCst) == 0 {
+                    // The one that comes now, and the one that has come.
+                    let number = came.load(SeqCst);
+                    for kid in [kid(number), kid(number + 1)] {
+                        let token = jti(kid[4..].parse().unwrap());
+                        assert_ne!(set.check(token, &kid, at(0)), Verdict::Revoked, "{kid}");
+                        assert_ne!(own.check(token, &kid, at(0)), Verdict::Revoked, "{kid}");
+                    }
+                    assert!(number == 0 || set.check(over, &kid(number), at(0)) != Verdict::NotRevoked);
+                }
+            });
+        }
+        for (after, number) in (0..).zip(1..=1_500_u64) {
+            let key = Page {
+                is_partial: true,
+                ..page(Some(after), after, vec![Item::KeyCompromised { kid: kid(number) }], 0)
+            };
+            let spared = Item::Spared { jti: jti(number.into()), exp: FAR };
+            set.apply(&key, at(0)).unwrap();
+            came.store(number, SeqCst);
+            set.apply(&Page { piece: 1, ..page(Some(after), after + 1, vec![spared], 0) }, at(0)).unwrap();
+        }
+        is_done.store(1, SeqCst);
+    });
+
+    assert_eq!(set.check(over, "key-1", at(0)), Verdict::Revoked);
 }

@@ -207,6 +207,7 @@ async fn of_what_a_key_signed_that_was_given_up_only_the_spared_passes_though_th
     let catalog = Catalog::with_keys(&[&key]).await;
     let verifier = Verifier::new(catalog.client.clone(), rules());
     let before = Guard::new(verifier.clone(), set(&[]));
+    let unheard = Guard::new(verifier.clone(), RevocationSet::new(std::time::Duration::from_secs(5)));
     let after = Guard::new(verifier, set_of(items.clone()));
     let confirmed = after.clone().confirmed_by(Confirmer::new(catalog.client.clone()));
     let mut others = claims();
@@ -233,7 +234,14 @@ async fn of_what_a_key_signed_that_was_given_up_only_the_spared_passes_though_th
     // Whoever has the key could have written its claims.
     assert_ne!(told(after, &spared).await, "passes");
     // A set that does not know of the key believes nobody on its account.
-    assert_ne!(told(before, &spared).await, "passes");
+    assert_ne!(told(before.clone(), &spared).await, "passes");
+    // One that may not have heard of it yet cannot tell, but for what the key did not sign.
+    super::jwks::pass(5).await;
+    assert_eq!(told(unheard.clone(), &spared).await, "unavailable");
+    super::jwks::pass(5).await;
+    assert_eq!(told(before, &spared).await, "credential_invalid");
+    super::jwks::pass(5).await;
+    assert_eq!(told(unheard, &thief.token(&claims())).await, "credential_invalid");
     // Whoever never saw the key takes the catalog's word for the whole token, and for no other text with the same claims.
     let late = Guard::new(Verifier::new(catalog.client.clone(), rules()), set_of(items));
     assert_ne!(told(late.clone(), &spared).await, "passes", "nobody is asked");

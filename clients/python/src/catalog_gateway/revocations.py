@@ -202,6 +202,8 @@ class RevocationSet:
         self._staleness_max = int(max_staleness * SECOND)
         self._known = _Known({}, {})
         self._freshness: Freshness = STALE
+        # Keys that came with the pieces of the change that is coming.
+        self._keys_in_part: set[str] = set()
         # One writes at a time; readers take no lock.
         self._writing = threading.Lock()
         self._place: _Place | None = None
@@ -264,6 +266,7 @@ class RevocationSet:
             # Before it is shown: whoever sees the new log must not go by what was learnt of the old one.
             self._standing = replace(self._standing, snapshots=self._standing.snapshots + 1)
             self._known = _Known(tokens, keys)
+            self._keys_in_part = set()
             self._place = _Place(snapshot.mark, snapshot.time, 0)
             self._is_astray = False
             self._swept = asked.monotonic
@@ -323,15 +326,18 @@ class RevocationSet:
 
     def _learn(self, page: Page, now: Now) -> None:
         """Those that are spared before their keys, so that they are from the first moment, or before it is said that no others
-        are. Everything else after the keys, so that nothing is let go that a key holds back."""
+        are. Everything else after the keys, so that nothing is let go that a key holds back. What begins anew may be cut
+        otherwise than the pieces before: a key that came with these, and does not come now, comes later."""
         known, over = self._known, -(2**63) if self._heard is None else _over(self._heard, now)
         _learn(known.tokens, (item for item in page.items if isinstance(item, Spared)), over)
-        said = {item.kid: False for item in page.items if isinstance(item, KeyCompromised)}
-        keys = said | known.keys
-        if not page.is_partial:
-            keys = dict.fromkeys(keys, True)
-        if keys != known.keys:
-            known.keys = keys
+        if page.piece == 0:
+            self._keys_in_part = set()
+        self._keys_in_part.update(item.kid for item in page.items if isinstance(item, KeyCompromised))
+        if self._keys_in_part:
+            is_whole = not page.is_partial
+            known.keys = known.keys | {kid: is_whole or known.keys.get(kid, False) for kid in self._keys_in_part}
+            if is_whole:
+                self._keys_in_part = set()
         _learn(known.tokens, (item for item in page.items if not isinstance(item, Spared)), over)
 
     def _sweep(self, heard: Heard, now: Now) -> None:
