@@ -143,20 +143,23 @@ impl Judge {
         match self.by_key_given_up(token) {
             Some(verdict) => verdict,
             None => match self.verifier.verify_for_any(token, now()).await {
-                Err(error @ VerifyError::Invalid(Invalid::UnknownKey)) => {
-                    Err(self.by_key_that_is_gone(token, error.into()))
-                }
+                Err(VerifyError::Invalid(Invalid::UnknownKey)) => self.by_unknown_key(token),
                 verdict => Ok(Presented::signed(verdict?)),
             },
         }
     }
 
-    /// A key that is gone from the catalog may have been given up: as long as that can come by the feed yet, nobody can tell what it
-    /// spared.
-    fn by_key_that_is_gone(&self, token: &str, unknown: Objection) -> Objection {
-        match self.verifier.verify_withdrawn(token, self.set.latest(self.clock.now())) {
-            Some(Ok(verified)) => self.check(&verified).err().unwrap_or(unknown),
-            _ => unknown,
+    /// A key that the catalog does not publish may have been given up: as long as the feed was not heard nobody can tell, nor what was
+    /// spared. It may have been heard meanwhile.
+    fn by_unknown_key(&self, token: &str) -> Result<Presented, Objection> {
+        if let Some(verdict) = self.by_key_given_up(token) {
+            return verdict;
+        }
+        let said = names(token).map(|(kid, jti)| self.set.check(jti, &kid, self.clock.now()));
+        match said {
+            Some(Verdict::Revoked) => Err(Objection::Revoked),
+            Some(Verdict::Stale) => Err(Objection::Stale),
+            Some(Verdict::NotRevoked) | None => Err(Invalid::UnknownKey.into()),
         }
     }
 

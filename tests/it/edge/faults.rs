@@ -140,6 +140,15 @@ async fn what_a_key_signed_that_was_given_up_is_told_as_the_catalog_tells_it() {
     })
     .await;
 
+    // One that has not heard of anything yet cannot tell.
+    let arguments = ["edge", "--listen", "127.0.0.1:0", "--url", &scene.server.client.url];
+    let begins = Server::start(scene.outpost().command(&arguments)).await;
+    for _ in 0..50 {
+        let status = passes(&begins, &spared).await;
+        assert!([200, 503].contains(&status), "{status}");
+    }
+    becomes(&begins, &spared, 200).await;
+
     // One that begins now never sees the old key.
     let late = scene.edge().await;
     becomes(&late, &spared, 200).await;

@@ -14,7 +14,7 @@ from .introspection import Confirmation, Introspector, Issuance, Unconfirmed
 from .refusals import CouldNotTell, Denied, Refusal, TokenInvalid, TokenMissing
 from .request import TrustedProxies, bearer
 from .revocations import Applied, ApplyError, RevocationSet, Standing, Status, Verdict
-from .signatures import KeyGone, KeysUnavailable, SignaturesUnavailable, SignatureVerifier
+from .signatures import KeysUnavailable, KeyUnknown, SignaturesUnavailable, SignatureVerifier
 from .tokens import Invalid, Rules, Token
 from .wire import Malformed, Mark, Page
 
@@ -38,7 +38,7 @@ __all__ = [
     "Introspector",
     "Invalid",
     "Issuance",
-    "KeyGone",
+    "KeyUnknown",
     "KeysUnavailable",
     "Malformed",
     "Mark",

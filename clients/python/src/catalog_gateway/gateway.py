@@ -17,7 +17,7 @@ from .follow import Follower, Following, Settings
 from .introspection import Introspector, Issuance, Unconfirmed
 from .refusals import CouldNotTell, Denied, TokenInvalid
 from .revocations import RevocationSet, Standing, Verdict
-from .signatures import KeyGone, KeysUnavailable, SignatureVerifier
+from .signatures import KeysUnavailable, KeyUnknown, SignatureVerifier
 from .tokens import Invalid, Rules, Token
 
 # How often a token is judged anew because the feed was followed anew meanwhile.
@@ -140,8 +140,8 @@ class Gateway:
             try:
                 # Whoever has the key may have written the claims of what is spared: only the catalog can say.
                 self._signatures.check(token, is_given_up=is_given_up and self._introspector is not None)
-            except KeyGone:
-                # It may have been given up: as long as that can come by the feed yet, nobody can tell what it spared.
+            except KeyUnknown:
+                # It may have been given up: as long as the feed was not heard nobody can tell, nor what was spared.
                 self._check(token)
                 raise
             except KeysUnavailable as error:

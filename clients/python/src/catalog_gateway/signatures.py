@@ -43,8 +43,8 @@ class SignaturesUnavailable(ImportError):
     """`cryptography` is not installed, without which no signature can be verified."""
 
 
-class KeyGone(Invalid):
-    """A key signed it that was published once, and is no more."""
+class KeyUnknown(Invalid):
+    """It names a key that the catalog does not publish."""
 
 
 class KeysUnavailable(Exception):
@@ -103,7 +103,7 @@ class SignatureVerifier:
     def check(self, token: Token, *, is_given_up: bool = False) -> None:
         """Raises `Invalid` for a token that none of the keys signed, `KeysUnavailable` when nobody can tell. For one that
         names an unknown key the catalog is asked first, though not more often than every five seconds: in between nobody can
-        tell of such a token, for the key may be a new one. `KeyGone` for one that was signed by a key that was published once.
+        tell of such a token, for the key may be a new one. `KeyUnknown`, an `Invalid`, where the catalog has none of that name.
 
         A key that `is_given_up` is published no more, and holds all the same where it was seen before: whoever says so knows by
         the feed which of its tokens are spared."""
@@ -121,10 +121,7 @@ class SignatureVerifier:
             if key is None and not are_current:
                 raise KeysUnavailable("the catalog's keys cannot be had at the moment")
         if key is None:
-            gone = self._withdrawn.get(token.kid)
-            if gone is not None and token.alg == gone.alg and gone.verifies(token.signing_input, token.signature):
-                raise KeyGone("it names a key that is published no more")
-            raise Invalid("it names a key that is not known")
+            raise KeyUnknown("it names a key that is not known")
         if token.alg != key.alg:
             raise Invalid("it names another algorithm than the key's")
         if not key.verifies(token.signing_input, token.signature):
