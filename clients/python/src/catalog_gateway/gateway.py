@@ -143,6 +143,9 @@ class Gateway:
             except KeyUnknown:
                 # It may have been given up: as long as the feed was not heard nobody can tell, nor what was spared.
                 self._check(token)
+                if not is_given_up and self.set.has_given_up(token.kid):
+                    # It was heard meanwhile.
+                    return self._judge(token)
                 raise
             except KeysUnavailable as error:
                 if is_given_up:
