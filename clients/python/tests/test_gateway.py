@@ -179,6 +179,15 @@ def test_what_a_key_signed_that_was_given_up_is_over_also_where_the_key_was_neve
     assert [stage.refusal(text) for _ in range(3)] == [TokenInvalid] * 3
 
 
+def test_a_gateway_that_has_heard_nothing_cannot_tell_of_a_token_whose_key_is_not_published() -> None:
+    now = int(time.time())
+    text = token(Ed25519("gone"), iat=now, exp=now + 60, scopes=FREE)
+    with Fake() as fake, Catalog(fake.address, Bearer(TOKEN)) as catalog:
+        stage = Stage(fake, catalog, Proof.SIGNED)
+
+        assert [stage.refusal(text) for _ in range(2)] == [CouldNotTell] * 2
+
+
 def test_what_no_key_signed_or_the_catalog_did_not_issue_does_not_pass(stage: Stage) -> None:
     now = int(time.time())
     for text in (
